@@ -1,0 +1,16 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Command dashboardgen writes the Kibana saved objects of the ThreatQ module: one data view, the
+// searches and the dashboards.
+//
+// A Lens panel is about a hundred lines of JSON that differ from the next panel's in three or four
+// words. Those words are what people should read and change, so they stand in a table
+// (dashboards.go); the rest is made here, the same way for each panel. The files written are checked
+// in, since they are what is installed and reviewed.
+//
+// The objects have the form that Kibana 8.3 exports and say so in their migration versions. A later
+// Kibana, 9 included, migrates them as it imports them; an earlier one refuses them.
+//
+//	go run ./internal/dashboardgen -o module/threatq/_meta/kibana/7
+package main

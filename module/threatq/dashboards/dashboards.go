@@ -1,0 +1,86 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package dashboards
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq"
+)
+
+// The identifiers that other parts of threatqbeat refer to.
+const (
+	// Overview is the id of the dashboard that events name in threat.feed.dashboard_id.
+	Overview = "threatq-overview"
+	// Files is the id of the dashboard on indicators of files.
+	Files = "threatq-files"
+	// Network is the id of the dashboard on addresses, domains and URLs.
+	Network = "threatq-network"
+	// DataView is the id of the data view on the alias of the active indicators.
+	DataView = "threatq-active-indicators"
+)
+
+// MinimumKibana is the oldest version of Kibana that can import the objects.
+const MinimumKibana = "8.3.0"
+
+// types are the types of the objects, those that refer to nothing first.
+var types = []string{"index-pattern", "search", "dashboard"}
+
+// An Object is one Kibana saved object.
+type Object struct {
+	// Type is Kibana's name for what it is: index-pattern (a data view), search or dashboard.
+	Type string
+	// ID is unique within the type.
+	ID string
+	// Title is what Kibana shows as its name.
+	Title string
+	// JSON is the object on one line, in the form that Kibana's import API takes.
+	JSON json.RawMessage
+}
+
+// Objects returns all objects, each after those that it refers to.
+func Objects() ([]Object, error) {
+	return read(threatq.Kibana())
+}
+
+// NDJSON returns all objects, one on a line, each line with its line feed.
+func NDJSON() ([]byte, error) {
+	objects, err := Objects()
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	for _, o := range objects {
+		b.Write(o.JSON)
+		b.WriteByte('\n')
+	}
+	return b.Bytes(), nil
+}
+
+// read returns the objects in files of the form <type>/<id>.json.
+func read(files fs.FS) ([]Object, error) {
+	var objects []Object
+	for _, kind := range types {
+		names, err := fs.Glob(files, path.Join(kind, "*.json"))
+		if err != nil {
+			return nil, fmt.Errorf("listing the Kibana objects of type %s: %w", kind, err)
+		}
+		for _, name := range names {
+			content, err := fs.ReadFile(files, name)
+			if err != nil {
+				return nil, fmt.Errorf("reading the Kibana object %s: %w", name, err)
+			}
+			o, err := decode(content)
+			if err != nil {
+				return nil, fmt.Errorf("reading the Kibana object %s: %w", name, err)
+			}
+			objects = append(objects, o)
+		}
+	}
+	return objects, nil
+}

@@ -1,0 +1,313 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package dashboards
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
+)
+
+// fieldDefinition is one entry of the data stream's fields.yml.
+type fieldDefinition struct {
+	Name       string            `yaml:"name"`
+	Type       string            `yaml:"type"`
+	SourceOnly bool              `yaml:"source_only"`
+	DocValues  *bool             `yaml:"doc_values"`
+	Fields     []fieldDefinition `yaml:"fields"`
+}
+
+// aliasFields returns the type of each field of the index behind the alias.
+func aliasFields(t *testing.T) map[string]string {
+	t.Helper()
+	content, err := os.ReadFile("../threat/_meta/fields.yml")
+	require.NoError(t, err)
+	var top []fieldDefinition
+	require.NoError(t, yaml.Unmarshal(content, &top))
+	types := map[string]string{}
+	var walk func(prefix string, fields []fieldDefinition)
+	walk = func(prefix string, fields []fieldDefinition) {
+		for _, f := range fields {
+			name := prefix + f.Name
+			switch {
+			case f.Type == "group":
+				walk(name+".", f.Fields)
+			case f.SourceOnly:
+			case f.DocValues != nil && !*f.DocValues:
+				types[name] = f.Type + " without doc values"
+			case f.Type == "constant_keyword":
+				types[name] = "keyword"
+			default:
+				types[name] = f.Type
+			}
+		}
+	}
+	for _, f := range top {
+		walk("", f.Fields)
+	}
+	require.NotEmpty(t, types)
+	return types
+}
+
+func TestObjects(t *testing.T) {
+	objects, err := Objects()
+	require.NoError(t, err)
+	assert.Empty(t, check(objects, aliasFields(t)))
+
+	var ids []string
+	for _, o := range objects {
+		ids = append(ids, o.Type+"/"+o.ID)
+	}
+	assert.Equal(t, []string{
+		"index-pattern/" + DataView,
+		"search/threatq-latest-files",
+		"search/threatq-latest-indicators",
+		"search/threatq-latest-network",
+		"dashboard/" + Files,
+		"dashboard/" + Network,
+		"dashboard/" + Overview,
+	}, ids)
+}
+
+// Each of these defects in the files must be found, or the test above proves nothing.
+func TestCheckFindsDefects(t *testing.T) {
+	tests := map[string]struct {
+		object   string // where the text is replaced
+		from, to string
+		problem  string
+	}{
+		"unknown field": {
+			object: Overview, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"threatq.state\"`,
+			problem: "the alias has no field threatq.state",
+		},
+		"terms on flattened": {
+			object: Overview, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"threatq.attributes\"`,
+			problem: "field threatq.attributes has the type flattened",
+		},
+		"terms on text": {
+			object: Overview, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"error.message\"`,
+			problem: "field error.message has the type match_only_text",
+		},
+		"terms on a field without doc values": {
+			object: Overview, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"event.original\"`,
+			problem: "field event.original has the type keyword without doc values",
+		},
+		"a field that only the source has": {
+			object: Overview, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"labels.is_ioc_transform_source\"`,
+			problem: "the alias has no field labels.is_ioc_transform_source",
+		},
+		"histogram of a keyword": {
+			object: Overview, from: `\"sourceField\":\"event.created\"`, to: `\"sourceField\":\"event.kind\"`,
+			problem: "field event.kind has the type keyword, but one of [date] is needed",
+		},
+		"wrong data type": {
+			object: Network, from: `\"dataType\":\"ip\"`, to: `\"dataType\":\"string\"`,
+			problem: "terms on threat.indicator.ip gives ip, not string",
+		},
+		"unknown field in a query": {
+			object: Files, from: `threat.indicator.file.hash.md5 : *`, to: `threat.indicator.file.hash.md6 : *`,
+			problem: "the alias has no field threat.indicator.file.hash.md6",
+		},
+		"range on a keyword": {
+			object: Overview, from: `threatq.ioc_expired_at < now+24h`, to: `threatq.status < now+24h`,
+			problem: "field threatq.status has the type keyword, but one of [date long] is needed",
+		},
+		"unknown field in a filter": {
+			object: Files, from: `\"key\":\"threat.indicator.type\"`, to: `\"key\":\"threat.indicator.kind\"`,
+			problem: "the alias has no field threat.indicator.kind",
+		},
+		"unknown column of a search": {
+			object: "threatq-latest-files", from: `"threat.indicator.file.name"`, to: `"threat.indicator.file.title"`,
+			problem: "the alias has no field threat.indicator.file.title",
+		},
+		"another data view": {
+			object: Overview, from: `"id":"threatq-active-indicators","name":"kibanaSavedObjectMeta`, to: `"id":"logs-*","name":"kibanaSavedObjectMeta`,
+			problem: "index-pattern/logs-*, which there is not",
+		},
+		"another data view in a panel": {
+			object: Overview, from: `\"id\":\"threatq-active-indicators\"`, to: `\"id\":\"logs-*\"`,
+			problem: "the dashboard lacks its reference",
+		},
+		"another index": {
+			object: DataView, from: "logs-ti_threatq_latest.threat", to: "logs-*",
+			problem: "it shows logs-* instead of the alias",
+		},
+		"missing search": {
+			object: Overview, from: `"id":"threatq-latest-indicators"`, to: `"id":"threatq-newest-indicators"`,
+			problem: "search/threatq-newest-indicators, which there is not",
+		},
+		"dead link": {
+			object: Overview, from: "#/view/threatq-files", to: "#/view/threatq-documents",
+			problem: "the link #/view/threatq-documents leads nowhere",
+		},
+		"link out of the space": {
+			object: Overview, from: "#/view/threatq-files", to: "/app/dashboards#/view/threatq-files",
+			problem: "leads nowhere",
+		},
+		"newer than the oldest Kibana": {
+			object: Overview, from: `"dashboard":"8.3.0"`, to: `"dashboard":"8.4.0"`,
+			problem: `Kibana 8.3.0 refuses an object of version "8.4.0"`,
+		},
+		"overlap": {
+			object: Overview, from: `\"x\":24`, to: `\"x\":23`,
+			problem: "overlap",
+		},
+		"a chart of a column that there is not": {
+			object: Overview, from: `\"accessor\":\"value\"`, to: `\"accessor\":\"values\"`,
+			problem: "the chart shows [values] of the columns [value]",
+		},
+		"automatic interval": {
+			object: Overview, from: `\"interval\":\"1d\"`, to: `\"interval\":\"auto\"`,
+			problem: "it needs an interval",
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			objects, err := Objects()
+			require.NoError(t, err)
+			for i, o := range objects {
+				if o.ID == tt.object {
+					require.Contains(t, string(o.JSON), tt.from)
+					objects[i].JSON = json.RawMessage(strings.ReplaceAll(string(o.JSON), tt.from, tt.to))
+				}
+			}
+			assert.Contains(t, strings.Join(check(objects, aliasFields(t)), "\n"), tt.problem)
+		})
+	}
+	t.Run("same id twice", func(t *testing.T) {
+		objects, err := Objects()
+		require.NoError(t, err)
+		assert.Contains(t, check(append(objects, objects[0]), aliasFields(t)), "index-pattern/"+DataView+": its id is taken")
+	})
+}
+
+// What an analyst needs to find on each page.
+func TestDashboardsShow(t *testing.T) {
+	const expiring = "threatq.ioc_expired_at >= now and threatq.ioc_expired_at < now+"
+	want := map[string][]string{
+		Overview: {
+			"count of all", "count of " + expiring + "24h", "count of " + expiring + "7d",
+			"terms threat.indicator.type", "terms threat.indicator.confidence", "terms threat.indicator.provider",
+			"terms threat.indicator.marking.tlp", "terms threatq.status", "date_histogram event.created",
+			"terms threatq.ioc_expiration_reason", "terms threatq.adversaries", "search threatq-latest-indicators",
+		},
+		Files: {
+			"filters threat.indicator.file.hash.md5 : *", "filters threat.indicator.file.hash.sha1 : *",
+			"filters threat.indicator.file.hash.sha256 : *", "filters threat.indicator.file.hash.sha384 : *",
+			"filters threat.indicator.file.hash.sha512 : *", "filters threat.indicator.file.hash.ssdeep : *",
+			"terms threat.indicator.file.name", "terms threat.indicator.provider", "search threatq-latest-files",
+		},
+		Network: {
+			"terms threat.indicator.ip", "terms threat.indicator.url.domain", "terms threat.indicator.url.registered_domain",
+			"terms threat.indicator.url.top_level_domain", "terms threat.indicator.url.port", "terms threat.indicator.port",
+			"search threatq-latest-network",
+		},
+	}
+	objects, err := Objects()
+	require.NoError(t, err)
+	for _, o := range objects {
+		if o.Type != "dashboard" {
+			continue
+		}
+		t.Run(o.ID, func(t *testing.T) {
+			assert.Subset(t, shows(t, o), want[o.ID])
+		})
+	}
+}
+
+// shows lists the panels of a dashboard in words.
+func shows(t *testing.T, o Object) []string {
+	t.Helper()
+	var s savedObject
+	require.NoError(t, json.Unmarshal(o.JSON, &s))
+	var panels []panel
+	require.NoError(t, json.Unmarshal([]byte(s.Attributes.PanelsJSON), &panels))
+	var found []string
+	for _, p := range panels {
+		if p.Type == "search" {
+			for _, r := range s.References {
+				if r.Name == p.PanelIndex+":"+p.PanelRefName {
+					found = append(found, "search "+r.ID)
+				}
+			}
+		}
+		state := p.Config.Attributes.State
+		for _, l := range state.DatasourceStates.IndexPattern.Layers {
+			for _, c := range l.Columns {
+				switch c.OperationType {
+				case "filters":
+					for _, f := range c.Params.Filters {
+						found = append(found, "filters "+f.Input.Query)
+					}
+				case "count":
+					if len(l.Columns) == 1 {
+						of := state.Query.Query
+						if of == "" {
+							of = "all"
+						}
+						found = append(found, "count of "+of)
+					}
+				default:
+					found = append(found, c.OperationType+" "+c.SourceField)
+				}
+			}
+		}
+	}
+	return found
+}
+
+func TestNDJSON(t *testing.T) {
+	content, err := NDJSON()
+	require.NoError(t, err)
+	objects, err := Objects()
+	require.NoError(t, err)
+	require.True(t, bytes.HasSuffix(content, []byte("}\n")))
+	lines := bytes.Split(bytes.TrimSuffix(content, []byte("\n")), []byte("\n"))
+	require.Len(t, lines, len(objects))
+	for i, line := range lines {
+		assert.JSONEq(t, string(objects[i].JSON), string(line))
+	}
+}
+
+// An indicator that was updated long ago is shown all the same: nothing filters by time.
+func TestNothingFiltersByTime(t *testing.T) {
+	objects, err := Objects()
+	require.NoError(t, err)
+	for _, o := range objects {
+		var s savedObject
+		require.NoError(t, json.Unmarshal(o.JSON, &s))
+		assert.Empty(t, s.Attributes.TimeFieldName, o.ID)
+		assert.False(t, s.Attributes.TimeRestore, o.ID)
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	tests := map[string]struct{ content, want string }{
+		"no JSON":  {`{`, "reading the Kibana object dashboard/x.json: parsing its JSON"},
+		"no id":    {`{"type":"dashboard","attributes":{"title":"x"}}`, "it lacks a type, an id or attributes.title"},
+		"no title": {`{"type":"dashboard","id":"x"}`, "it lacks a type, an id or attributes.title"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := read(fstest.MapFS{"dashboard/x.json": {Data: []byte(tt.content)}})
+			assert.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+func TestDecodeKeeps(t *testing.T) {
+	o, err := decode([]byte(`{
+		"type": "dashboard", "id": "x",
+		"attributes": {"title": "a <b> & c", "panelsJSON": "[]", "optionsJSON": {"n": 12345678901234567890}}
+	}`))
+	require.NoError(t, err)
+	assert.Equal(t, `{"attributes":{"optionsJSON":"{\"n\":12345678901234567890}","panelsJSON":"[]","title":"a <b> & c"},"id":"x","type":"dashboard"}`, string(o.JSON))
+}
