@@ -1,0 +1,154 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"bytes"
+	"strings"
+	"time"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/common"
+	"github.com/elastic/elastic-agent-libs/mapstr"
+)
+
+const (
+	module         = "ti_threatq"
+	dataset        = "ti_threatq.threat"
+	dataStreamType = "logs"
+
+	kindEnrichment    = "enrichment"
+	kindPipelineError = "pipeline_error"
+
+	feedName        = "ThreatQuotient"
+	feedDashboardID = "threatq-overview"
+
+	tagPreserveOriginal = "preserve_original_event"
+)
+
+// builder makes the event of one indicator at a time. Each map and list of an
+// event is its own, for a processor may change them; strings and dates, which
+// nobody can change, are shared.
+type builder struct {
+	decoder
+	mapper *Mapper
+
+	// created is event.created of the last event. The indicators of a page
+	// have it in common.
+	created      any
+	createdValue time.Time
+
+	seen map[Attribute]struct{}
+}
+
+// event makes the event of the indicator that was just decoded.
+func (b *builder) event(raw []byte, fetched time.Time) beat.Event {
+	ind := &b.ind
+	timestamp := firstDate(ind.UpdatedAt, ind.PublishedAt, ind.CreatedAt, fetched)
+
+	fields := make(mapstr.M, 8)
+	ecs := b.eventFields(kindEnrichment, fetched)
+	fields["event"] = ecs
+	fields["data_stream"] = b.dataStream()
+
+	// Both threatq.* and threat.indicator.* have these; to be boxed once.
+	var value, updatedAt any
+	if ind.Value != "" {
+		value = ind.Value
+	} else {
+		ind.problem("threat.indicator.name was left out: the indicator has no value")
+	}
+	if !ind.UpdatedAt.IsZero() {
+		updatedAt = common.Time(ind.UpdatedAt)
+	}
+	fields["threatq"] = b.threatq(timestamp, value, updatedAt)
+	indicator, related := b.indicatorFields(value, updatedAt)
+	fields["threat"] = mapstr.M{
+		"indicator": indicator,
+		"feed":      mapstr.M{"name": feedName, "dashboard_id": feedDashboardID},
+	}
+	if related != nil {
+		fields["related"] = related
+	}
+
+	if b.mapper.preserveOriginal {
+		ecs["original"] = b.original(raw)
+		fields["tags"] = []string{tagPreserveOriginal}
+	}
+	if len(ind.Problems) > 0 {
+		fields["error"] = mapstr.M{"message": strings.Join(ind.Problems, "; ")}
+	}
+	return beat.Event{Timestamp: timestamp, Fields: fields}
+}
+
+// failure makes the event of an indicator that can't be read. Its tag keeps
+// event.original from being dropped on the way.
+func (b *builder) failure(raw []byte, fetched time.Time, err error) beat.Event {
+	b.ind.reset()
+	ecs := b.eventFields(kindPipelineError, fetched)
+	ecs["original"] = b.original(raw)
+	message := err.Error()
+	if len(b.ind.Problems) > 0 {
+		message += "; " + strings.Join(b.ind.Problems, "; ")
+	}
+	return beat.Event{
+		Timestamp: fetched,
+		Fields: mapstr.M{
+			"event":       ecs,
+			"data_stream": b.dataStream(),
+			"error":       mapstr.M{"message": message},
+			"tags":        []string{tagPreserveOriginal},
+		},
+	}
+}
+
+func (b *builder) eventFields(kind string, fetched time.Time) mapstr.M {
+	if b.created == nil || b.createdValue != fetched {
+		b.created, b.createdValue = common.Time(fetched), fetched
+	}
+	return mapstr.M{
+		"kind":     kind,
+		"category": []string{"threat"},
+		"type":     []string{"indicator"},
+		"created":  b.created,
+		"module":   module,
+		"dataset":  dataset,
+	}
+}
+
+func (b *builder) dataStream() mapstr.M {
+	return mapstr.M{
+		"type":      dataStreamType,
+		"dataset":   dataset,
+		"namespace": b.mapper.namespace,
+	}
+}
+
+// original returns raw as event.original may hold it: valid UTF-8, as JSON
+// demands, and bounded.
+func (b *builder) original(raw []byte) string {
+	cut := raw
+	if len(cut) > maxOriginalBytes {
+		cut = cut[:maxOriginalBytes]
+		b.ind.problem("event.original was cut to its first 1048576 bytes")
+	}
+	return string(bytes.ToValidUTF8(cut, []byte("\uFFFD")))
+}
+
+// firstDate returns the first of dates that is set.
+func firstDate(dates ...time.Time) time.Time {
+	for _, date := range dates {
+		if !date.IsZero() {
+			return date
+		}
+	}
+	return time.Time{}
+}
+
+// putDate sets a field to a date, where there is one.
+func putDate(fields mapstr.M, name string, date time.Time) {
+	if !date.IsZero() {
+		fields[name] = common.Time(date)
+	}
+}

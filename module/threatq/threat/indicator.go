@@ -1,0 +1,115 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import "time"
+
+// Indicator is one indicator as ThreatQ gave it, reduced to what an event
+// needs. A field that was absent, null or empty has its zero value; so has one
+// that could not be read, and then Problems says so.
+type Indicator struct {
+	// ID and IndicatorID identify the indicator. HasID and HasIndicatorID say
+	// which are there; at least one is.
+	ID, IndicatorID       int64
+	HasID, HasIndicatorID bool
+
+	// Type is the name of ThreatQ's indicator type, such as "IP Address".
+	Type string
+	// Value is what the indicator is about: an address, a hash, a URL...
+	Value string
+	// Status is the name of ThreatQ's status, such as "Active".
+	Status string
+	// Description is free text.
+	Description string
+
+	// Score is 0 to 10, when HasScore.
+	Score    float64
+	HasScore bool
+
+	// Dates, in UTC; the zero time where there is none.
+	CreatedAt, UpdatedAt, PublishedAt, TouchedAt time.Time
+	ExpiresAt, ExpiredAt, ExpiresCalculatedAt    time.Time
+
+	// Attributes, in order, at most maxAttributes of them.
+	Attributes []Attribute
+	// Sources that reported the indicator, in order, at most maxListed of them.
+	Sources []Source
+	// Adversaries are the names of those that the indicator is linked to, in
+	// order, at most maxListed of them.
+	Adversaries []string
+
+	// Problems says what was left out of the indicator and why, one clause for
+	// each, at most maxProblems of them.
+	Problems []string
+}
+
+// Attribute is one piece of context about an indicator. A name may occur
+// several times.
+type Attribute struct {
+	// Name is normalised, as attributeName does it.
+	Name string
+	// Value is the text of a string, number or boolean.
+	Value string
+}
+
+// Source is one of those that reported an indicator.
+type Source struct {
+	// Name of the source.
+	Name string
+	// TLP is the name of its traffic light protocol marking, as received.
+	TLP string
+	// PublishedAt and UpdatedAt are in UTC, or the zero time.
+	PublishedAt, UpdatedAt time.Time
+}
+
+// What an indicator may cost at most. ThreatQ stays far below; an appliance
+// that lies, or a value that was mistaken for text, must not take the memory of
+// the process nor make a document that no output accepts. What is cut or left
+// out is named in error.message.
+const (
+	// maxTextBytes is the longest string of an event: no Elasticsearch field
+	// can search for a longer one, since that is Lucene's limit for a term.
+	maxTextBytes = 32766
+	// maxNameBytes is the longest name of an attribute. A flattened field adds
+	// it to each value, and both together have to fit into a term.
+	maxNameBytes = 256
+	// maxAttributes is how many attributes of an indicator are looked at.
+	maxAttributes = 10_000
+	// maxAttributeBytes is how much they may hold together.
+	maxAttributeBytes = 1 << 20
+	// maxListed is how many sources and adversaries are looked at.
+	maxListed = 1_000
+	// maxProblems is how many problems of one indicator are named.
+	maxProblems = 16
+	// maxQuoted is how much of an unusable value a problem quotes.
+	maxQuoted = 64
+	// maxOriginalBytes is how much of an indicator event.original holds.
+	maxOriginalBytes = 1 << 20
+)
+
+// reset makes i ready for the next indicator but keeps its memory, unless that
+// has grown beyond what an ordinary indicator needs.
+func (i *Indicator) reset() {
+	attributes, sources, adversaries := i.Attributes[:0], i.Sources[:0], i.Adversaries[:0]
+	if cap(attributes) > 256 {
+		attributes = nil
+	}
+	if cap(sources) > 256 {
+		sources = nil
+	}
+	if cap(adversaries) > 256 {
+		adversaries = nil
+	}
+	*i = Indicator{Attributes: attributes, Sources: sources, Adversaries: adversaries}
+}
+
+// problem notes what was left out.
+func (i *Indicator) problem(clause string) {
+	switch {
+	case len(i.Problems) < maxProblems:
+		i.Problems = append(i.Problems, clause)
+	case len(i.Problems) == maxProblems:
+		i.Problems = append(i.Problems, "more was left out")
+	}
+}

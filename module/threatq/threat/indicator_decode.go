@@ -1,0 +1,309 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	// arenaBytes is how much text of successive indicators shares one
+	// allocation: some twenty indicators.
+	arenaBytes = 8 << 10
+	// maxKeptScratch is how much scratch memory survives an indicator.
+	maxKeptScratch = 64 << 10
+	// maxCachedNames and maxCachedNameBytes bound the cache of the normalised
+	// names of attributes. A collection has some dozens of them.
+	maxCachedNames     = 1024
+	maxCachedNameBytes = 64
+)
+
+var errNoID = errors.New("the indicator has neither an id nor an indicator_id that is an integer")
+
+// decoder reads raw indicators into ind, one after the other. Nothing of ind
+// refers to the raw bytes afterwards: its strings are copies.
+type decoder struct {
+	scanner
+	ind Indicator
+
+	// text is where the strings of events live. A string keeps the allocation
+	// that it is part of alive, so these are small, and one that is full is
+	// left to its strings.
+	arena strings.Builder
+	// names holds the normalised form of each attribute name met of late.
+	names map[string]string
+	// attributeBytes is what the attributes of this indicator hold so far.
+	attributeBytes int
+}
+
+// decode reads one indicator. The error says why it can't be read at all; what
+// is wrong with single fields is in ind.Problems.
+func (d *decoder) decode(raw []byte) error {
+	d.scanner.reset(raw)
+	d.ind.reset()
+	d.attributeBytes = 0
+
+	switch c := d.peek(); {
+	case d.pos >= len(raw):
+		return errors.New("the indicator is empty")
+	case c != '{':
+		// What isn't JSON at all is said to be that.
+		kind := d.kind()
+		if err := d.skip(); err != nil {
+			return err
+		}
+		return fmt.Errorf("the indicator is %s instead of an object", kind)
+	}
+	if err := d.indicator(); err != nil {
+		return err
+	}
+	if err := d.end(); err != nil {
+		return err
+	}
+	if !d.ind.HasID && !d.ind.HasIndicatorID {
+		return errNoID
+	}
+	return nil
+}
+
+func (d *decoder) indicator() error {
+	if err := d.enter(); err != nil {
+		return err
+	}
+	for i := 0; ; i++ {
+		more, err := d.next(i, '}')
+		if err != nil || !more {
+			return err
+		}
+		key, err := d.key()
+		if err != nil {
+			return err
+		}
+		if err := d.member(key); err != nil {
+			return err
+		}
+	}
+}
+
+// member reads one member of the indicator. The last one of a name counts.
+func (d *decoder) member(key []byte) error {
+	ind := &d.ind
+	switch string(key) {
+	case "id":
+		return d.readID(&ind.ID, &ind.HasID, "id")
+	case "indicator_id":
+		return d.readID(&ind.IndicatorID, &ind.HasIndicatorID, "indicator_id")
+	case "value":
+		return d.readText(&ind.Value, "value")
+	case "description":
+		return d.readText(&ind.Description, "description")
+	case "type":
+		return d.readName(&ind.Type, "type")
+	case "status":
+		return d.readName(&ind.Status, "status")
+	case "score":
+		return d.readScore()
+	case "created_at":
+		return d.readDate(&ind.CreatedAt, "created_at")
+	case "updated_at":
+		return d.readDate(&ind.UpdatedAt, "updated_at")
+	case "published_at":
+		return d.readDate(&ind.PublishedAt, "published_at")
+	case "touched_at":
+		return d.readDate(&ind.TouchedAt, "touched_at")
+	case "expires_at":
+		return d.readDate(&ind.ExpiresAt, "expires_at")
+	case "expired_at":
+		return d.readDate(&ind.ExpiredAt, "expired_at")
+	case "expires_calculated_at":
+		return d.readDate(&ind.ExpiresCalculatedAt, "expires_calculated_at")
+	case "attributes":
+		return d.readAttributes()
+	case "sources":
+		return d.readSources()
+	case "adversaries":
+		return d.readAdversaries()
+	default:
+		return d.skip()
+	}
+}
+
+// kind names the JSON type of the value at the current position.
+func (d *decoder) kind() string {
+	switch d.peek() {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "a boolean"
+	case 'n':
+		return "null"
+	default:
+		return "a number"
+	}
+}
+
+// wrongType notes that field has a value of a type that it can't have, and
+// skips the value. A null is the same as no value.
+func (d *decoder) wrongType(field, wanted string) error {
+	if d.peek() == 'n' {
+		return d.skip()
+	}
+	kind := d.kind()
+	if err := d.skip(); err != nil {
+		return err
+	}
+	d.ind.problem(fmt.Sprintf("%s was left out: it is %s instead of %s", field, kind, wanted))
+	return nil
+}
+
+// scalar reads a string, number or boolean as text, which is valid until the
+// scanner's next call. ok is false for anything else, which isn't read yet.
+func (d *decoder) scalar() (text []byte, ok bool, err error) {
+	switch c := d.peek(); {
+	case c == '"':
+		text, err = d.text()
+		return text, true, err
+	case c == '-' || isDigit(c):
+		text, err = d.number()
+		return text, true, err
+	case c == 't' || c == 'f':
+		start := d.pos
+		err = d.literal()
+		return d.data[start:d.pos], true, err
+	}
+	return nil, false, nil
+}
+
+func (d *decoder) readID(id *int64, has *bool, field string) error {
+	*id, *has = 0, false
+	if c := d.peek(); c != '"' && c != '-' && !isDigit(c) {
+		return d.wrongType(field, "an integer")
+	}
+	text, _, err := d.scalar()
+	if err != nil {
+		return err
+	}
+	if text = bytes.TrimSpace(text); len(text) == 0 {
+		return nil
+	}
+	if *id, *has = parseID(text); !*has {
+		d.ind.problem(fmt.Sprintf("%s was left out: %s is not an integer of 64 bits", field, quoteBytes(text)))
+	}
+	return nil
+}
+
+func (d *decoder) readScore() error {
+	d.ind.Score, d.ind.HasScore = 0, false
+	if c := d.peek(); c != '"' && c != '-' && !isDigit(c) {
+		return d.wrongType("score", "a number")
+	}
+	text, _, err := d.scalar()
+	if err != nil {
+		return err
+	}
+	if text = bytes.TrimSpace(text); len(text) == 0 {
+		return nil
+	}
+	score, ok := parseNumber(text)
+	if !ok || score < 0 || score > 10 {
+		d.ind.problem(fmt.Sprintf("score was left out: %s is not a number from 0 to 10", quoteBytes(text)))
+		return nil
+	}
+	d.ind.Score, d.ind.HasScore = score, true
+	return nil
+}
+
+func (d *decoder) readDate(t *time.Time, field string) error {
+	*t = time.Time{}
+	if d.peek() != '"' {
+		return d.wrongType(field, "a date")
+	}
+	text, err := d.scanner.text()
+	if err != nil {
+		return err
+	}
+	date, ok := parseDate(text)
+	if !ok {
+		d.ind.problem(fmt.Sprintf("%s was left out: %s is not a date such as 2006-01-02 15:04:05", field, quoteBytes(text)))
+		return nil
+	}
+	*t = date
+	return nil
+}
+
+// readText reads a text. A number or boolean is taken for the text that it was
+// written as.
+func (d *decoder) readText(s *string, field string) error {
+	*s = ""
+	text, ok, err := d.scalar()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return d.wrongType(field, "a string")
+	}
+	*s = d.keep(text, field)
+	return nil
+}
+
+// readName reads the name of an object such as a type or a status, or a plain
+// string in the place of such an object.
+func (d *decoder) readName(s *string, field string) error {
+	*s = ""
+	switch d.peek() {
+	case '"':
+		return d.readText(s, field)
+	case '{':
+	default:
+		return d.wrongType(field, "an object with a name")
+	}
+	if err := d.enter(); err != nil {
+		return err
+	}
+	for i := 0; ; i++ {
+		more, err := d.next(i, '}')
+		if err != nil || !more {
+			return err
+		}
+		key, err := d.key()
+		if err != nil {
+			return err
+		}
+		if string(key) == "name" {
+			err = d.readText(s, field+".name")
+		} else {
+			err = d.skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// keep copies text, which is about to be overwritten, to a string that lives as
+// long as its event. It cuts what no field could hold.
+func (d *decoder) keep(text []byte, field string) string {
+	if len(text) > maxTextBytes {
+		text = cutText(text, maxTextBytes)
+		d.ind.problem(fmt.Sprintf("%s was cut to its first %d bytes", field, len(text)))
+	}
+	if len(text) > arenaBytes/8 {
+		return string(text)
+	}
+	if d.arena.Cap()-d.arena.Len() < len(text) {
+		d.arena.Reset()
+		d.arena.Grow(arenaBytes)
+	}
+	start := d.arena.Len()
+	d.arena.Write(text)
+	return d.arena.String()[start:]
+}

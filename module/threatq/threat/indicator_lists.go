@@ -1,0 +1,189 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import "fmt"
+
+// readAttributes reads the list of attributes. A list that occurs again
+// replaces the one before.
+func (d *decoder) readAttributes() error {
+	d.ind.Attributes, d.attributeBytes = d.ind.Attributes[:0], 0
+	return d.readList("attributes", maxAttributes, (*decoder).readAttribute)
+}
+
+func (d *decoder) readSources() error {
+	d.ind.Sources = d.ind.Sources[:0]
+	return d.readList("sources", maxListed, (*decoder).readSource)
+}
+
+func (d *decoder) readAdversaries() error {
+	d.ind.Adversaries = d.ind.Adversaries[:0]
+	return d.readList("adversaries", maxListed, (*decoder).readAdversary)
+}
+
+// readList reads at most limit elements of a list with read and skips the
+// others.
+func (d *decoder) readList(field string, limit int, read func(*decoder) error) error {
+	if d.peek() != '[' {
+		return d.wrongType(field, "a list")
+	}
+	if err := d.enter(); err != nil {
+		return err
+	}
+	for i := 0; ; i++ {
+		more, err := d.next(i, ']')
+		if err != nil || !more {
+			return err
+		}
+		if i < limit {
+			err = read(d)
+		} else {
+			if i == limit {
+				d.ind.problem(fmt.Sprintf("%s after the first %d were left out", field, limit))
+			}
+			err = d.skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (d *decoder) readAttribute() error {
+	if d.peek() != '{' {
+		return d.wrongType("an element of attributes", "an object")
+	}
+	if err := d.enter(); err != nil {
+		return err
+	}
+	// Without a name a value still says something: it goes to the key that an
+	// empty name has.
+	name, value, hasValue := emptyAttributeName, "", false
+	for i := 0; ; i++ {
+		more, err := d.next(i, '}')
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		key, err := d.key()
+		if err != nil {
+			return err
+		}
+		switch string(key) {
+		case "name":
+			name, err = d.readAttributeName()
+		case "value":
+			value, hasValue, err = d.readAttributeValue()
+		default:
+			err = d.skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !hasValue {
+		return nil
+	}
+	before := d.attributeBytes
+	d.attributeBytes += len(name) + len(value)
+	if d.attributeBytes > maxAttributeBytes {
+		if before <= maxAttributeBytes {
+			d.ind.problem(fmt.Sprintf("attributes after the first %d bytes of them were left out", maxAttributeBytes))
+		}
+		return nil
+	}
+	d.ind.Attributes = append(d.ind.Attributes, Attribute{Name: name, Value: value})
+	return nil
+}
+
+// readAttributeName returns the normalised name.
+func (d *decoder) readAttributeName() (string, error) {
+	raw, ok, err := d.scalar()
+	if err != nil {
+		return "", err
+	}
+	if !ok {
+		return emptyAttributeName, d.wrongType("the name of an attribute", "a string")
+	}
+	if name, ok := d.names[string(raw)]; ok {
+		return name, nil
+	}
+	name := attributeName(raw)
+	if len(raw) <= maxCachedNameBytes {
+		if d.names == nil {
+			d.names = make(map[string]string)
+		} else if len(d.names) >= maxCachedNames {
+			clear(d.names)
+		}
+		d.names[string(raw)] = name
+	}
+	return name, nil
+}
+
+func (d *decoder) readAttributeValue() (value string, ok bool, err error) {
+	text, ok, err := d.scalar()
+	if err != nil {
+		return "", false, err
+	}
+	if !ok {
+		return "", false, d.wrongType("the value of an attribute", "a string")
+	}
+	if d.attributeBytes > maxAttributeBytes {
+		return "", true, nil // it is left out, so don't copy it
+	}
+	return d.keep(text, "the value of an attribute"), true, nil
+}
+
+func (d *decoder) readSource() error {
+	if d.peek() != '{' {
+		return d.wrongType("an element of sources", "an object")
+	}
+	if err := d.enter(); err != nil {
+		return err
+	}
+	var source Source
+	for i := 0; ; i++ {
+		more, err := d.next(i, '}')
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		key, err := d.key()
+		if err != nil {
+			return err
+		}
+		switch string(key) {
+		case "name":
+			err = d.readText(&source.Name, "sources.name")
+		case "tlp_name":
+			err = d.readText(&source.TLP, "sources.tlp_name")
+		case "published_at":
+			err = d.readDate(&source.PublishedAt, "sources.published_at")
+		case "updated_at":
+			err = d.readDate(&source.UpdatedAt, "sources.updated_at")
+		default:
+			err = d.skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	d.ind.Sources = append(d.ind.Sources, source)
+	return nil
+}
+
+func (d *decoder) readAdversary() error {
+	var name string
+	if err := d.readName(&name, "an element of adversaries"); err != nil {
+		return err
+	}
+	if name != "" {
+		d.ind.Adversaries = append(d.ind.Adversaries, name)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+)
+
+// MapperConfig says how indicators become events.
+type MapperConfig struct {
+	// ExpirationDuration is how long after its last update an indicator expires
+	// that nothing else ends. It is more than zero, at most 36500 days.
+	ExpirationDuration time.Duration
+	// ExpiredStatuses are the statuses that take an indicator out of the active
+	// set at once.
+	ExpiredStatuses []string
+	// PreserveOriginal keeps each indicator as received in event.original and
+	// tags its event preserve_original_event.
+	PreserveOriginal bool
+	// Namespace is data_stream.namespace.
+	Namespace string
+}
+
+// Mapper makes events of raw indicators. It may be used by several goroutines
+// at once.
+type Mapper struct {
+	policy           ExpirationPolicy
+	preserveOriginal bool
+	namespace        any
+	// builders holds what is worth keeping from one indicator to the next.
+	builders sync.Pool
+}
+
+// NewMapper returns a Mapper for one input.
+func NewMapper(cfg MapperConfig) *Mapper {
+	m := &Mapper{
+		policy: ExpirationPolicy{
+			Duration:        cfg.ExpirationDuration,
+			ExpiredStatuses: append([]string(nil), cfg.ExpiredStatuses...),
+		},
+		preserveOriginal: cfg.PreserveOriginal,
+		namespace:        cfg.Namespace,
+	}
+	m.builders.New = func() any { return &builder{mapper: m} }
+	return m
+}
+
+// Event makes the event of one indicator. raw is its JSON as received, and not
+// referred to once Event has returned; fetched is the time of the request.
+//
+// There is always an event to publish. An error says that the indicator can't
+// be read and that the event says so: its event.kind is pipeline_error.
+func (m *Mapper) Event(raw []byte, fetched time.Time) (beat.Event, error) {
+	b := m.builders.Get().(*builder)
+	defer m.builders.Put(b)
+
+	fetched = fetched.UTC()
+	if err := b.decode(raw); err != nil {
+		err = fmt.Errorf("reading the indicator: %w", err)
+		return b.failure(raw, fetched, err), err
+	}
+	return b.event(raw, fetched), nil
+}

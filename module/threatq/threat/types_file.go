@@ -1,0 +1,86 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/elastic/elastic-agent-libs/mapstr"
+)
+
+// putHash returns what sets a hash of so many hexadecimal digits.
+func putHash(algorithm string, digits int) func(*observable) {
+	return func(o *observable) {
+		hash := o.value
+		if len(hash) != digits || !allHex(hash) {
+			o.leftOut("file.hash."+algorithm, fmt.Sprintf("is not %d hexadecimal digits", digits))
+			return
+		}
+		o.putFileHash(algorithm, strings.ToLower(hash))
+	}
+}
+
+func (o *observable) putFuzzyHash() {
+	o.putFileHash("ssdeep", o.value)
+}
+
+func (o *observable) putFileHash(algorithm, hash string) {
+	o.fields["file"] = mapstr.M{"hash": mapstr.M{algorithm: hash}}
+	o.relate("hash", hash)
+}
+
+func allHex(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if !isHex(text[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (o *observable) putFilename() {
+	o.fields["file"] = mapstr.M{"name": o.name}
+}
+
+// putFilePath sets a file's path and, unless that ends with a separator, the
+// last part of it as the file's name.
+func (o *observable) putFilePath() {
+	file := make(mapstr.M, 2)
+	file["path"] = o.name
+	if name := baseName(o.value); name != "" {
+		file["name"] = name
+	}
+	o.fields["file"] = file
+}
+
+// baseName returns what follows the last separator of a path. A path that
+// begins with a slash is of a system where a backslash is a character like any
+// other; in all others both separate.
+func baseName(path string) string {
+	separators := `\/`
+	if strings.HasPrefix(path, "/") {
+		separators = "/"
+	}
+	return path[strings.LastIndexAny(path, separators)+1:]
+}
+
+// putSerial sets a certificate's serial number as ECS wants it, hexadecimal
+// digits in upper case without colons; one that isn't hexadecimal stays as it
+// is.
+func (o *observable) putSerial() {
+	serial := strings.TrimPrefix(strings.TrimPrefix(o.value, "0x"), "0X")
+	serial = strings.NewReplacer(":", "", " ", "").Replace(serial)
+	var number any
+	if serial != "" && allHex(serial) {
+		number = strings.ToUpper(serial)
+	} else {
+		number = o.trimmed()
+	}
+	o.fields["x509"] = mapstr.M{"serial_number": number}
+}
+
+func (o *observable) putSubject() {
+	o.fields["x509"] = mapstr.M{"subject": mapstr.M{"distinguished_name": o.trimmed()}}
+}

@@ -1,0 +1,192 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/elastic/elastic-agent-libs/mapstr"
+)
+
+func (o *observable) setIPType(addr netip.Addr) {
+	if addr.Is4() {
+		o.fields["type"] = stixIPv4
+	} else {
+		o.fields["type"] = stixIPv6
+	}
+}
+
+// putIP sets ip, and port where the value carries one. The type is that of the
+// address, whatever ThreatQ calls it.
+func (o *observable) putIP() {
+	addr, port, ok := parseIP(o.value)
+	if !ok {
+		o.leftOut("ip", "is not an IP address")
+		return
+	}
+	o.setIPType(addr)
+	text := addr.String()
+	o.fields["ip"] = text
+	o.relate("ip", text)
+	if port == "" {
+		return
+	}
+	if n, ok := parsePort(port); ok {
+		o.fields["port"] = n
+	} else {
+		o.leftOut("port", "has no port from 0 to 65535")
+	}
+}
+
+// maxIPBytes is more than an IPv6 address with a zone and a port has, even one
+// that was made harmless.
+const maxIPBytes = 128
+
+// parseIP reads an IP address with or without a port after it: 192.0.2.1,
+// 192.0.2.1:443, 2001:db8::1, [2001:db8::1], [2001:db8::1]:443. An IPv4
+// address in the clothes of an IPv6 one is IPv4, as Elasticsearch takes it. A
+// zone is dropped, since no field could hold it.
+func parseIP(value string) (addr netip.Addr, port string, ok bool) {
+	if len(value) > maxIPBytes {
+		return netip.Addr{}, "", false
+	}
+	value = refang(value)
+	if rest, found := strings.CutPrefix(value, "["); found {
+		host, after, closed := strings.Cut(rest, "]")
+		if !closed {
+			return netip.Addr{}, "", false
+		}
+		if after != "" {
+			if port, found = strings.CutPrefix(after, ":"); !found || port == "" {
+				return netip.Addr{}, "", false
+			}
+		}
+		value = host
+	} else if host, after, found := strings.Cut(value, ":"); found && !strings.Contains(after, ":") {
+		if after == "" {
+			return netip.Addr{}, "", false
+		}
+		value, port = host, after
+	}
+	addr, err := netip.ParseAddr(value)
+	if err != nil {
+		return netip.Addr{}, "", false
+	}
+	return addr.WithZone("").Unmap(), port, true
+}
+
+func parsePort(text string) (int, bool) {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return int(n), err == nil
+}
+
+// putNetwork only finds out which kind of network it is: there is no field for
+// one.
+func (o *observable) putNetwork() {
+	value := refang(o.value)
+	if prefix, err := netip.ParsePrefix(value); err == nil {
+		o.setIPType(prefix.Addr())
+	} else if strings.Contains(value, ":") {
+		o.fields["type"] = stixIPv6
+	}
+}
+
+// putDomain sets the fields of a domain name.
+func (o *observable) putDomain() {
+	url := make(mapstr.M, 3)
+	if o.putHost(url, refang(o.value)) {
+		o.fields["url"] = url
+	} else {
+		o.leftOut("url.domain", "is not a domain name")
+	}
+}
+
+// putHost sets the domain fields of url from a host, which is a domain name or
+// an IP address, and relates the event to it. It returns false for one that is
+// neither.
+func (o *observable) putHost(url mapstr.M, host string) bool {
+	if addr, port, ok := parseIP(host); ok && port == "" {
+		text := addr.String()
+		o.relate("ip", text)
+		if addr.Is6() {
+			text = "[" + text + "]"
+		}
+		url["domain"] = text
+		return true
+	}
+	domain, unicode, ok := parseDomain(host)
+	if !ok {
+		return false
+	}
+	boxed := any(domain)
+	url["domain"] = boxed
+	if registered, suffix := registeredDomain(domain); registered != "" {
+		url["registered_domain"] = registered
+		url["top_level_domain"] = suffix
+	}
+	if unicode != "" {
+		o.relate("hosts", domain, unicode)
+	} else {
+		o.relate("hosts", domain)
+	}
+	return true
+}
+
+// putURL sets the parts of a URL. What can't be told apart is left out; the
+// value itself is always there.
+func (o *observable) putURL() {
+	parts := splitURL(refang(o.value))
+	url := make(mapstr.M, 8)
+	url["original"] = o.name
+	url["full"] = parts.full
+	put := func(field, part string) {
+		if part != "" {
+			url[field] = part
+		}
+	}
+	put("scheme", parts.scheme)
+	put("path", parts.path)
+	put("query", parts.query)
+	put("fragment", parts.fragment)
+	put("extension", pathExtension(parts.path))
+	if parts.host != "" && !o.putHost(url, parts.host) {
+		o.leftOut("url.domain", "has no host that is a domain name or an IP address")
+	}
+	if parts.port != "" {
+		if n, ok := parsePort(parts.port); ok {
+			url["port"] = n
+		} else {
+			o.leftOut("url.port", "has no port from 0 to 65535")
+		}
+	}
+	o.fields["url"] = url
+}
+
+func (o *observable) putURLPath() {
+	o.fields["url"] = mapstr.M{"path": o.trimmed()}
+}
+
+func (o *observable) putEmail() {
+	o.fields["email"] = mapstr.M{"address": o.trimmed()}
+}
+
+// putASN sets the number of an autonomous system, written as AS64496 or 64496,
+// with or without the system's name after it.
+func (o *observable) putASN() {
+	number, _, _ := strings.Cut(o.value, " ")
+	for _, prefix := range [...]string{"ASN", "AS"} {
+		if len(number) > len(prefix) && strings.EqualFold(number[:len(prefix)], prefix) {
+			number = number[len(prefix):]
+			break
+		}
+	}
+	n, err := strconv.ParseUint(number, 10, 32)
+	if err != nil {
+		o.leftOut("as.number", "is not an AS number from 0 to 4294967295")
+		return
+	}
+	o.fields["as"] = mapstr.M{"number": int64(n)}
+}
