@@ -1,0 +1,45 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package simulator
+
+import (
+	"net/http"
+	"strconv"
+)
+
+// serveControl serves the control API: stats, touch, add, faults and revoke.
+func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{s: s, w: w, r: r, endpoint: endpointOther}
+	n, _ := strconv.Atoi(r.FormValue("n"))
+	switch r.Method + " " + r.URL.Path[len(controlPath):] {
+	case "GET stats":
+		x.answerJSON(http.StatusOK, s.Stats())
+	case "POST touch":
+		x.answerJSON(http.StatusOK, map[string]any{"ids": s.Touch(n)})
+	case "POST add":
+		if n < 0 || n > 1_000_000 {
+			x.fail(http.StatusBadRequest, "The parameter n must be 0 to 1000000.")
+			return
+		}
+		x.answerJSON(http.StatusOK, map[string]any{"ids": s.Add(n)})
+	case "POST revoke":
+		s.RevokeTokens()
+		x.answerJSON(http.StatusOK, map[string]any{})
+	case "POST faults":
+		list, err := ParseFaults(r.FormValue("spec"))
+		if err == nil {
+			err = s.Inject(list...)
+		}
+		if err != nil {
+			x.fail(http.StatusBadRequest, err.Error())
+			return
+		}
+		x.answerJSON(http.StatusOK, map[string]any{"armed": len(list)})
+	case "DELETE faults":
+		s.ClearFaults()
+		x.answerJSON(http.StatusOK, map[string]any{})
+	default:
+		x.fail(http.StatusNotFound, "The control API has no such function.")
+	}
+}

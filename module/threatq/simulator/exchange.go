@@ -1,0 +1,71 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package simulator
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// exchange is one request and its answer.
+type exchange struct {
+	s        *Simulator
+	w        http.ResponseWriter
+	r        *http.Request
+	endpoint Endpoint
+}
+
+// fail answers with an error as the appliance words it.
+func (x *exchange) fail(status int, message string) {
+	x.answerJSON(status, map[string]any{"success": false, "status": status, "errors": []string{message}})
+}
+
+// failToken answers with an error of OAuth2 (RFC 6749, section 5.2).
+func (x *exchange) failToken(status int, code, description string) {
+	if status == http.StatusUnauthorized {
+		x.w.Header().Set("WWW-Authenticate", `Basic realm="ThreatQ"`)
+	}
+	x.answerJSON(status, map[string]any{"error": code, "error_description": description})
+}
+
+func (x *exchange) answerJSON(status int, answer any) {
+	body, err := json.Marshal(answer)
+	if err != nil { // the answers are maps of plain values
+		panic(err)
+	}
+	x.answer(status, "application/json", body)
+}
+
+// answer sends a whole response.
+func (x *exchange) answer(status int, contentType string, body []byte) {
+	x.count(status)
+	h := x.w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	x.w.WriteHeader(status)
+	_, _ = x.w.Write(body) // the client may have gone away
+}
+
+// count enters the request in the statistics, with status 0 when it gets no answer.
+func (x *exchange) count(status int) { x.s.stats.request(x.endpoint, status) }
+
+// wait waits for d, or forever when d is 0 or less. It reports false when the client has gone away or the simulator
+// was closed before.
+func (x *exchange) wait(d time.Duration) bool {
+	var elapsed <-chan time.Time
+	if d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		elapsed = t.C
+	}
+	select {
+	case <-elapsed:
+		return true
+	case <-x.r.Context().Done():
+	case <-x.s.closed:
+	}
+	return false
+}

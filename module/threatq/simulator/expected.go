@@ -1,0 +1,127 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package simulator
+
+import (
+	"encoding/json"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Expected is what a collection holds of an indicator, for tests and summaries. Dates are in UTC, and zero when the
+// indicator carries none.
+type Expected struct {
+	// Index and ID name the indicator to the simulator. When it can't be read, its JSON doesn't hold the id.
+	Index int
+	ID    int64
+	// Readable is false when the indicator can't be read: it is no object or has no id.
+	Readable bool
+	// Misfit is true when the value is none of its type, such as an IP address that is none.
+	Misfit bool
+	// Type, Status and Value are the names and the value as served; empty when absent or null.
+	Type   string
+	Status string
+	Value  string
+
+	CreatedAt   time.Time
+	PublishedAt time.Time
+	UpdatedAt   time.Time
+	ExpiresAt   time.Time
+	ExpiredAt   time.Time
+}
+
+// Expected yields all indicators that the collection holds now, in the order of the cursor. Changes that are made
+// meanwhile don't matter to it.
+func (s *Simulator) Expected() iter.Seq[Expected] {
+	return func(yield func(Expected) bool) {
+		var m model
+		s.collection.all(func(it item) bool { return yield(s.expected(&m, it)) })
+	}
+}
+
+// ExpectedByID returns what the collection holds of one indicator.
+func (s *Simulator) ExpectedByID(id int64) (Expected, bool) {
+	it, ok := s.collection.get(int(id - s.cfg.FirstID))
+	if !ok {
+		return Expected{}, false
+	}
+	var m model
+	return s.expected(&m, it), true
+}
+
+func (s *Simulator) expected(m *model, it item) Expected {
+	s.collection.gen.model(m, it.index, it.variant)
+	if it.override != nil {
+		e := expectedOf(it.override.append(nil, m, allKeys))
+		e.Index, e.ID = it.index, m.id
+		return e
+	}
+	e := Expected{
+		Index:       it.index,
+		ID:          m.id,
+		Readable:    m.broken == notBroken,
+		Misfit:      m.misfit,
+		Type:        m.typ.name,
+		Value:       string(m.value),
+		CreatedAt:   m.created.time(),
+		PublishedAt: m.published.time(),
+		UpdatedAt:   m.updated.time(),
+		ExpiresAt:   m.expires.time(),
+		ExpiredAt:   m.expired.time(),
+	}
+	if m.status != nil {
+		e.Status = m.status.name
+	}
+	return e
+}
+
+func (d date) time() time.Time {
+	if !d.set() {
+		return time.Time{}
+	}
+	return time.Unix(d.sec, 0).UTC()
+}
+
+// expectedOf reads an indicator that a test has put. What is of an unexpected type counts as absent.
+func expectedOf(raw []byte) Expected {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(raw, &object) != nil || object == nil {
+		return Expected{}
+	}
+	text := func(raw json.RawMessage) (s string) {
+		_ = json.Unmarshal(raw, &s)
+		return s
+	}
+	name := func(raw json.RawMessage) string {
+		var o map[string]json.RawMessage
+		_ = json.Unmarshal(raw, &o)
+		return text(o["name"])
+	}
+	at := func(key string) time.Time {
+		s := text(object[key])
+		for _, layout := range []string{dateLayout, time.RFC3339Nano} {
+			if t, err := time.Parse(layout, s); err == nil {
+				return t.UTC()
+			}
+		}
+		return time.Time{}
+	}
+	number := func(key string) bool {
+		_, err := strconv.ParseInt(strings.Trim(string(object[key]), `"`), 10, 64)
+		return err == nil
+	}
+	return Expected{
+		Readable:    number("id") || number("indicator_id"),
+		Type:        name(object["type"]),
+		Status:      name(object["status"]),
+		Value:       text(object["value"]),
+		CreatedAt:   at("created_at"),
+		PublishedAt: at("published_at"),
+		UpdatedAt:   at("updated_at"),
+		ExpiresAt:   at("expires_at"),
+		ExpiredAt:   at("expired_at"),
+	}
+}

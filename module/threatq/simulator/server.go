@@ -1,0 +1,150 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package simulator
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Server serves a Simulator.
+type Server struct {
+	// URL is the base URL of the appliance, without a trailing slash.
+	URL string
+	// CAPEM is the certificate to trust, in PEM form. Empty without TLS.
+	CAPEM []byte
+
+	http   *http.Server
+	cancel context.CancelFunc
+	served chan struct{}
+	err    error
+
+	mu      sync.Mutex
+	active  int
+	closing bool
+	idle    chan struct{} // closed when closing and no request is active
+}
+
+// Start serves the simulator over HTTP at addr, such as 127.0.0.1:0 or, for short, an empty string. Unless
+// Config.AllowRemote is set, addr must be a loopback address.
+func (s *Simulator) Start(addr string) (*Server, error) { return s.start(addr, nil) }
+
+// StartTLS is Start over HTTPS, with a certificate that it makes for the occasion. Server.CAPEM is what to trust.
+func (s *Simulator) StartTLS(addr string) (*Server, error) {
+	cert, ca, err := selfSigned(time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("making the certificate of the simulator: %w", err)
+	}
+	srv, err := s.start(addr, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		return nil, err
+	}
+	srv.CAPEM = ca
+	return srv, nil
+}
+
+func (s *Simulator) start(addr string, tlsConfig *tls.Config) (*Server, error) {
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	if !s.cfg.AllowRemote {
+		if err := checkLoopback(addr); err != nil {
+			return nil, err
+		}
+	}
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("starting the simulator at %s: %w", addr, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	srv := &Server{URL: "http://" + listener.Addr().String(), cancel: cancel, served: make(chan struct{}), idle: make(chan struct{})}
+	// HTTP/1 only: faults of the connection have no counterpart in HTTP/2.
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	srv.http = &http.Server{
+		Handler:           srv.track(s),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: 30 * time.Second,
+		Protocols:         protocols,
+		ErrorLog:          quietLog(),
+	}
+	if tlsConfig != nil {
+		srv.URL = "https://" + listener.Addr().String()
+		listener = tls.NewListener(listener, tlsConfig)
+	}
+	go func() {
+		defer close(srv.served)
+		if err := srv.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			srv.err = fmt.Errorf("serving the simulator at %s: %w", srv.URL, err)
+		}
+	}()
+	return srv, nil
+}
+
+// track counts requests, so that Close can wait for them.
+func (srv *Server) track(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !srv.enter() {
+			panic(http.ErrAbortHandler)
+		}
+		defer srv.leave()
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (srv *Server) enter() bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.closing {
+		return false
+	}
+	srv.active++
+	return true
+}
+
+func (srv *Server) leave() {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.active--; srv.closing && srv.active == 0 {
+		close(srv.idle)
+	}
+}
+
+// Done is closed when the server has ended, by Close or by itself.
+func (srv *Server) Done() <-chan struct{} { return srv.served }
+
+// Close ends the server, all connections and all responses at once, and waits for them. It returns the error that
+// had ended the server before, if any.
+func (srv *Server) Close() error {
+	srv.mu.Lock()
+	if !srv.closing {
+		srv.closing = true
+		srv.cancel()
+		if srv.active == 0 {
+			close(srv.idle)
+		}
+	}
+	srv.mu.Unlock()
+	_ = srv.http.Close() // the error is of the listener, and it is gone either way
+	<-srv.served
+	<-srv.idle
+	return srv.err
+}
+
+func checkLoopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("the address of the simulator is %q, it must be a host and a port such as 127.0.0.1:8080: %w", addr, err)
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("the address of the simulator is %q, it must be a loopback address such as 127.0.0.1:8080 unless remote access is allowed", addr)
+}
