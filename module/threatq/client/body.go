@@ -1,0 +1,92 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// minRate is the slowest that a body may arrive, in bytes per second averaged
+// over request.timeout. It is far below any line that is of use; without it,
+// an appliance could hold a request for ever with a byte now and then.
+const minRate = 1024
+
+// body watches over an answer's body: it ends the request when the body stops
+// arriving, and reports to the record when it is done.
+type body struct {
+	io.ReadCloser
+	cancel  context.CancelFunc
+	record  *record
+	timeout time.Duration
+	timer   *time.Timer
+	stalled atomic.Bool
+	once    sync.Once
+
+	step  int64 // bytes that count as progress
+	fresh int64 // bytes since the timer was set
+	total int64
+	err   error
+}
+
+func newBody(rc io.ReadCloser, timeout time.Duration, cancel context.CancelFunc, record *record) *body {
+	b := &body{
+		ReadCloser: rc,
+		cancel:     cancel,
+		record:     record,
+		timeout:    timeout,
+		step:       max(1, int64(timeout.Seconds()*minRate)),
+	}
+	b.timer = time.AfterFunc(timeout, func() {
+		b.stalled.Store(true)
+		cancel()
+	})
+	return b
+}
+
+// Read reads from the body; it returns errStalled when no progress was made
+// for the timeout.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if n > 0 {
+		b.total += int64(n)
+		b.fresh += int64(n)
+		b.record.read(p[:n])
+		if b.fresh >= b.step {
+			b.fresh = 0
+			b.timer.Reset(b.timeout)
+		}
+	}
+	if err != nil {
+		if err != io.EOF && b.stalled.Load() {
+			err = errStalled
+		}
+		b.err = err
+		b.finish()
+	}
+	return n, err
+}
+
+// Close ends the request; what was not read is lost.
+func (b *body) Close() error {
+	err := b.ReadCloser.Close()
+	b.finish()
+	return err
+}
+
+func (b *body) finish() {
+	b.once.Do(func() {
+		b.timer.Stop()
+		b.cancel()
+		err := b.err
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		b.record.done(b.total, err)
+	})
+}

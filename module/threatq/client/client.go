@@ -1,0 +1,249 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+	"golang.org/x/time/rate"
+
+	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/paths"
+	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
+)
+
+// startMark is the cursor mark that stands for the beginning of a collection.
+const startMark = "*"
+
+// Client reads one data collection of one appliance. It is safe for concurrent use.
+type Client struct {
+	cfg       Config
+	log       *logp.Logger
+	metrics   *Metrics
+	now       func() time.Time
+	userAgent string
+	id        string
+	logsDir   string
+
+	tokenURL *url.URL
+	dataURL  *url.URL
+
+	dial       dialFunc
+	tls        *tlscommon.TLSConfig
+	transports transports
+	proxied    bool
+	retrier    *retryablehttp.Client
+	limiter    *rate.Limiter // nil for no limit
+	tokens     *tokenSource
+	tracer     *tracer // nil unless enabled
+	secrets    secrets
+}
+
+// Option sets something about a Client that no configuration does.
+type Option func(*Client)
+
+// WithMetrics makes the Client count into m, which may be nil.
+func WithMetrics(m *Metrics) Option { return func(c *Client) { c.metrics = m } }
+
+// WithClock replaces time.Now for token expiry, Retry-After and certificates.
+func WithClock(now func() time.Time) Option { return func(c *Client) { c.now = now } }
+
+// WithUserAgent sets the header User-Agent.
+func WithUserAgent(text string) Option { return func(c *Client) { c.userAgent = text } }
+
+// WithInputID sets the id of the input, which names its trace file.
+func WithInputID(id string) Option { return func(c *Client) { c.id = id } }
+
+// WithLogsDir sets the directory that trace files lie in, the Beat's logs
+// directory by default.
+func WithLogsDir(dir string) Option { return func(c *Client) { c.logsDir = dir } }
+
+// New returns a Client for a configuration, which it checks. It sends nothing.
+// Close it to free its connections.
+func New(cfg Config, log *logp.Logger, opts ...Option) (*Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	c := &Client{
+		cfg:       cfg,
+		log:       log.Named("client"),
+		now:       time.Now,
+		userAgent: "threatqbeat",
+		logsDir:   paths.Resolve(paths.Logs, ""),
+	}
+	for _, opt := range opts {
+		opt(c)
+	}
+	base, err := cfg.baseURL()
+	if err != nil {
+		return nil, fmt.Errorf("url %w", err)
+	}
+	c.dataURL = base.JoinPath("api/indicators/query/hash", cfg.DataCollectionID)
+	c.tokenURL = base.JoinPath("api/token")
+	if address := cfg.Auth.OAuth2.TokenURL; address != "" {
+		if c.tokenURL, err = parseEndpoint(address, cfg.Request, c.tokenURL.String()); err != nil {
+			return nil, fmt.Errorf("auth.oauth2.token_url %w", err)
+		}
+	}
+	if err := c.newTransports(c.dataURL, c.tokenURL); err != nil {
+		return nil, err
+	}
+	c.proxied = c.transports.proxyOf(c.dataURL) != nil || c.transports.proxyOf(c.tokenURL) != nil
+	c.keepSecrets()
+	if l := cfg.Request.RateLimit; l.Limit > 0 {
+		c.limiter = rate.NewLimiter(rate.Limit(l.Limit), l.Burst)
+	}
+	if c.tracer, err = newTracer(c); err != nil {
+		return nil, err
+	}
+	c.retrier = c.newRetrier(&http.Client{Transport: roundTripper{c}, CheckRedirect: checkRedirect})
+	c.tokens = newTokenSource(c)
+
+	if cfg.Request.SSL.IsEnabled() && cfg.Request.SSL.VerificationMode == tlscommon.VerifyNone && c.dataURL.Scheme == "https" {
+		c.log.Warnw("Certificates are not checked: anybody in between can read the credentials. "+
+			"Remove request.ssl.verification_mode: none", "server.address", c.dataURL.Host)
+	}
+	return c, nil
+}
+
+// Page reads the page that follows a cursor mark; "" and "*" stand for the
+// beginning. It asks for a token when there is none, and repeats what fails as
+// request.retry says.
+//
+// The error is always an *Error. A page may come with it: when the last
+// attempt gave an answer that breaks off or isn't valid JSON, Page.Truncated
+// is set and the page holds those indicators that could be read. They may be
+// published, but the cursor must stay, for the page has no NextCursorMark.
+// Every page that is returned has to be released.
+func (c *Client) Page(ctx context.Context, mark string) (*Page, error) {
+	if mark == "" {
+		mark = startMark
+	}
+	for renewed := false; ; renewed = true {
+		token, err := c.tokens.get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		page, err := c.fetch(ctx, mark, token)
+		var e *Error
+		if !errors.As(err, &e) || e.Status != http.StatusUnauthorized {
+			return page, err
+		}
+		// Expired before its time, or revoked. A second refusal is no accident,
+		// but the next call begins with a new token all the same.
+		c.tokens.discard(token)
+		if renewed {
+			return page, err
+		}
+		c.log.Debugw("The appliance refuses the token, requesting a new one")
+	}
+}
+
+// fetch reads one page with a token.
+func (c *Client) fetch(ctx context.Context, mark, token string) (*Page, error) {
+	call := &call{op: "reading a page of data collection " + c.cfg.DataCollectionID + " from " + c.dataURL.Host, mark: mark}
+
+	address := *c.dataURL
+	query := url.Values{
+		"sort":       {"updated_at"},
+		"limit":      {strconv.Itoa(c.cfg.PageSize)},
+		"cursorMark": {mark},
+	}
+	if fields := c.cfg.FieldsParam; fields != "" {
+		query.Set("fields", fields)
+	}
+	address.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+	if err != nil {
+		return nil, c.requestError(ctx, call, err)
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Authorization", "Bearer "+token)
+
+	var page *Page
+	err = c.do(req, call, func(resp *http.Response) error {
+		page.Release()
+		page, err = c.readPage(resp, call)
+		return err
+	})
+	if err != nil {
+		if page != nil && !page.Truncated || ctx.Err() != nil {
+			page.Release()
+			page = nil
+		}
+		return page, err
+	}
+	c.metrics.page()
+	return page, nil
+}
+
+// Token makes sure that there is a valid token, requesting one where needed.
+func (c *Client) Token(ctx context.Context) error {
+	_, err := c.tokens.get(ctx)
+	return err
+}
+
+// Close closes idle connections and the trace file. A request that is running
+// is not ended; cancel its context for that.
+func (c *Client) Close() {
+	c.retrier.HTTPClient.CloseIdleConnections()
+	c.tracer.close()
+}
+
+// secrets are the texts that must not be shown, for foreign texts to be
+// searched for them.
+type secrets struct {
+	mu     sync.Mutex
+	fixed  []string
+	tokens []string // the last few
+}
+
+func (c *Client) keepSecrets() {
+	add := func(text string) {
+		// Shorter ones would make a riddle of the whole text.
+		if len(text) >= 4 {
+			c.secrets.fixed = append(c.secrets.fixed, text, url.QueryEscape(text))
+		}
+	}
+	add(c.cfg.Auth.OAuth2.Client.Secret.Reveal())
+	for _, value := range c.cfg.Request.ProxyHeaders {
+		add(value.Reveal())
+	}
+	for _, address := range []*url.URL{c.dataURL, c.tokenURL} {
+		if proxy := c.transports.proxyOf(address); proxy != nil && proxy.User != nil {
+			password, _ := proxy.User.Password()
+			add(password)
+		}
+	}
+}
+
+func (s *secrets) addToken(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens = append(s.tokens[max(0, len(s.tokens)-3):], token)
+}
+
+// redact replaces the secrets in a text.
+func (c *Client) redact(text string) string {
+	s := &c.secrets
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, list := range [][]string{s.fixed, s.tokens} {
+		for _, secret := range list {
+			if secret != "" {
+				text = strings.ReplaceAll(text, secret, redacted)
+			}
+		}
+	}
+	return text
+}

@@ -1,0 +1,177 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Kind is the class of an Error: what a caller may decide by.
+type Kind string
+
+const (
+	// KindCredentials: the client's id or secret is refused, or its tokens are.
+	KindCredentials Kind = "credentials"
+	// KindForbidden: the client is known but may not read the collection.
+	KindForbidden Kind = "forbidden"
+	// KindCollectionUnknown: the appliance has no such data collection.
+	KindCollectionUnknown Kind = "collection_unknown"
+	// KindRateLimited: the appliance asks to wait; see Error.RetryAfter.
+	KindRateLimited Kind = "rate_limited"
+	// KindUnreachable: no connection, or one that broke or stalled.
+	KindUnreachable Kind = "unreachable"
+	// KindTLS: the TLS handshake failed or the certificate is not trusted.
+	KindTLS Kind = "tls"
+	// KindServer: the appliance answered with a server error.
+	KindServer Kind = "server"
+	// KindAnswer: an answer came that can't be used: not JSON, an HTML page, a
+	// redirect, an unexpected status.
+	KindAnswer Kind = "answer"
+	// KindCursorRejected: the appliance refuses the cursor mark.
+	KindCursorRejected Kind = "cursor_rejected"
+	// KindBodyTooLarge: the answer exceeds request.max_body_size.
+	KindBodyTooLarge Kind = "body_too_large"
+	// KindCanceled: the caller's context ended. errors.Is finds
+	// context.Canceled or context.DeadlineExceeded.
+	KindCanceled Kind = "canceled"
+)
+
+// Error is the only type of error that Client's methods return. Its text is
+// one plain sentence: what was being done, the cause, what to do. It never
+// holds a token, a secret or a proxy's password.
+type Error struct {
+	// Kind is the class of the error.
+	Kind Kind
+	// Op is what was being done, such as "requesting a token from https://...".
+	Op string
+	// Status is the HTTP status of the last answer, 0 when there was none.
+	Status int
+	// Attempts is how often it was tried.
+	Attempts int
+	// RetryAfter is how long the appliance asks to wait, 0 when it doesn't say.
+	RetryAfter time.Duration
+	// Reason is the cause in plain words.
+	Reason string
+	// Hint is what to do about it, "" when the cause says it all.
+	Hint string
+
+	err   error // for errors.Is and errors.As; its text is not shown
+	final bool  // another attempt would not help
+}
+
+// Error returns the sentence.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	if e.Attempts > 1 {
+		fmt.Fprintf(&b, " failed after %d attempts", e.Attempts)
+	}
+	b.WriteString(": ")
+	b.WriteString(e.Reason)
+	if e.RetryAfter > 0 {
+		fmt.Fprintf(&b, " (it asks to wait %v)", e.RetryAfter.Round(time.Millisecond))
+	}
+	if e.Hint != "" {
+		b.WriteString("; ")
+		b.WriteString(e.Hint)
+	}
+	return b.String()
+}
+
+// Unwrap returns the context's error for KindCanceled and nil for the others:
+// the errors of net/http may hold what must not be shown.
+func (e *Error) Unwrap() error { return e.err }
+
+// IsKind reports whether err is, or wraps, an Error of that kind.
+func IsKind(err error, kind Kind) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind == kind
+}
+
+// canceled returns the Error for an ended context.
+func canceled(ctx context.Context, op string) *Error {
+	e := &Error{Kind: KindCanceled, Op: op, Reason: "stopped before it was done", err: ctx.Err(), final: true}
+	if errors.Is(e.err, context.DeadlineExceeded) {
+		e.Reason = "not done within the time that was given"
+	}
+	return e
+}
+
+// statusError returns the Error for an answer whose status says that it holds
+// nothing to read. The call says what was asked for.
+func (c *Client) statusError(call *call, resp *http.Response) *Error {
+	e := &Error{Op: call.op, Status: resp.StatusCode, Kind: KindAnswer, final: true}
+	answered := fmt.Sprintf("the appliance answered %s", statusText(resp.StatusCode))
+	switch status := resp.StatusCode; {
+	case status == http.StatusTooManyRequests:
+		e.Kind, e.final = KindRateLimited, false
+		e.Reason = "the appliance answers that there are too many requests (429)"
+		e.Hint = "lower the load with request.rate_limit.limit or a longer interval"
+	case status >= 500:
+		e.Kind, e.final = KindServer, false
+		e.Reason = answered
+		e.Hint = "look at the appliance's own logs"
+	case status == http.StatusProxyAuthRequired:
+		e.Kind = KindUnreachable
+		e.Reason = "the proxy wants a user name and a password (407)"
+		e.Hint = "put them into request.proxy_url"
+	case call.token:
+		c.tokenStatus(e, answered)
+	case status == http.StatusUnauthorized:
+		e.Kind = KindCredentials
+		e.Reason = "the appliance refuses a token that it issued a moment ago (401)"
+		e.Hint = "check in ThreatQ that the API client is enabled and may read threat data"
+	case status == http.StatusForbidden:
+		e.Kind = KindForbidden
+		e.Reason = "the API client may not read it (403)"
+		e.Hint = "give the API client of auth.oauth2.client.id a role in ThreatQ that may read the data collection"
+	case status == http.StatusNotFound:
+		e.Kind = KindCollectionUnknown
+		e.Reason = "the appliance knows no such data collection (404)"
+		e.Hint = "check data_collection_id and url"
+	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && call.mark != startMark:
+		e.Kind = KindCursorRejected
+		e.Reason = fmt.Sprintf("the appliance rejects the cursor mark %q (%d)", shorten(call.mark), status)
+		e.Hint = "collection has to start over from the beginning"
+	case status >= 300 && status < 400:
+		e.Reason = answered + " without saying where to"
+		e.Hint = "check url"
+	default:
+		e.Reason = answered
+		e.Hint = "check url, page_size and fields_param"
+	}
+	if !e.final {
+		if wait, ok := retryAfter(resp.Header, c.now()); ok {
+			e.RetryAfter = wait
+			e.final = wait > MaxRetryAfter
+		}
+	}
+	return e
+}
+
+// tokenStatus fills in e for a refused token request.
+func (c *Client) tokenStatus(e *Error, answered string) {
+	switch e.Status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
+		e.Kind = KindCredentials
+		e.Reason = fmt.Sprintf("the appliance refuses the client's id or secret (%d)", e.Status)
+		e.Hint = "check auth.oauth2.client.id and auth.oauth2.client.secret"
+	default:
+		e.Reason = answered
+		e.Hint = "check url or auth.oauth2.token_url"
+	}
+}
+
+// statusText returns a status with its name, such as "503 (Service Unavailable)".
+func statusText(status int) string {
+	if name := http.StatusText(status); name != "" {
+		return fmt.Sprintf("%d (%s)", status, name)
+	}
+	return fmt.Sprint(status)
+}

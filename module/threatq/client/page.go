@@ -1,0 +1,208 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+)
+
+const (
+	// firstRead is the size that a new buffer begins with.
+	firstRead = 64 << 10
+	// mostReserved bounds what an answer's Content-Length alone can reserve.
+	mostReserved = 8 << 20
+	// mostKept bounds the buffers that are kept for other pages.
+	mostKept = 32 << 20
+)
+
+// Page is one page of a data collection.
+type Page struct {
+	// Mark is the cursor mark that was sent, "*" for the beginning.
+	Mark string
+	// NextCursorMark is the mark of the next page, "" when there was none.
+	NextCursorMark string
+	// Total is the number of indicators in the collection, -1 when unknown.
+	Total int64
+	// Indicators holds the JSON of each indicator. The slices point into a
+	// buffer that Release gives back. An element is valid JSON but for those
+	// that Unreadable counts; what kind of value it is has not been checked.
+	Indicators [][]byte
+	// Bytes is the size of the answer, after decompression.
+	Bytes int64
+	// Unreadable is how many of Indicators are not valid JSON. The appliance
+	// gave the same on every attempt, and the rest of the page is whole.
+	Unreadable int
+	// Truncated says that the answer broke off. The page comes with an error,
+	// without NextCursorMark, and holds valid indicators only.
+	Truncated bool
+
+	buf *buffer
+}
+
+// Last reports whether no page follows: this one is empty, or its mark leads
+// nowhere else. A truncated page is none's last.
+func (p *Page) Last() bool {
+	return !p.Truncated && (len(p.Indicators) == 0 || p.NextCursorMark == "" || p.NextCursorMark == p.Mark)
+}
+
+// Release gives the page's buffer back. Indicators must not be used afterwards.
+// A nil page, or one that was released before, may be released.
+func (p *Page) Release() {
+	if p == nil || p.buf == nil {
+		return
+	}
+	p.buf.free()
+	p.buf, p.Indicators = nil, nil
+}
+
+// buffer is what a page needs memory for.
+type buffer struct {
+	body  []byte
+	elems [][]byte
+}
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+func newBuffer() *buffer { return buffers.Get().(*buffer) }
+
+func (b *buffer) free() {
+	if cap(b.body) > mostKept || cap(b.elems) > mostKept/64 {
+		return
+	}
+	clear(b.elems)
+	b.body, b.elems = b.body[:0], b.elems[:0]
+	buffers.Put(b)
+}
+
+// errTooLarge says that a body exceeds the limit.
+var errTooLarge = errors.New("the body is too large")
+
+// fill reads a whole body, of a size that may be known (or -1).
+func (b *buffer) fill(r io.Reader, size, limit int64) error {
+	b.body = b.body[:0]
+	if size > limit {
+		return errTooLarge
+	}
+	// One byte more, so that the end is seen without growing once more.
+	b.body = slices.Grow(b.body, int(max(firstRead, min(size+1, mostReserved))))
+	for {
+		if len(b.body) == cap(b.body) {
+			b.body = slices.Grow(b.body, min(len(b.body), int(limit)+1-len(b.body)))
+		}
+		n, err := r.Read(b.body[len(b.body):cap(b.body)])
+		b.body = b.body[:len(b.body)+n]
+		if int64(len(b.body)) > limit {
+			return errTooLarge
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// readPage reads and parses one page. On the last attempt it makes the best of
+// an answer that can't be read as it should: a page whose envelope is whole is
+// returned without an error, however its indicators look; any other is returned
+// as a truncated page, with the error.
+func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
+	buf := newBuffer()
+	limit := int64(c.cfg.Request.MaxBodySize)
+	readErr := buf.fill(resp.Body, resp.ContentLength, limit)
+	if errors.Is(readErr, errTooLarge) {
+		buf.free()
+		return nil, &Error{
+			Kind:   KindBodyTooLarge,
+			Reason: fmt.Sprintf("the page is larger than request.max_body_size (%v)", c.cfg.Request.MaxBodySize),
+			Hint:   fmt.Sprintf("lower page_size (now %d), or raise request.max_body_size", c.cfg.PageSize),
+			final:  true,
+		}
+	}
+	page := &Page{Mark: call.mark, Total: -1, Bytes: int64(len(buf.body)), buf: buf}
+	err := readErr
+	if err == nil {
+		env, scanErr := scan(buf.body, buf.elems)
+		if scanErr == nil {
+			page.take(env)
+			return page, nil
+		}
+		buf.elems = env.elems
+		err = answerError(buf.body, scanErr)
+		var syntax *syntaxError
+		if !errors.As(scanErr, &syntax) {
+			page.Release()
+			return nil, err
+		}
+	}
+	if !call.last(c.cfg.Request.Retry.MaxAttempts) {
+		page.Release()
+		return nil, err
+	}
+
+	env, whole := salvage(buf.body, buf.elems)
+	page.take(env)
+	if whole && readErr == nil {
+		page.sift(false)
+		c.log.Warnw("The page is not valid JSON, but where its indicators begin and end is clear: it is used as it is",
+			"unreadable", page.Unreadable, "indicators", len(page.Indicators))
+		return page, nil
+	}
+	page.Truncated, page.NextCursorMark = true, ""
+	page.sift(true)
+	if len(page.Indicators) == 0 {
+		page.Release()
+		return nil, err
+	}
+	return page, err
+}
+
+// take moves what was found into the page.
+func (p *Page) take(env envelope) {
+	p.buf.elems = env.elems
+	p.Indicators = env.elems
+	p.NextCursorMark = env.next
+	p.Total = env.total
+}
+
+// sift counts the indicators that are not valid JSON, or leaves them out.
+func (p *Page) sift(drop bool) {
+	p.Indicators = slices.DeleteFunc(p.Indicators, func(raw []byte) bool {
+		if valid(raw) {
+			return false
+		}
+		p.Unreadable++
+		return drop
+	})
+	if drop {
+		p.Unreadable = 0
+	}
+}
+
+// answerError returns the Error for a body that is no page.
+func answerError(body []byte, err error) *Error {
+	e := &Error{Kind: KindAnswer, Hint: "if it goes on, look at the appliance's own logs"}
+	trimmed := bytes.TrimLeft(body, " \t\r\n\ufeff")
+	var syntax *syntaxError
+	switch {
+	case len(trimmed) == 0:
+		e.Reason = "the answer is empty"
+	case trimmed[0] == '<':
+		e.Reason = "the answer is an HTML or XML page instead of JSON"
+		e.Hint = "check url; a login page or a proxy may stand in between"
+	case errors.As(err, &syntax):
+		e.Reason = fmt.Sprintf("the answer is not valid JSON, from byte %d of %d", syntax.offset, len(body))
+	default:
+		e.Reason = err.Error()
+		e.Hint = "check url"
+	}
+	return e
+}
