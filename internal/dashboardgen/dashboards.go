@@ -19,11 +19,18 @@ var (
 	byTLP = terms{field: "threat.indicator.marking.tlp", label: "TLP", size: 6, missing: true}
 )
 
+// activeNow is the alias' own filter once more, for an alias that has none: Fleet can't give one to
+// the alias that it creates for an integration.
+var activeNow = filter{field: "threatq.ioc_expired_at", after: "now", name: "Active now"}
+
+const queryActiveNow = "threatq.ioc_expired_at > now"
+
 var searches = []savedSearch{
 	{
 		id:          "threatq-latest-indicators",
 		title:       "[ThreatQ] Latest indicators",
 		description: "Active indicators, the last updated first.",
+		query:       queryActiveNow,
 		columns: []string{
 			"@timestamp", "threat.indicator.type", "threat.indicator.name", "threat.indicator.confidence",
 			"threat.indicator.provider", "threatq.status", "threatq.ioc_expired_at",
@@ -34,7 +41,7 @@ var searches = []savedSearch{
 		id:          "threatq-latest-files",
 		title:       "[ThreatQ] Latest file indicators",
 		description: "Active indicators of files, the last updated first.",
-		query:       `threat.indicator.type : "file"`,
+		query:       queryActiveNow + ` and threat.indicator.type : "file"`,
 		columns: []string{
 			"@timestamp", "threat.indicator.name", "threat.indicator.file.name", "threat.indicator.confidence",
 			"threat.indicator.provider", "threatq.status", "threatq.ioc_expired_at",
@@ -45,7 +52,7 @@ var searches = []savedSearch{
 		id:          "threatq-latest-network",
 		title:       "[ThreatQ] Latest network and URL indicators",
 		description: "Active indicators of addresses, domains and URLs, the last updated first.",
-		query:       `threat.indicator.type : ("ipv4-addr" or "ipv6-addr" or "domain-name" or "url")`,
+		query:       queryActiveNow + ` and threat.indicator.type : ("ipv4-addr" or "ipv6-addr" or "domain-name" or "url")`,
 		columns: []string{
 			"@timestamp", "threat.indicator.type", "threat.indicator.name", "threat.indicator.url.registered_domain",
 			"threat.indicator.confidence", "threat.indicator.provider", "threatq.ioc_expired_at",
@@ -59,9 +66,8 @@ var dashboards = []dashboard{
 		id:          "threatq-overview",
 		title:       "[ThreatQ] Overview",
 		description: "The threat indicators of ThreatQ that are active now.",
-		// Each active indicator has an expiration; the alias' own filter needs it.
-		filter: filter{field: "threatq.ioc_expired_at"},
-		intro:  "All indicators that are active now, whatever the time picker says. Select a value in a chart to filter by it.",
+		filters:     []filter{activeNow},
+		intro:       "All indicators that are active now, whatever the time picker says. Select a value in a chart to filter by it.",
 		rows: []row{
 			{height: 9, panels: []panel{
 				{"navigation", "", 16, navigation{}},
@@ -110,7 +116,7 @@ var dashboards = []dashboard{
 		id:          "threatq-files",
 		title:       "[ThreatQ] Files",
 		description: "The indicators of files from ThreatQ that are active now: hashes, names and paths.",
-		filter:      filter{field: "threat.indicator.type", values: []string{"file"}},
+		filters:     []filter{activeNow, {field: "threat.indicator.type", values: []string{"file"}}},
 		intro:       "Hashes, names and paths of files that are active now. Select a value in a chart to filter by it.",
 		rows: []row{
 			{height: 9, panels: []panel{
@@ -153,10 +159,10 @@ var dashboards = []dashboard{
 		id:          "threatq-network",
 		title:       "[ThreatQ] Network and URLs",
 		description: "The indicators of addresses, domains and URLs from ThreatQ that are active now.",
-		filter: filter{
+		filters: []filter{activeNow, {
 			field:  "threat.indicator.type",
 			values: []string{"ipv4-addr", "ipv6-addr", "domain-name", "url"},
-		},
+		}},
 		intro: "Addresses, domains and URLs that are active now. Select a value in a chart to filter by it.",
 		rows: []row{
 			{height: 9, panels: []panel{

@@ -11,8 +11,8 @@ type dashboard struct {
 	id          string
 	title       string
 	description string
-	filter      filter // what the whole page is about
-	intro       string // the sentence below the navigation
+	filters     []filter // what the whole page is about
+	intro       string   // the sentence below the navigation
 	rows        []row
 }
 
@@ -46,11 +46,13 @@ type savedSearch struct {
 	sortBy      string
 }
 
-// A filter narrows a dashboard to the documents whose field exists (no values), is a value, or is
-// one of several.
+// A filter narrows a dashboard to the documents whose field is one of the values, or lies after the
+// date.
 type filter struct {
 	field  string
 	values []string
+	after  string // a date of Elasticsearch, such as now
+	name   string // what the filter bar shows; required with after
 }
 
 // A fieldKind is what Lens calls the data type of a column.

@@ -100,9 +100,13 @@ func (s savedSearch) object() savedObject {
 }
 
 func (d dashboard) object() (savedObject, error) {
-	const index = "kibanaSavedObjectMeta.searchSourceJSON.filter[0].meta.index"
-	references := []reference{{ID: dataViewID, Name: index, Type: "index-pattern"}}
-	var panels []any
+	var references []reference
+	var filters, panels []any
+	for i, f := range d.filters {
+		index := fmt.Sprintf("kibanaSavedObjectMeta.searchSourceJSON.filter[%d].meta.index", i)
+		references = append(references, reference{ID: dataViewID, Name: index, Type: "index-pattern"})
+		filters = append(filters, f.object(index))
+	}
 	y := 0
 	for i, row := range d.rows {
 		x := 0
@@ -151,7 +155,7 @@ func (d dashboard) object() (savedObject, error) {
 		"panelsJSON": panels,
 		"kibanaSavedObjectMeta": object{"searchSourceJSON": object{
 			"query":  kuery(""),
-			"filter": []any{d.filter.object(index)},
+			"filter": filters,
 		}},
 	}, references), nil
 }
@@ -166,11 +170,12 @@ func (f filter) object(indexRefName string) object {
 		"negate":       false,
 	}
 	var query object
-	switch len(f.values) {
-	case 0:
-		meta["type"], meta["value"] = "exists", "exists"
-		query = object{"exists": object{"field": f.field}}
-	case 1:
+	switch {
+	case f.after != "":
+		// Kibana's own range filter shows its dates formatted, which "now" can't be.
+		query = object{"range": object{f.field: object{"gt": f.after}}}
+		meta["type"], meta["key"], meta["alias"] = "custom", "query", f.name
+	case len(f.values) == 1:
 		meta["type"], meta["params"] = "phrase", object{"query": f.values[0]}
 		query = object{"match_phrase": object{f.field: f.values[0]}}
 	default:

@@ -67,6 +67,7 @@ type searchSource struct {
 	Filter       []struct {
 		Meta struct {
 			Key          string `json:"key"`
+			Type         string `json:"type"`
 			IndexRefName string `json:"indexRefName"`
 		} `json:"meta"`
 		Query json.RawMessage `json:"query"`
@@ -243,6 +244,18 @@ func (c *checker) searchSource(where string, s savedObject) searchSource {
 	c.query(where, source.Query)
 	for _, f := range source.Filter {
 		c.refers(where, s.References, f.Meta.IndexRefName, "index-pattern")
+		if f.Meta.Type == "custom" {
+			var q struct {
+				Range map[string]any `json:"range"`
+			}
+			if err := json.Unmarshal(f.Query, &q); err != nil || len(q.Range) != 1 {
+				c.add(where, "the custom filter %s is no range", f.Query)
+			}
+			for field := range q.Range {
+				c.field(where, field, []string{"date"})
+			}
+			continue
+		}
 		c.field(where, f.Meta.Key, filterable)
 		if !strings.Contains(string(f.Query), `"`+f.Meta.Key+`"`) {
 			c.add(where, "the filter on %s asks for something else", f.Meta.Key)

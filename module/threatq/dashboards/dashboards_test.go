@@ -124,6 +124,10 @@ func TestCheckFindsDefects(t *testing.T) {
 			object: Files, from: `\"key\":\"threat.indicator.type\"`, to: `\"key\":\"threat.indicator.kind\"`,
 			problem: "the alias has no field threat.indicator.kind",
 		},
+		"filter for a date on a keyword": {
+			object: Files, from: `{\"range\":{\"threatq.ioc_expired_at\"`, to: `{\"range\":{\"threatq.status\"`,
+			problem: "field threatq.status has the type keyword, but one of [date] is needed",
+		},
 		"unknown column of a search": {
 			object: "threatq-latest-files", from: `"threat.indicator.file.name"`, to: `"threat.indicator.file.title"`,
 			problem: "the alias has no field threat.indicator.file.title",
@@ -274,6 +278,22 @@ func TestNDJSON(t *testing.T) {
 	require.Len(t, lines, len(objects))
 	for i, line := range lines {
 		assert.JSONEq(t, string(objects[i].JSON), string(line))
+	}
+}
+
+// Fleet can't give the alias a filter, so the dashboards leave out by themselves what has expired.
+func TestDashboardsLeaveOutWhatExpired(t *testing.T) {
+	objects, err := Objects()
+	require.NoError(t, err)
+	for _, o := range objects {
+		var s savedObject
+		require.NoError(t, json.Unmarshal(o.JSON, &s))
+		switch o.Type {
+		case "dashboard":
+			assert.Contains(t, s.Attributes.Meta.SearchSourceJSON, `"query":{"range":{"threatq.ioc_expired_at":{"gt":"now"}}}`, o.ID)
+		case "search":
+			assert.Contains(t, s.Attributes.Meta.SearchSourceJSON, `"query":"threatq.ioc_expired_at > now`, o.ID)
+		}
 	}
 }
 
