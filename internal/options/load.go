@@ -1,0 +1,77 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package options
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"sync"
+
+	"gopkg.in/yaml.v3"
+)
+
+var (
+	//go:embed input.yml
+	inputYAML []byte
+	//go:embed beat.yml
+	beatYAML []byte
+	//go:embed ssl.yml
+	sslYAML []byte
+)
+
+// Input returns the settings of one threatq input, by the names they have
+// within the input. The caller must not change the result.
+var Input = sync.OnceValue(func() *Scope { return mustParse("input.yml", inputYAML) })
+
+// Beat returns the settings above the inputs, by their full names:
+// threatqbeat.* and those under setup that are threatqbeat's own. The caller
+// must not change the result.
+var Beat = sync.OnceValue(func() *Scope { return mustParse("beat.yml", beatYAML) })
+
+// mustParse panics on a definition that does not parse: it is part of the
+// binary and every test of this package reads it.
+func mustParse(name string, text []byte) *Scope {
+	scope, err := Parse(text)
+	if err != nil {
+		panic(fmt.Sprintf("%s: %s", name, err))
+	}
+	return scope
+}
+
+// Parse reads a scope from YAML, refusing keys that it does not know.
+func Parse(text []byte) (*Scope, error) {
+	var scope Scope
+	if err := decode(text, &scope); err != nil {
+		return nil, fmt.Errorf("reading option definitions: %w", err)
+	}
+	for i := range scope.Sections {
+		section := &scope.Sections[i]
+		switch section.Include {
+		case "":
+		case "ssl":
+			var shared []Option
+			if err := decode(sslYAML, &shared); err != nil {
+				return nil, fmt.Errorf("reading the TLS option definitions: %w", err)
+			}
+			section.Options = append(section.Options, shared...)
+		default:
+			return nil, fmt.Errorf("section %q includes %q: only ssl can be included", section.Title, section.Include)
+		}
+		for j := range section.Options {
+			option := &section.Options[j]
+			option.Name = section.Prefix + option.Name
+			if option.Since == "" {
+				option.Since = scope.Since
+			}
+		}
+	}
+	return &scope, nil
+}
+
+func decode(text []byte, to any) error {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	return decoder.Decode(to)
+}

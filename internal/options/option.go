@@ -1,0 +1,147 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package options
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Type says what a setting's value looks like.
+type Type string
+
+// The types of values.
+const (
+	TypeString     Type = "string"
+	TypeURL        Type = "url"
+	TypeBool       Type = "bool"
+	TypeInt        Type = "int"
+	TypeFloat      Type = "float"
+	TypeDuration   Type = "duration"   // as Go writes it: 30s, 1m30s, 2h
+	TypeLifetime   Type = "lifetime"   // a whole number of days, hours or minutes: 90d, 12h, 30m
+	TypeBytes      Type = "bytes"      // a number of bytes, or one with a unit: 256MiB
+	TypeFileMode   Type = "file mode"  // octal: 0600
+	TypeList       Type = "list"       // of strings
+	TypeObject     Type = "object"     // anything below it is allowed
+	TypeProcessors Type = "processors" // a list of Beats processors
+	TypeInputs     Type = "inputs"     // a list of inputs
+)
+
+// Option is one setting.
+type Option struct {
+	// Name is the dotted path of the setting within its scope: an input, or the
+	// whole file.
+	Name string `yaml:"name"`
+	// Type says what its value looks like.
+	Type Type `yaml:"type"`
+	// Default is the value that holds when nothing is set; nil means that the
+	// setting is unset.
+	Default any `yaml:"default"`
+	// DefaultText replaces Default in the documentation, for a default that
+	// depends on something else.
+	DefaultText string `yaml:"default_text"`
+	// Example is shown in the sample configuration where there is no default.
+	Example any `yaml:"example"`
+	// Unit is the unit of a plain number, such as "indicators".
+	Unit string `yaml:"unit"`
+	// Min and Max bound the value, both included, written as the value is; empty
+	// means no bound.
+	Min string `yaml:"min"`
+	Max string `yaml:"max"`
+	// Values lists the only values allowed.
+	Values []string `yaml:"values"`
+	// Required is true for a setting that has to be given.
+	Required bool `yaml:"required"`
+	// Secret is true for a value that must not stand in the file in the clear.
+	Secret bool `yaml:"secret"`
+	// Description says what the setting does, in one or more sentences of
+	// Markdown.
+	Description string `yaml:"description"`
+	// Active shows the setting in the sample configuration without the comment
+	// sign, with Example as its value.
+	Active bool `yaml:"active"`
+	// Since is the first version that has the setting.
+	Since string `yaml:"since"`
+}
+
+// Free reports whether anything may stand below the setting.
+func (o Option) Free() bool {
+	switch o.Type {
+	case TypeObject, TypeProcessors, TypeInputs:
+		return true
+	default:
+		return false
+	}
+}
+
+// RangeText says in words which values are allowed, or "".
+func (o Option) RangeText() string {
+	switch {
+	case len(o.Values) > 0:
+		return strings.Join(o.Values, ", ")
+	case o.Min != "" && o.Max != "":
+		return fmt.Sprintf("%s to %s", o.Min, o.Max)
+	case o.Min != "":
+		return o.Min + " or more"
+	case o.Max != "":
+		return "up to " + o.Max
+	default:
+		return ""
+	}
+}
+
+// Section is a group of settings that are documented together.
+type Section struct {
+	// Title heads the section.
+	Title string `yaml:"title"`
+	// Text introduces it, in Markdown.
+	Text string `yaml:"text"`
+	// Prefix stands before each name of the section, as "ssl." does. The names
+	// that Load returns include it.
+	Prefix string `yaml:"prefix"`
+	// Include adds shared definitions to the section: "ssl" those of ssl.yml.
+	Include string `yaml:"include"`
+	// Options are its settings, in the order in which they are shown.
+	Options []Option `yaml:"options"`
+}
+
+// Scope is everything that may be set in one place.
+type Scope struct {
+	// Since is the version in which settings first appeared that name none.
+	Since string `yaml:"since"`
+	// Sections group the documented settings.
+	Sections []Section `yaml:"sections"`
+	// Accepted are names that are allowed and not documented here, because
+	// somebody else sets them: Elastic Agent, for one. Anything may stand below
+	// them.
+	Accepted []string `yaml:"accepted"`
+}
+
+// All returns the documented settings in order.
+func (s *Scope) All() []Option {
+	var all []Option
+	for _, section := range s.Sections {
+		all = append(all, section.Options...)
+	}
+	return all
+}
+
+// Names returns the names of the documented settings in order.
+func (s *Scope) Names() []string {
+	var names []string
+	for _, option := range s.All() {
+		names = append(names, option.Name)
+	}
+	return names
+}
+
+// Lookup returns the setting of that name.
+func (s *Scope) Lookup(name string) (Option, bool) {
+	for _, option := range s.All() {
+		if option.Name == name {
+			return option, true
+		}
+	}
+	return Option{}, false
+}

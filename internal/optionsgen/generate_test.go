@@ -1,0 +1,102 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
+
+	"github.com/elastic/elastic-agent-libs/config"
+)
+
+const root = "../.."
+
+func TestGeneratedFilesAreCurrent(t *testing.T) {
+	require.NoError(t, run(root, true))
+}
+
+func TestCheckNoticesAChange(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "_meta"), os.DirFS(filepath.Join(root, "_meta"))))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "docs"), 0o755))
+	require.Error(t, run(dir, true), "no file is there yet")
+	require.NoError(t, run(dir, false))
+	require.NoError(t, run(dir, true))
+
+	short := filepath.Join(dir, "threatqbeat.yml")
+	text, err := os.ReadFile(short)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(short, append(text, '\n'), 0o644))
+	require.EqualError(t, run(dir, true), "threatqbeat.yml is not up to date: run go generate ./internal/options")
+}
+
+// loadSample loads one of the sample configurations the way Libbeat does, with
+// the variables that it needs.
+func loadSample(t *testing.T, name string) *config.C {
+	t.Helper()
+	t.Setenv("THREATQ_URL", "https://threatq.example.com")
+	t.Setenv("THREATQ_CLIENT_ID", "id")
+	t.Setenv("THREATQ_CLIENT_SECRET", "secret")
+	t.Setenv("THREATQ_DATA_COLLECTION_ID", "0123456789abcdef")
+	text, err := os.ReadFile(filepath.Join(root, name))
+	require.NoError(t, err)
+	cfg, err := config.NewConfigWithYAML(text, name)
+	require.NoError(t, err)
+	return cfg
+}
+
+func TestSamplesAgree(t *testing.T) {
+	read := func(name string) map[string]any {
+		var all map[string]any
+		require.NoError(t, loadSample(t, name).Unpack(&all))
+		return all
+	}
+	short, reference := read("threatqbeat.yml"), read("threatqbeat.reference.yml")
+	require.Equal(t, short, reference, "what is not commented out is the same in both")
+	require.Equal(t, map[string]any{
+		"hosts":   []any{"http://localhost:9200"},
+		"api_key": "",
+		"preset":  "balanced",
+	}, short["output"].(map[string]any)["elasticsearch"])
+}
+
+// allShown returns the reference configuration with every setting active, so
+// that what stands behind a # is known to be right too.
+func allShown(t *testing.T) map[string]any {
+	t.Helper()
+	text, err := execute(root, "_meta/threatqbeat.reference.yml.tmpl", yamlStyle{sign: ""})
+	require.NoError(t, err)
+	var all map[string]any
+	require.NoError(t, yaml.Unmarshal(text, &all), "the reference configuration with every setting active")
+	return all
+}
+
+func TestReferenceShowsEverySetting(t *testing.T) {
+	all := allShown(t)
+	require.Contains(t, all, "output.kafka")
+	inputs := all["threatqbeat.inputs"].([]any)
+	require.Len(t, inputs, 1)
+	input := inputs[0].(map[string]any)
+	for _, name := range inputNames() {
+		require.Contains(t, input, name)
+	}
+}
+
+func TestLinesFitTheScreen(t *testing.T) {
+	for _, name := range []string{"threatqbeat.yml", "threatqbeat.reference.yml"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		require.NoError(t, err)
+		for i, line := range strings.Split(string(text), "\n") {
+			if strings.HasPrefix(strings.TrimLeft(line, " "), "# ") && !strings.Contains(line, "://") {
+				require.LessOrEqual(t, len(line), 88, "%s:%d", name, i+1)
+			}
+			require.Equal(t, strings.TrimRight(line, " "), line, "%s:%d ends in a space", name, i+1)
+		}
+	}
+}

@@ -1,0 +1,142 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/beats/v7/libbeat/api"
+	"github.com/elastic/beats/v7/libbeat/outputs/elasticsearch"
+	"github.com/elastic/beats/v7/libbeat/outputs/logstash"
+	"github.com/elastic/beats/v7/libbeat/publisher/queue/diskqueue"
+	"github.com/elastic/beats/v7/libbeat/publisher/queue/memqueue"
+	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/kibana"
+	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/internal/options"
+)
+
+func inputNames() []string { return options.Input().Names() }
+
+// The defaults that the reference shows for Libbeat's sections are those of the
+// Libbeat that is built in. kafka, redis and file keep theirs to themselves.
+func TestLibbeatDefaults(t *testing.T) {
+	tests := []struct {
+		file, section string
+		prefix        string // of the names in the section, in front of the struct's own
+		fresh         func() any
+		other         []string // read by another part of Libbeat
+		meant         []string // whose default is filled in later
+	}{
+		{
+			file: "elasticsearch", section: "Elasticsearch output",
+			fresh: func() any { c := elasticsearch.DefaultConfig(); return &c },
+			other: []string{"enabled", "hosts", "worker", "preset", "pipeline", "kerberos.enabled", "non_indexable_policy.drop", "allow_older_versions"},
+			meant: []string{"protocol"},
+		},
+		{
+			file: "logstash", section: "Logstash output",
+			fresh: func() any { c := logstash.DefaultConfig(); return &c },
+			other: []string{"enabled", "hosts", "worker"},
+			meant: []string{"index"},
+		},
+		{
+			file: "kibana", section: "Kibana",
+			fresh: func() any { c := kibana.DefaultClientConfig(); return &c },
+		},
+		{
+			file: "logging", section: "Logging", prefix: "logging.",
+			fresh: func() any { c := logp.DefaultConfig(logp.DefaultEnvironment); return &c },
+			other: []string{"metrics.namespaces"},
+			meant: []string{"files.path", "files.name"},
+		},
+		{
+			file: "monitoring", section: "HTTP endpoint", prefix: "http.",
+			fresh: func() any { c := api.DefaultConfig; return &c },
+			other: []string{"pprof.enabled", "pprof.block_profile_rate", "pprof.mem_profile_rate", "pprof.mutex_profile_rate"},
+		},
+	}
+	for _, test := range tests {
+		for _, option := range sectionOf(t, test.file, test.section).Options {
+			name := strings.TrimPrefix(option.Name, test.prefix)
+			if slices.Contains(test.other, name) {
+				continue
+			}
+			t.Run(test.file+"/"+name, func(t *testing.T) {
+				require.Contains(t, libbeatSettingsOf(reflect.TypeOf(test.fresh())), name)
+				if option.Default == nil || slices.Contains(test.meant, name) {
+					return
+				}
+				unset, set := test.fresh(), test.fresh()
+				require.NoError(t, config.NewConfig().Unpack(unset))
+				require.NoError(t, config.MustNewConfigFrom(map[string]any{name: valueOf(t, option)}).Unpack(set))
+				require.Equal(t, unset, set)
+			})
+		}
+	}
+}
+
+// libbeatSettingsOf is settingsOf with what it can't see: the settings of types
+// that read themselves, and of structs without tags.
+func libbeatSettingsOf(typ reflect.Type) []string {
+	transport := []string{"timeout", "idle_connection_timeout", "proxy_url", "proxy_headers", "proxy_disable"}
+	return append(append(settingsOf(typ, ""), transport...), "backoff.init", "backoff.max")
+}
+
+func TestQueueDefaults(t *testing.T) {
+	section := sectionOf(t, "queue", "Queue")
+	memory, err := memqueue.SettingsForUserConfig(nil)
+	require.NoError(t, err)
+	disk, err := diskqueue.SettingsForUserConfig(config.MustNewConfigFrom(map[string]any{"max_size": "10GB"}))
+	require.NoError(t, err)
+	for _, option := range section.Options {
+		if option.Default == nil {
+			continue
+		}
+		value := map[string]any{"max_size": "10GB"}
+		if name, ok := strings.CutPrefix(option.Name, "queue.mem."); ok {
+			value[name] = option.Default
+			set, err := memqueue.SettingsForUserConfig(config.MustNewConfigFrom(value))
+			require.NoError(t, err)
+			require.Equal(t, memory, set, option.Name)
+			continue
+		}
+		value[strings.TrimPrefix(option.Name, "queue.disk.")] = option.Default
+		set, err := diskqueue.SettingsForUserConfig(config.MustNewConfigFrom(value))
+		require.NoError(t, err)
+		require.Equal(t, disk, set, option.Name)
+	}
+}
+
+func sectionOf(t *testing.T, file, title string) libbeatSection {
+	t.Helper()
+	sections, err := loadLibbeat(root, file)
+	require.NoError(t, err)
+	for _, section := range sections {
+		if section.Title == title {
+			return section
+		}
+	}
+	require.FailNow(t, "no such section", "%s in %s", title, file)
+	return libbeatSection{}
+}
+
+// valueOf returns an option's default as YAML reads it from the file.
+func valueOf(t *testing.T, option options.Option) any {
+	t.Helper()
+	if option.Type != options.TypeFileMode {
+		return option.Default
+	}
+	mode, err := strconv.ParseUint(fmt.Sprint(option.Default), 8, 32)
+	require.NoError(t, err)
+	return mode
+}

@@ -1,0 +1,56 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Command optionsgen writes what is made from the definitions of the settings:
+// threatqbeat.yml, threatqbeat.reference.yml, docs/configuration.md and
+// docs/threatqbeat.schema.json.
+//
+// The definitions of threatqbeat's own settings are in internal/options, those
+// of the Libbeat sections in _meta/libbeat. The templates in _meta say what
+// stands around them. Run it by `go generate ./internal/options`; with -check it
+// writes nothing and fails when a file is not what it would write.
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+func main() {
+	root := flag.String("root", ".", "directory of the repository")
+	check := flag.Bool("check", false, "write nothing and fail when a file is not up to date")
+	flag.Parse()
+	if err := run(*root, *check); err != nil {
+		fmt.Fprintln(os.Stderr, "optionsgen:", err)
+		os.Exit(1)
+	}
+}
+
+func run(root string, check bool) error {
+	files, err := generate(root)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		path := filepath.Join(root, filepath.FromSlash(name))
+		if check {
+			current, err := os.ReadFile(path)
+			if err != nil {
+				return fmt.Errorf("checking a generated file: %w", err)
+			}
+			if !bytes.Equal(current, files[name]) {
+				return fmt.Errorf("%s is not up to date: run go generate ./internal/options", name)
+			}
+			continue
+		}
+		if err := os.WriteFile(path, files[name], 0o644); err != nil {
+			return fmt.Errorf("writing a generated file: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,230 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/threatqbeat/threatqbeat/internal/options"
+)
+
+// object is a JSON object. encoding/json writes its keys in order.
+type object = map[string]any
+
+const (
+	schemaDialect = "http://json-schema.org/draft-07/schema#"
+	// variable is the value of any setting that is resolved later, from the
+	// environment or the keystore.
+	variable = `^\$\{.+\}$`
+	// goDuration is what time.ParseDuration reads, 0 included.
+	goDuration = `^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
+	lifetime   = `^[0-9]+[dhm]$`
+	// sharedWithLibbeat is the section in which Libbeat has settings too.
+	sharedWithLibbeat = "setup"
+	byteSize          = `^[0-9]+(\.[0-9]+)? ?([kKMGT]i?)?[bB]?$`
+)
+
+// renderSchema returns the JSON schema of a configuration file: threatqbeat.yml,
+// whose Libbeat sections it leaves alone, or a file of inputs.
+func renderSchema() ([]byte, error) {
+	input, err := newTree(options.Input(), "input")
+	if err != nil {
+		return nil, err
+	}
+	beat, err := newTree(options.Beat(), "file")
+	if err != nil {
+		return nil, err
+	}
+	definitions := object{}
+	input.define(definitions, true)
+	beat.define(definitions, false)
+	schema := object{
+		"$schema":     schemaDialect,
+		"title":       "threatqbeat configuration",
+		"description": "threatqbeat.yml, or a file of inputs below inputs.d.",
+		"definitions": definitions,
+		"if":          object{"type": "array"},
+		"then":        object{"items": input.reference()},
+		"else":        beat.reference(),
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(schema); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// tree holds settings by the parts of their names.
+type tree struct {
+	path     string
+	leaf     *options.Option
+	children map[string]*tree
+}
+
+// newTree returns the settings of a scope below the definition of that name.
+func newTree(scope *options.Scope, name string) (*tree, error) {
+	root := &tree{path: name}
+	for _, option := range scope.All() {
+		root.at(option.Name).leaf = &option
+	}
+	for _, accepted := range scope.Accepted {
+		root.at(accepted).leaf = &options.Option{Name: accepted, Type: options.TypeObject}
+	}
+	return root, root.check()
+}
+
+func (t *tree) at(name string) *tree {
+	for part := range strings.SplitSeq(name, ".") {
+		if t.children == nil {
+			t.children = map[string]*tree{}
+		}
+		if t.children[part] == nil {
+			t.children[part] = &tree{path: t.path + "." + part}
+		}
+		t = t.children[part]
+	}
+	return t
+}
+
+// check refuses a setting that is also a section.
+func (t *tree) check() error {
+	if t.leaf != nil && len(t.children) > 0 {
+		return fmt.Errorf("setting %s has settings below it", t.path)
+	}
+	for _, child := range t.children {
+		if err := child.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tree) reference() object { return object{"$ref": "#/definitions/" + t.path} }
+
+// define adds the JSON schema of t and of everything below it. A dotted name may
+// be written with dots or as nested objects at any of its dots, so that each
+// object knows all names below it. closed refuses other names.
+func (t *tree) define(definitions object, closed bool) {
+	if t.leaf != nil {
+		definitions[t.path] = leafSchema(*t.leaf)
+		return
+	}
+	properties := object{}
+	var required []any
+	t.visit("", func(name string, below *tree) {
+		properties[name] = below.reference()
+		if below.leaf != nil && below.leaf.Required {
+			required = append(required, anyWriting(name))
+		}
+	})
+	schema := object{"type": "object", "properties": properties}
+	if closed {
+		schema["additionalProperties"] = false
+	}
+	if len(required) > 0 {
+		schema["allOf"] = required
+	}
+	definitions[t.path] = schema
+	for name, child := range t.children {
+		child.define(definitions, closed || name != sharedWithLibbeat)
+	}
+}
+
+// visit calls f with each section and setting below t, in the order of their
+// names.
+func (t *tree) visit(prefix string, f func(name string, below *tree)) {
+	var parts []string
+	for part := range t.children {
+		parts = append(parts, part)
+	}
+	slices.Sort(parts)
+	for _, part := range parts {
+		child := t.children[part]
+		f(prefix+part, child)
+		if child.leaf == nil {
+			child.visit(prefix+part+".", f)
+		}
+	}
+}
+
+// anyWriting requires a setting in one of its writings: the setting itself or a
+// section that it stands in, which requires the rest.
+func anyWriting(name string) object {
+	var writings []any
+	for at, char := range name {
+		if char == '.' {
+			writings = append(writings, object{"required": []string{name[:at]}})
+		}
+	}
+	whole := object{"required": []string{name}}
+	if len(writings) == 0 {
+		return whole
+	}
+	return object{"anyOf": append(writings, whole)}
+}
+
+func leafSchema(option options.Option) object {
+	var schema object
+	switch option.Type {
+	case options.TypeBool:
+		schema = orVariable(object{"type": "boolean"})
+	case options.TypeInt, options.TypeFloat:
+		number := object{"type": "integer"}
+		if option.Type == options.TypeFloat {
+			number["type"] = "number"
+		}
+		for key, bound := range map[string]string{"minimum": option.Min, "maximum": option.Max} {
+			if value, err := strconv.ParseFloat(bound, 64); err == nil {
+				number[key] = value
+			}
+		}
+		schema = orVariable(number)
+	case options.TypeDuration:
+		schema = orVariable(object{"type": "string", "pattern": goDuration}, object{"const": 0})
+	case options.TypeLifetime:
+		schema = orVariable(object{"type": "string", "pattern": lifetime})
+	case options.TypeBytes:
+		schema = orVariable(object{"type": "string", "pattern": byteSize}, object{"type": "integer", "minimum": 0})
+	case options.TypeFileMode:
+		schema = object{"type": []string{"integer", "string"}}
+	case options.TypeList:
+		schema = orVariable(object{"type": "array", "items": object{"type": "string"}})
+	case options.TypeObject:
+		schema = object{}
+	case options.TypeProcessors:
+		schema = object{"type": "array", "items": object{"type": "object"}}
+	case options.TypeInputs:
+		schema = object{"type": "array", "items": object{"$ref": "#/definitions/input"}}
+	default:
+		text := object{"type": []string{"string", "integer"}}
+		if len(option.Values) > 0 {
+			text = object{"enum": option.Values}
+		}
+		schema = orVariable(text)
+	}
+	if option.Description != "" {
+		schema["description"] = strings.Join(strings.Fields(plain(option.Description)), " ")
+	}
+	if option.Default != nil {
+		schema["default"] = option.Default
+	}
+	return schema
+}
+
+// orVariable allows a value of one of the given kinds, or a variable.
+func orVariable(kinds ...object) object {
+	all := make([]any, 0, len(kinds)+1)
+	for _, kind := range kinds {
+		all = append(all, kind)
+	}
+	return object{"anyOf": append(all, object{"type": "string", "pattern": variable})}
+}
