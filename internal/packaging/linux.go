@@ -1,0 +1,77 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package packaging
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// linuxPackages builds a deb and an rpm from the description in
+// internal/packaging/linux/nfpm.yml and returns their paths.
+func (s *Source) linuxPackages(ctx context.Context, t Target, binary, dist string) ([]string, error) {
+	stage := filepath.Join(s.Root, "build", "stage", t.OS+"-"+t.Arch)
+	if err := s.stage(stage, t, binary); err != nil {
+		return nil, fmt.Errorf("staging the files of the %s packages: %w", t, err)
+	}
+	nfpm, err := s.tool(ctx, "nfpm")
+	if err != nil {
+		return nil, err
+	}
+	env := []string{
+		"STAGE=" + stage,
+		"VERSION=" + s.Version,
+		"PACKAGE_ARCH=" + t.Arch,
+		"SOURCE_DATE_EPOCH=" + strconv.FormatInt(s.Time.Unix(), 10),
+	}
+	config := filepath.Join("internal", "packaging", "linux", "nfpm.yml")
+	var built []string
+	for format, name := range map[string]string{"deb": t.DebFile(s.Version), "rpm": t.RPMFile(s.Version)} {
+		target := filepath.Join(dist, name)
+		if _, err := command(ctx, s.Root, env, nfpm, "package", "--config", config, "--packager", format, "--target", target); err != nil {
+			return nil, fmt.Errorf("building %s: %w", name, err)
+		}
+		built = append(built, target)
+	}
+	return built, nil
+}
+
+// stage copies what the Linux packages hold into one directory. Times are set
+// to the commit's, for nfpm passes them on.
+func (s *Source) stage(stage string, t Target, binary string) error {
+	if err := os.RemoveAll(stage); err != nil {
+		return err
+	}
+	files := s.archiveFiles(t, binary)
+	linux := filepath.Join(s.Root, "internal", "packaging", "linux")
+	for _, name := range []string{"threatqbeat.service", "threatqbeat.sh"} {
+		files = append(files, file{name, filepath.Join(linux, name), 0o644})
+	}
+	for _, f := range files {
+		if err := copyFile(f.source, filepath.Join(stage, f.name), f.mode); err != nil {
+			return err
+		}
+	}
+	return filepath.WalkDir(stage, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Chtimes(path, s.Time, s.Time)
+	})
+}
+
+// tool builds one of the tools that internal/tools/go.mod pins and returns its
+// path.
+func (s *Source) tool(ctx context.Context, name string) (string, error) {
+	bin := filepath.Join(s.Root, "build", "bin")
+	env := []string{"GOBIN=" + bin, "GOOS=", "GOARCH=", "GOFLAGS="}
+	if _, err := command(ctx, s.Root, env, "go", "install", "-C", filepath.Join("internal", "tools"), "tool"); err != nil {
+		return "", fmt.Errorf("building the tools of internal/tools: %w", err)
+	}
+	return filepath.Join(bin, name), nil
+}

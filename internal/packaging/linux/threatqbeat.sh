@@ -1,0 +1,29 @@
+#!/bin/sh
+# Runs threatqbeat with the paths of the installed package.
+#
+# What root starts here that may write to the data directory runs as the
+# service's user: a keystore or a registry that belongs to root would keep the
+# service from starting.
+
+set -eu
+
+user=threatqbeat
+command=${1:-run}
+
+set -- /usr/share/threatqbeat/bin/threatqbeat \
+	--path.home /usr/share/threatqbeat \
+	--path.config /etc/threatqbeat \
+	--path.data /var/lib/threatqbeat \
+	--path.logs /var/log/threatqbeat \
+	"$@"
+
+case "$command" in
+demo | simulate | completion | help | version | -h | --help) ;;
+*)
+	if [ "$(id -u)" = 0 ] && id "$user" >/dev/null 2>&1 && command -v setpriv >/dev/null; then
+		set -- setpriv --reuid="$user" --regid="$user" --init-groups -- "$@"
+	fi
+	;;
+esac
+
+exec "$@"

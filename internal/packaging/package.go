@@ -1,0 +1,63 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package packaging
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Package builds the packages of the targets into dist (created if need be) and
+// returns the paths of all files written there, sorted.
+func (s *Source) Package(ctx context.Context, dist string, targets ...Target) ([]string, error) {
+	dist, err := filepath.Abs(dist)
+	if err != nil {
+		return nil, fmt.Errorf("finding the directory for packages: %w", err)
+	}
+	if err := os.MkdirAll(dist, 0o755); err != nil {
+		return nil, fmt.Errorf("creating the directory for packages: %w", err)
+	}
+	binaries, err := s.Build(ctx, targets...)
+	if err != nil {
+		return nil, err
+	}
+	var packages []string
+	for i, t := range targets {
+		archive, err := s.archive(t, binaries[i], dist)
+		if err != nil {
+			return nil, err
+		}
+		packages = append(packages, archive)
+		if t.OS != "linux" {
+			continue
+		}
+		native, err := s.linuxPackages(ctx, t, binaries[i], dist)
+		if err != nil {
+			return nil, err
+		}
+		packages = append(packages, native...)
+	}
+	written := slices.Clone(packages)
+	for _, name := range packages {
+		sum, err := writeSum(name)
+		if err != nil {
+			return nil, err
+		}
+		written = append(written, sum)
+	}
+	slices.Sort(written)
+	return written, nil
+}
+
+func (s *Source) archive(t Target, binary, dist string) (string, error) {
+	target := filepath.Join(dist, t.ArchiveFile(s.Version))
+	write := writeTarGz
+	if t.OS == "windows" {
+		write = writeZip
+	}
+	return target, write(target, t.ArchiveName(s.Version), s.archiveFiles(t, binary), s.Time)
+}

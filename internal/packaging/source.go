@@ -1,0 +1,121 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package packaging
+
+import (
+	"context"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// Name is the name of the Beat, its binary and its packages.
+const Name = "threatqbeat"
+
+// Source is the tree that is packaged.
+type Source struct {
+	Root    string    // directory of go.mod
+	Version string    // such as 0.1.0
+	Commit  string    // full hash, with "-modified" when files differ from it
+	Time    time.Time // of the commit, UTC; stands for the build time everywhere
+}
+
+// OpenSource describes the tree at root. Commit and time come from Git. Where
+// there is no Git, as in an unpacked source archive, they come from the
+// environment: COMMIT and SOURCE_DATE_EPOCH (seconds since 1970).
+func OpenSource(ctx context.Context, root string) (*Source, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("finding the source tree: %w", err)
+	}
+	version, err := readVersion(filepath.Join(root, "cmd"))
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{Root: root, Version: version}
+	if err := s.readCommit(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Source) readCommit(ctx context.Context) error {
+	epoch := os.Getenv("SOURCE_DATE_EPOCH")
+	s.Commit = os.Getenv("COMMIT")
+	if s.Commit == "" {
+		commit, err := command(ctx, s.Root, nil, "git", "rev-parse", "HEAD")
+		if err != nil {
+			return fmt.Errorf("finding the commit (without Git, set COMMIT and SOURCE_DATE_EPOCH): %w", err)
+		}
+		changes, err := command(ctx, s.Root, nil, "git", "status", "--porcelain", "--untracked-files=no")
+		if err != nil {
+			return fmt.Errorf("comparing the tree with its commit: %w", err)
+		}
+		s.Commit = commit
+		if changes != "" {
+			s.Commit += "-modified"
+		}
+	}
+	if epoch == "" {
+		var err error
+		if epoch, err = command(ctx, s.Root, nil, "git", "log", "-1", "--format=%ct"); err != nil {
+			return fmt.Errorf("finding the commit's time (without Git, set SOURCE_DATE_EPOCH): %w", err)
+		}
+	}
+	seconds, err := strconv.ParseInt(epoch, 10, 64)
+	if err != nil {
+		return fmt.Errorf("SOURCE_DATE_EPOCH is %q, it must be a number of seconds since 1970", epoch)
+	}
+	s.Time = time.Unix(seconds, 0).UTC()
+	return nil
+}
+
+// readVersion finds the constant Version in the Go files of dir, so that the
+// version stands in one place only.
+func readVersion(dir string) (string, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return "", fmt.Errorf("listing %s: %w", dir, err)
+	}
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return "", fmt.Errorf("reading the version: %w", err)
+		}
+		if version, ok := stringConstant(parsed, "Version"); ok {
+			return version, nil
+		}
+	}
+	return "", fmt.Errorf("%s has no string constant Version", dir)
+}
+
+func stringConstant(file *ast.File, name string) (string, bool) {
+	for _, decl := range file.Decls {
+		group, ok := decl.(*ast.GenDecl)
+		if !ok || group.Tok != token.CONST {
+			continue
+		}
+		for _, spec := range group.Specs {
+			values, ok := spec.(*ast.ValueSpec)
+			if !ok {
+				continue
+			}
+			for i, ident := range values.Names {
+				if ident.Name != name || i >= len(values.Values) {
+					continue
+				}
+				if literal, ok := values.Values[i].(*ast.BasicLit); ok && literal.Kind == token.STRING {
+					value, err := strconv.Unquote(literal.Value)
+					return value, err == nil
+				}
+			}
+		}
+	}
+	return "", false
+}
