@@ -11,12 +11,19 @@ import (
 	"github.com/elastic/elastic-agent-libs/mapstr"
 )
 
-// indicatorFields makes threat.indicator.* and, where the indicator names
-// something that events can be related by, related.*. value and updatedAt are
-// those of the indicator, or nil.
-func (b *builder) indicatorFields(value, updatedAt any) (indicator, related mapstr.M) {
+// indicator makes threat.indicator.* and, where the indicator names something
+// that events can be related by, related.*. value and updatedAt are those of
+// the indicator, or nil.
+func (b *builder) indicator(value, updatedAt any) (indicator, related mapstr.M) {
 	ind := &b.ind
-	fields := make(mapstr.M, 14)
+	sources := summarize(ind)
+	// Up to eight fields, which is what an indicator has as a rule, a map costs
+	// half as much.
+	size := 8
+	if ind.Description != "" || sources.tlp != "" {
+		size = 14
+	}
+	fields := make(mapstr.M, size)
 	if value != nil {
 		fields["name"] = value
 	}
@@ -27,7 +34,14 @@ func (b *builder) indicatorFields(value, updatedAt any) (indicator, related maps
 	if updatedAt != nil {
 		fields["modified_at"] = updatedAt
 	}
-	b.putSources(fields)
+	if len(sources.providers) > 0 {
+		fields["provider"] = sources.providers
+	}
+	if sources.tlp != "" {
+		fields["marking"] = mapstr.M{"tlp": sources.tlp}
+	}
+	putDate(fields, "first_seen", firstDate(sources.firstSeen, ind.PublishedAt))
+	putDate(fields, "last_seen", firstDate(sources.lastSeen, ind.TouchedAt))
 
 	o := observable{ind: ind, fields: fields, name: value, value: strings.TrimSpace(ind.Value)}
 	o.describe()
@@ -48,42 +62,43 @@ func confidence(ind *Indicator) string {
 	}
 }
 
-// putSources sets what follows from the indicator's sources together.
-func (b *builder) putSources(fields mapstr.M) {
-	ind := &b.ind
-	var firstSeen, lastSeen time.Time
-	providers := make([]string, 0, len(ind.Sources))
-	tlp, strictness := "", 0
+// sourceSummary is what follows from the sources of an indicator together.
+type sourceSummary struct {
+	providers []string
+	// tlp is the strictest marking, empty where there is none.
+	tlp string
+	// firstSeen and lastSeen are the zero time where no source has such a date.
+	firstSeen, lastSeen time.Time
+}
+
+func summarize(ind *Indicator) sourceSummary {
+	var sum sourceSummary
+	strictest := 0
+	providers := newDistinct(len(ind.Sources))
 	for i := range ind.Sources {
 		source := &ind.Sources[i]
 		if source.Name != "" {
-			providers = append(providers, source.Name)
+			providers.add(source.Name)
 		}
-		if at := source.PublishedAt; !at.IsZero() && (firstSeen.IsZero() || at.Before(firstSeen)) {
-			firstSeen = at
+		if at := source.PublishedAt; !at.IsZero() && (sum.firstSeen.IsZero() || at.Before(sum.firstSeen)) {
+			sum.firstSeen = at
 		}
-		if at := source.UpdatedAt; at.After(lastSeen) {
-			lastSeen = at
+		if at := source.UpdatedAt; at.After(sum.lastSeen) {
+			sum.lastSeen = at
 		}
 		if source.TLP == "" {
 			continue
 		}
-		name, s := parseTLP(source.TLP)
-		if s == 0 {
+		tlp, strictness := parseTLP(source.TLP)
+		if strictness == 0 {
 			ind.problem(fmt.Sprintf("a marking was left out: %s is none of the traffic light protocol", quoteText(source.TLP)))
 		}
-		if s > strictness {
-			tlp, strictness = name, s
+		if strictness > strictest {
+			sum.tlp, strictest = tlp, strictness
 		}
 	}
-	if len(providers) > 0 {
-		fields["provider"] = distinct(providers)
-	}
-	if strictness > 0 {
-		fields["marking"] = mapstr.M{"tlp": tlp}
-	}
-	putDate(fields, "first_seen", firstDate(firstSeen, ind.PublishedAt))
-	putDate(fields, "last_seen", firstDate(lastSeen, ind.TouchedAt))
+	sum.providers = providers.values
+	return sum
 }
 
 // parseTLP returns a marking as ECS writes it and how strict it is, more than

@@ -4,6 +4,7 @@
 package threat
 
 import (
+	"slices"
 	"time"
 
 	"github.com/elastic/beats/v7/libbeat/common"
@@ -42,7 +43,11 @@ func (b *builder) threatq(timestamp time.Time, value, updatedAt any) mapstr.M {
 		fields["attributes"] = b.attributes()
 	}
 	if len(ind.Adversaries) > 0 {
-		fields["adversaries"] = distinct(ind.Adversaries)
+		adversaries := newDistinct(len(ind.Adversaries))
+		for _, name := range ind.Adversaries {
+			adversaries.add(name)
+		}
+		fields["adversaries"] = adversaries.values
 	}
 	expiration := Expire(b.mapper.policy, timestamp, ind.UpdatedAt, ind.ExpiresAt, ind.ExpiredAt, ind.Status)
 	fields["ioc_expired_at"] = common.Time(expiration.At)
@@ -50,76 +55,40 @@ func (b *builder) threatq(timestamp time.Time, value, updatedAt any) mapstr.M {
 	return fields
 }
 
-// manyValues is from how many values of one attribute on a set finds doubles
-// sooner than looking through the values does.
-const manyValues = 16
-
 // attributes groups the attributes by name: each name has its distinct values
 // in order.
 func (b *builder) attributes() mapstr.M {
 	list := b.ind.Attributes
-	fields := make(mapstr.M, min(len(list), threatqFields))
+	fields := make(mapstr.M, min(len(list), 14))
 	// Nearly every name has one value: those share one allocation.
 	single := make([]string, len(list))
-	useSet := false
+	var seen map[Attribute]struct{}
 	for i, attribute := range list {
 		old, found := fields[attribute.Name]
 		if !found {
 			single[i] = attribute.Value
 			fields[attribute.Name] = single[i : i+1 : i+1]
+			if seen != nil {
+				seen[attribute] = struct{}{}
+			}
 			continue
 		}
 		values, _ := old.([]string)
-		if !useSet && len(values) >= manyValues {
-			useSet = true
-			b.seen = make(map[Attribute]struct{}, len(list))
+		if seen == nil && len(values) >= manyValues {
+			seen = make(map[Attribute]struct{}, len(list))
 			for _, earlier := range list[:i] {
-				b.seen[earlier] = struct{}{}
+				seen[earlier] = struct{}{}
 			}
 		}
-		if useSet {
-			_, found = b.seen[attribute]
+		if seen == nil {
+			found = slices.Contains(values, attribute.Value)
 		} else {
-			found = contains(values, attribute.Value)
+			_, found = seen[attribute]
+			seen[attribute] = struct{}{}
 		}
 		if !found {
 			fields[attribute.Name] = append(values, attribute.Value)
 		}
-		if useSet {
-			b.seen[attribute] = struct{}{}
-		}
 	}
-	b.seen = nil
 	return fields
-}
-
-func contains(values []string, value string) bool {
-	for _, v := range values {
-		if v == value {
-			return true
-		}
-	}
-	return false
-}
-
-// distinct returns the distinct ones of values, in order, in a list of its own.
-func distinct(values []string) []string {
-	list := make([]string, 0, len(values))
-	var seen map[string]struct{}
-	if len(values) > manyValues {
-		seen = make(map[string]struct{}, len(values))
-	}
-	for _, value := range values {
-		if seen == nil {
-			if !contains(list, value) {
-				list = append(list, value)
-			}
-			continue
-		}
-		if _, found := seen[value]; !found {
-			seen[value] = struct{}{}
-			list = append(list, value)
-		}
-	}
-	return list
 }

@@ -31,7 +31,7 @@ type decoder struct {
 	scanner
 	ind Indicator
 
-	// text is where the strings of events live. A string keeps the allocation
+	// arena is where the strings of events live. A string keeps the allocation
 	// that it is part of alive, so these are small, and one that is full is
 	// left to its strings.
 	arena strings.Builder
@@ -66,6 +66,9 @@ func (d *decoder) decode(raw []byte) error {
 		return err
 	}
 	if !d.ind.HasID && !d.ind.HasIndicatorID {
+		if len(d.ind.Problems) > 0 {
+			return fmt.Errorf("%w: %s", errNoID, strings.Join(d.ind.Problems, "; "))
+		}
 		return errNoID
 	}
 	return nil
@@ -279,7 +282,7 @@ func (d *decoder) readName(s *string, field string) error {
 			return err
 		}
 		if string(key) == "name" {
-			err = d.readText(s, field+".name")
+			err = d.readText(s, field)
 		} else {
 			err = d.skip()
 		}

@@ -48,6 +48,9 @@ func (s *scanner) reset(data []byte) {
 	s.data, s.pos, s.depth = data, 0, 0
 }
 
+// forget lets go of the text.
+func (s *scanner) forget() { s.data = nil }
+
 // syntaxError says what is wrong at the current position.
 func (s *scanner) syntaxError(wanted string) error {
 	if s.pos >= len(s.data) {

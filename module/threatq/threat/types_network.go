@@ -141,7 +141,6 @@ func (o *observable) putURL() {
 	parts := splitURL(refang(o.value))
 	url := make(mapstr.M, 8)
 	url["original"] = o.name
-	url["full"] = parts.full
 	put := func(field, part string) {
 		if part != "" {
 			url[field] = part
@@ -152,8 +151,12 @@ func (o *observable) putURL() {
 	put("query", parts.query)
 	put("fragment", parts.fragment)
 	put("extension", pathExtension(parts.path))
-	if parts.host != "" && !o.putHost(url, parts.host) {
+	hasHost := parts.host != "" && o.putHost(url, parts.host)
+	if parts.host != "" && !hasHost {
 		o.leftOut("url.domain", "has no host that is a domain name or an IP address")
+	}
+	if hasHost || parts.scheme != "" {
+		url["full"] = parts.full
 	}
 	if parts.port != "" {
 		if n, ok := parsePort(parts.port); ok {

@@ -1,0 +1,93 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestParseDuration(t *testing.T) {
+	for _, tc := range []struct {
+		text string
+		want time.Duration
+		// err is a part of the error, empty where there is none.
+		err string
+	}{
+		{"90d", 90 * 24 * time.Hour, ""},
+		{"5d", 5 * 24 * time.Hour, ""},
+		{"12h", 12 * time.Hour, ""},
+		{"30m", 30 * time.Minute, ""},
+		{"1m", time.Minute, ""},
+		{"007d", 7 * 24 * time.Hour, ""},
+		{" 90d ", 90 * 24 * time.Hour, ""},
+		{"36500d", 36500 * 24 * time.Hour, ""},
+		{"876000h", 36500 * 24 * time.Hour, ""},
+		{"52560000m", 36500 * 24 * time.Hour, ""},
+		{"36501d", 0, "it is longer than 36500d"},
+		{"876001h", 0, "it is longer than 36500d"},
+		{"52560001m", 0, "it is longer than 36500d"},
+		{"9223372036854775807d", 0, "it is longer than 36500d"},
+		{"9223372036854775808m", 0, "it is longer than 36500d"},
+		{strings.Repeat("9", 1000) + "d", 0, "it is longer than 36500d"},
+		{"", 0, "it is empty"},
+		{"  ", 0, "it is empty"},
+		{"0d", 0, "it is zero"},
+		{"000h", 0, "it is zero"},
+		{"90", 0, "does not end with the unit"},
+		{"90s", 0, "does not end with the unit"},
+		{"90D", 0, "does not end with the unit"},
+		{"90 days", 0, "does not end with the unit"},
+		{"d", 0, "not a whole number"},
+		{"-1d", 0, "not a whole number"},
+		{"+1d", 0, "not a whole number"},
+		{"1.5d", 0, "not a whole number"},
+		{"1 d", 0, "not a whole number"},
+		{"1d12h", 0, "not a whole number"},
+		{"0x10d", 0, "not a whole number"},
+		{"1_000d", 0, "not a whole number"},
+		{"٣d", 0, "not a whole number"},
+		{"\xff", 0, "does not end with the unit"},
+	} {
+		t.Run(tc.text, func(t *testing.T) {
+			got, err := ParseDuration(tc.text)
+			assert.Equal(t, tc.want, got)
+			if tc.err == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, tc.err)
+			assert.ErrorContains(t, err, "such as 90d, 12h or 30m", "the error has to say what would be right")
+			assert.Less(t, len(err.Error()), 400)
+		})
+	}
+}
+
+func FuzzParseDuration(f *testing.F) {
+	for _, seed := range []string{"90d", "12h", "30m", "0d", "-1d", "1.5h", "36500d", "36501d", "9223372036854775808m", "", "d", "٣d", "90 d"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := ParseDuration(text)
+		if err != nil {
+			assert.Zero(t, d)
+			return
+		}
+		assert.Positive(t, d)
+		assert.LessOrEqual(t, d, maxDurationDays*day)
+		// What was accepted says the same in minutes.
+		again, err := ParseDuration(minutes(d))
+		require.NoError(t, err)
+		assert.Equal(t, d, again)
+	})
+}
+
+func minutes(d time.Duration) string {
+	return strconv.FormatInt(int64(d/time.Minute), 10) + "m"
+}
