@@ -4,4 +4,14 @@
 // Command threatqbeat ships threat indicators from ThreatQ.
 package main
 
-func main() {}
+import (
+	"os"
+
+	"github.com/threatqbeat/threatqbeat/cmd"
+)
+
+func main() {
+	if err := cmd.RootCmd.Execute(); err != nil {
+		os.Exit(1)
+	}
+}

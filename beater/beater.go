@@ -1,0 +1,181 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package beater
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/cfgfile"
+	"github.com/elastic/beats/v7/libbeat/common/reload"
+	"github.com/elastic/beats/v7/libbeat/management"
+	"github.com/elastic/beats/v7/libbeat/monitoring/inputmon"
+	"github.com/elastic/beats/v7/libbeat/publisher/pipetool"
+	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/elastic/go-concert/unison"
+
+	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/internal/options"
+)
+
+// Beater runs the threatq inputs.
+type Beater struct {
+	config   config.Config
+	log      *logp.Logger
+	inflight *inflight
+	pipeline *drainingPipeline
+
+	stop     chan struct{}
+	stopOnce sync.Once
+}
+
+// Option changes how a Beater is made.
+type Option func(*Beater)
+
+// OnAcknowledged has f called with the number of events whenever the output has
+// acknowledged some. f must not block.
+func OnAcknowledged(f func(events int)) Option {
+	return func(bt *Beater) { bt.inflight.onACK = f }
+}
+
+// New returns the creator of a Beater. It reads and checks the configuration,
+// and refuses what could not run before anything is started.
+func New(opts ...Option) beat.Creator {
+	return func(b *beat.Beat, section *conf.C) (beat.Beater, error) {
+		return newBeater(b, section, opts)
+	}
+}
+
+func newBeater(b *beat.Beat, section *conf.C, opts []Option) (*Beater, error) {
+	if err := options.CheckBeat(section); err != nil {
+		return nil, err
+	}
+	cfg, err := config.Unpack(section)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkInputs(cfg, b); err != nil {
+		return nil, err
+	}
+	if b.API != nil {
+		if err := inputmon.AttachHandler(b.API.Router(), b.Monitoring.InputsRegistry()); err != nil {
+			return nil, fmt.Errorf("adding the inputs' metrics to the HTTP endpoint: %w", err)
+		}
+	}
+
+	bt := &Beater{
+		config:   cfg,
+		log:      b.Info.Logger,
+		inflight: newInflight(b.Monitoring.StatsRegistry()),
+		stop:     make(chan struct{}),
+	}
+	for _, option := range opts {
+		option(bt)
+	}
+	// Libbeat closes the pipeline before it stops the Beater. Closing it through
+	// this wrapper stops the inputs first, so that nothing is published to a
+	// pipeline that takes nothing any more.
+	bt.pipeline = &drainingPipeline{Pipeline: b.Publisher, drain: bt.drain, stopped: make(chan struct{})}
+	b.Publisher = bt.pipeline
+	return bt, nil
+}
+
+// Run runs the inputs until Stop.
+func (bt *Beater) Run(b *beat.Beat) error {
+	defer close(bt.pipeline.stopped)
+
+	store, err := openStore(bt.log, bt.config.Registry, b.Info.Beat, b.Paths)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+
+	var managers unison.TaskGroup
+	defer func() { _ = managers.Stop() }()
+	factory, err := newInputFactory(b, store, &managers)
+	if err != nil {
+		return err
+	}
+	bt.registerDiagnostics(b)
+
+	pipeline := pipetool.WithDefaultGuarantees(pipetool.WithACKer(bt.pipeline, bt.inflight), beat.GuaranteedSend)
+
+	configured := cfgfile.NewRunnerList("inputs", factory, pipeline, bt.log)
+	defer configured.Stop()
+	if err := configured.Reload(withoutMeta(bt.config.EnabledInputs())); err != nil {
+		return fmt.Errorf("starting the inputs: %w", err)
+	}
+
+	if bt.config.ConfigInputs.Enabled() {
+		stopReloader, err := followFiles(bt.log, pipeline, factory, bt.config.ConfigInputs, b.Paths)
+		if err != nil {
+			return err
+		}
+		defer stopReloader()
+	}
+
+	managed := cfgfile.NewRunnerList(management.DebugK, factory, pipeline, bt.log)
+	defer managed.Stop()
+	b.Registry.MustRegisterInput(managed)
+	if err := b.Manager.Start(); err != nil {
+		return fmt.Errorf("connecting to Elastic Agent: %w", err)
+	}
+	defer b.Manager.Stop()
+
+	<-bt.stop
+	return nil
+}
+
+// Stop ends Run. It may be called more than once.
+func (bt *Beater) Stop() {
+	bt.stopOnce.Do(func() { close(bt.stop) })
+}
+
+// inputStopGrace is how long a shutdown without shutdown_timeout waits for the
+// inputs. They stop at once, unless the output is blocked and the queue full:
+// then only closing the pipeline frees them.
+const inputStopGrace = 100 * time.Millisecond
+
+// drain stops the inputs and waits for what they have published, as long as
+// shutdown_timeout allows.
+func (bt *Beater) drain() {
+	bt.log.Info("Stopping the inputs.")
+	bt.Stop()
+	deadline := time.Now().Add(max(bt.config.ShutdownTimeout, inputStopGrace))
+	stopped := time.NewTimer(time.Until(deadline))
+	defer stopped.Stop()
+	select {
+	case <-bt.pipeline.stopped:
+	case <-stopped.C:
+	}
+	if bt.config.ShutdownTimeout > 0 && !bt.inflight.wait(time.Until(deadline)) {
+		bt.log.Warnw("The output has not acknowledged everything before shutdown_timeout. What is left is collected again at the next start.",
+			"shutdown_timeout", bt.config.ShutdownTimeout.String(), "events", bt.inflight.count())
+	}
+}
+
+// checkInputs refuses inputs that could not run and a configuration without any.
+func checkInputs(cfg config.Config, b *beat.Beat) error {
+	inputs := cfg.EnabledInputs()
+	if len(inputs) == 0 && !cfg.ConfigInputs.Enabled() && !b.Manager.Enabled() {
+		if b.InSetupCmd {
+			return nil
+		}
+		return errors.New("no input is configured: name one under threatqbeat.inputs, or switch on threatqbeat.config.inputs; see threatqbeat.reference.yml")
+	}
+	return checkInputConfigs(inputs)
+}
+
+func withoutMeta(inputs []*conf.C) []*reload.ConfigWithMeta {
+	list := make([]*reload.ConfigWithMeta, 0, len(inputs))
+	for _, input := range inputs {
+		list = append(list, &reload.ConfigWithMeta{Config: input})
+	}
+	return list
+}

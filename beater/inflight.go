@@ -1,0 +1,113 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package beater
+
+import (
+	"io"
+	"sync"
+	"time"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/elastic-agent-libs/monitoring"
+)
+
+// inflight counts the events that the queue holds or the output works on.
+type inflight struct {
+	mu     sync.Mutex
+	active int64
+	idle   chan struct{} // non-nil while somebody waits
+	onACK  func(events int)
+
+	gauge *monitoring.Int
+	added *monitoring.Uint
+	done  *monitoring.Uint
+}
+
+func newInflight(reg *monitoring.Registry) *inflight {
+	return &inflight{
+		gauge: monitoring.NewInt(reg, "threatqbeat.events.active"),
+		added: monitoring.NewUint(reg, "threatqbeat.events.added"),
+		done:  monitoring.NewUint(reg, "threatqbeat.events.done"),
+	}
+}
+
+// AddEvent counts an event that was published and not dropped by a processor.
+func (f *inflight) AddEvent(_ beat.Event, published bool) {
+	if !published {
+		return
+	}
+	f.added.Inc()
+	f.add(1)
+}
+
+// ACKEvents counts events that the output has acknowledged.
+func (f *inflight) ACKEvents(n int) {
+	f.done.Add(uint64(n))
+	f.add(-int64(n))
+	if f.onACK != nil {
+		f.onACK(n)
+	}
+}
+
+// ClientClosed is part of beat.EventListener; events of a closed client are
+// still acknowledged.
+func (f *inflight) ClientClosed() {}
+
+func (f *inflight) add(n int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.active += n
+	f.gauge.Set(f.active)
+	if f.active <= 0 && f.idle != nil {
+		close(f.idle)
+		f.idle = nil
+	}
+}
+
+func (f *inflight) count() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.active
+}
+
+// wait waits until nothing is in flight, at most so long. It tells whether that
+// came to pass.
+func (f *inflight) wait(timeout time.Duration) bool {
+	f.mu.Lock()
+	if f.active <= 0 {
+		f.mu.Unlock()
+		return true
+	}
+	if f.idle == nil {
+		f.idle = make(chan struct{})
+	}
+	idle := f.idle
+	f.mu.Unlock()
+
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-idle:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// drainingPipeline is the publisher pipeline, but that Close stops the inputs
+// and waits for their events first.
+type drainingPipeline struct {
+	beat.Pipeline
+	drain   func()
+	stopped chan struct{} // closed once no input runs any more
+}
+
+// Close drains and closes the pipeline.
+func (p *drainingPipeline) Close() error {
+	p.drain()
+	if closer, ok := p.Pipeline.(io.Closer); ok {
+		return closer.Close()
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package beater
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/elastic/beats/v7/libbeat/statestore"
+	"github.com/elastic/beats/v7/libbeat/statestore/backend/memlog"
+	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/paths"
+
+	"github.com/threatqbeat/threatqbeat/config"
+)
+
+// store is the registry of the cursors, a memlog below path.data.
+type store struct {
+	registry      *statestore.Registry
+	name          string
+	opened        *statestore.Store
+	cleanInterval time.Duration
+}
+
+var _ statestore.States = (*store)(nil)
+
+// openStore opens the registry. One that is damaged beyond what memlog repairs
+// is put aside, and the data collections are collected from their start: that
+// costs a repetition, where stopping would cost indicators.
+func openStore(log *logp.Logger, cfg config.Registry, name string, p *paths.Path) (*store, error) {
+	log = log.Named("registry")
+	root := RegistryRoot(cfg, p)
+	open := func() (*store, error) {
+		backend, err := memlog.New(log, memlog.Settings{Root: root, FileMode: cfg.Permissions})
+		if err != nil {
+			return nil, err
+		}
+		s := &store{registry: statestore.NewRegistry(backend), name: name, cleanInterval: cfg.CleanInterval}
+		s.opened, err = s.registry.Get(name)
+		if err != nil {
+			_ = s.registry.Close()
+			return nil, err
+		}
+		return s, nil
+	}
+
+	s, err := open()
+	if err == nil {
+		return s, nil
+	}
+	home := filepath.Join(root, name)
+	if !isDamage(err) {
+		return nil, fmt.Errorf("opening the registry of cursors in %s: %w: the directory must be writable by the user that runs %s", home, err, name)
+	}
+	aside := fmt.Sprintf("%s.damaged-%s", home, time.Now().UTC().Format("20060102T150405"))
+	if renameErr := os.Rename(home, aside); renameErr != nil {
+		return nil, fmt.Errorf("opening the registry of cursors in %s: %w; putting it aside failed too: %w", home, err, renameErr)
+	}
+	log.Warnw("The registry of cursors is damaged. It was put aside, and each data collection is collected from its start.",
+		"error", err, "registry", home, "aside", aside)
+	if s, err = open(); err != nil {
+		return nil, fmt.Errorf("creating a new registry of cursors in %s: %w", home, err)
+	}
+	return s, nil
+}
+
+// isDamage tells contents that can't be read from files that may not be.
+func isDamage(err error) bool {
+	var pathErr *fs.PathError
+	return !errors.As(err, &pathErr) || errors.Is(err, fs.ErrNotExist)
+}
+
+// RegistryRoot is the directory of the registry.
+func RegistryRoot(cfg config.Registry, p *paths.Path) string {
+	return p.Resolve(paths.Data, cfg.Path)
+}
+
+// StoreFor returns the one store there is.
+func (s *store) StoreFor(string) (*statestore.Store, error) { return s.registry.Get(s.name) }
+
+// CleanupInterval is the time between two searches for abandoned cursors.
+func (s *store) CleanupInterval() time.Duration { return s.cleanInterval }
+
+// Close closes the registry.
+func (s *store) Close() {
+	_ = s.opened.Close()
+	_ = s.registry.Close()
+}

@@ -1,0 +1,177 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+	"gopkg.in/yaml.v3"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/cmd/instance"
+	conf "github.com/elastic/elastic-agent-libs/config"
+
+	"github.com/threatqbeat/threatqbeat/beater"
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
+)
+
+const (
+	demoIndicators = 10_000
+	demoFile       = "threatqbeat-demo.ndjson"
+)
+
+type demoOptions struct {
+	indicators int
+	seed       uint64
+	output     string
+}
+
+func newDemoCmd(settings instance.Settings) *cobra.Command {
+	opts := demoOptions{indicators: demoIndicators, seed: 1, output: demoFile}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Collect from an embedded ThreatQ simulator into a local file",
+		Long: `Starts a simulated ThreatQ appliance on a loopback port, collects its indicators
+over HTTP and OAuth2 with the input that run uses, writes the events to an
+NDJSON file and prints what was collected.
+
+It needs no configuration, no server and no network.`,
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := runDemo(cmd.OutOrStdout(), settings, opts); err != nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "demo: %s\n", err)
+				return err
+			}
+			return nil
+		},
+	}
+	cmd.Flags().IntVar(&opts.indicators, "indicators", opts.indicators, "number of indicators that the simulated appliance holds")
+	cmd.Flags().Uint64Var(&opts.seed, "seed", opts.seed, "seed of the simulated indicators: the same seed gives the same ones")
+	cmd.Flags().StringVarP(&opts.output, "output", "o", opts.output, "file that the events are written to; an existing one is replaced")
+	return cmd
+}
+
+func runDemo(out io.Writer, settings instance.Settings, opts demoOptions) error {
+	if opts.indicators < 1 {
+		return fmt.Errorf("--indicators is %d: it must be 1 or more", opts.indicators)
+	}
+	target, err := filepath.Abs(opts.output)
+	if err != nil {
+		return fmt.Errorf("resolving the name of the output file %s: %w", opts.output, err)
+	}
+
+	appliance, err := startSimulator(opts)
+	if err != nil {
+		return err
+	}
+	defer appliance.Close()
+
+	// Beside the target, so that the finished file can be moved into place.
+	work, err := os.MkdirTemp(filepath.Dir(target), ".threatqbeat-demo-")
+	if err != nil {
+		return fmt.Errorf("creating a working directory beside %s: %w", target, err)
+	}
+	defer os.RemoveAll(work)
+
+	fmt.Fprintf(out, "A simulated ThreatQ appliance with %d indicators listens on %s.\n", opts.indicators, appliance.URL)
+	start := time.Now()
+	events, err := collectDemo(out, settings, appliance, work, opts)
+	if err != nil {
+		return err
+	}
+	took := time.Since(start)
+	if err := os.Rename(events, target); err != nil {
+		return fmt.Errorf("moving the events to %s: %w", target, err)
+	}
+
+	sum, err := summariseFile(target, time.Now())
+	if err != nil {
+		return err
+	}
+	sum.print(out, took)
+	fmt.Fprintf(out, "\nThe events are in %s.\n", target)
+	if sum.total != opts.indicators {
+		return fmt.Errorf("%d of %d indicators were collected", sum.total, opts.indicators)
+	}
+	return nil
+}
+
+// collectDemo runs the Beat until the output has acknowledged every indicator,
+// and returns the name of the file they are in.
+func collectDemo(out io.Writer, settings instance.Settings, appliance *demoAppliance, work string, opts demoOptions) (string, error) {
+	configFile := filepath.Join(work, Name+".yml")
+	if err := writeDemoConfig(configFile, appliance, work); err != nil {
+		return "", err
+	}
+	// The Beat takes its file names from the command line's flags only.
+	for name, value := range map[string]string{"c": configFile, "path.home": work} {
+		if err := flag.Set(name, value); err != nil {
+			return "", fmt.Errorf("setting -%s: %w", name, err)
+		}
+	}
+
+	bar := newProgress(out, opts.indicators)
+	defer bar.finish()
+	var acknowledged atomic.Int64
+	var running atomic.Pointer[beat.Beater]
+	create := beater.New(beater.OnAcknowledged(func(n int) {
+		bar.add(n)
+		if acknowledged.Add(int64(n)) >= int64(opts.indicators) {
+			(*running.Load()).Stop()
+		}
+	}))
+	err := instance.Run(settings, func(b *beat.Beat, section *conf.C) (beat.Beater, error) {
+		bt, err := create(b, section)
+		running.Store(&bt)
+		return bt, err
+	})
+	if err != nil {
+		return "", fmt.Errorf("running the beat: %w", err)
+	}
+	files, err := filepath.Glob(filepath.Join(work, "events*"))
+	if err != nil || len(files) != 1 {
+		return "", errors.Join(err, fmt.Errorf("%d event files were written where one was expected; was the demo interrupted?", len(files)))
+	}
+	return files[0], nil
+}
+
+func writeDemoConfig(file string, appliance *demoAppliance, work string) error {
+	section := map[string]any{
+		"threatqbeat.inputs": []any{map[string]any{
+			"type":               threat.InputType,
+			"id":                 "demo",
+			"url":                appliance.URL,
+			"data_collection_id": appliance.Config().DataCollectionID,
+			"auth.oauth2": map[string]any{
+				"client.id":     appliance.Config().ClientID,
+				"client.secret": appliance.Config().ClientSecret,
+			},
+		}},
+		// One file, whatever its size: a rotated one would be a part only.
+		"output.file": map[string]any{"path": work, "filename": "events", "rotate_every_kb": 64 << 20, "number_of_files": 2},
+		// The last events shall not wait for others to come.
+		"queue.mem.flush.timeout": "100ms",
+		"logging":                 map[string]any{"level": "warning", "to_stderr": true, "to_files": false, "metrics.enabled": false},
+	}
+	text, err := yaml.Marshal(section)
+	if err != nil {
+		return fmt.Errorf("writing the demo's configuration: %w", err)
+	}
+	// A $ in a generated value would be read as a reference to a variable.
+	text = []byte(strings.ReplaceAll(string(text), "$", "$$"))
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return fmt.Errorf("writing the demo's configuration: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/schollz/progressbar/v3"
+)
+
+// progress shows how far the demo has come: a bar on a terminal, a line for each
+// tenth elsewhere.
+type progress struct {
+	bar *progressbar.ProgressBar
+
+	mu    sync.Mutex
+	out   io.Writer
+	total int
+	done  int
+	start time.Time
+}
+
+func newProgress(out io.Writer, total int) *progress {
+	p := &progress{out: out, total: total, start: time.Now()}
+	if file, ok := out.(*os.File); ok && isatty.IsTerminal(file.Fd()) {
+		p.bar = progressbar.NewOptions(total,
+			progressbar.OptionSetWriter(out),
+			progressbar.OptionSetDescription("Collecting"),
+			progressbar.OptionShowCount(),
+			progressbar.OptionShowIts(),
+			progressbar.OptionSetItsString("indicators"),
+			progressbar.OptionThrottle(50*time.Millisecond),
+			progressbar.OptionClearOnFinish(),
+		)
+	}
+	return p
+}
+
+func (p *progress) add(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.done
+	p.done += n
+	if p.bar != nil {
+		_ = p.bar.Add(n)
+		return
+	}
+	if tenths := p.done * 10 / p.total; tenths > before*10/p.total {
+		fmt.Fprintf(p.out, "%3d %%  %d of %d indicators, %.1f s\n", tenths*10, p.done, p.total, time.Since(p.start).Seconds())
+	}
+}
+
+func (p *progress) finish() {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+	}
+}

@@ -1,0 +1,95 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
+)
+
+type simulateOptions struct {
+	config  simulator.Config
+	address string
+	faults  string
+}
+
+func newSimulateCmd() *cobra.Command {
+	opts := simulateOptions{config: simulator.DefaultConfig(), address: "127.0.0.1:8000"}
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Run a simulated ThreatQ appliance",
+		Long: `Runs a simulated ThreatQ appliance in the foreground, until it is interrupted:
+the token endpoint and a data collection of generated indicators, with updates
+and faults as wanted. It prints the settings of an input that collects from it.`,
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := runSimulate(cmd.Context(), cmd.OutOrStdout(), opts); err != nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "simulate: %s\n", err)
+				return err
+			}
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&opts.address, "address", opts.address, "address to listen on")
+	flags.BoolVar(&opts.config.AllowRemote, "allow-remote", false, "permit an --address that is not a loopback one")
+	flags.IntVar(&opts.config.Indicators, "indicators", opts.config.Indicators, "number of indicators at the start")
+	flags.Uint64Var(&opts.config.Seed, "seed", opts.config.Seed, "seed of the indicators: the same seed gives the same ones")
+	flags.Float64Var(&opts.config.UpdatesPerSecond, "updates", 0, "indicators updated per second")
+	flags.Float64Var(&opts.config.Untidy, "untidy", opts.config.Untidy, "share of indicators with untidy values, 0 to 1")
+	flags.Float64Var(&opts.config.Unreadable, "unreadable", 0, "share of indicators that cannot be read, 0 to 1")
+	flags.DurationVar(&opts.config.Latency, "latency", 0, "wait before each answer to a data request")
+	flags.DurationVar(&opts.config.TokenTTL, "token-ttl", opts.config.TokenTTL, "lifetime of a token")
+	flags.StringVar(&opts.config.DataCollectionID, "data-collection-id", opts.config.DataCollectionID, "id of the data collection")
+	flags.StringVar(&opts.config.ClientID, "client-id", opts.config.ClientID, "OAuth2 client id")
+	flags.StringVar(&opts.config.ClientSecret, "client-secret", opts.config.ClientSecret, "OAuth2 client secret; it guards generated data only")
+	flags.StringVar(&opts.faults, "faults", "", "faults to answer with, such as 503*3,429:retry-after=2,reset@10; see the simulator's README")
+	return cmd
+}
+
+func runSimulate(ctx context.Context, out io.Writer, opts simulateOptions) error {
+	appliance, err := simulator.New(opts.config)
+	if err != nil {
+		return err
+	}
+	faults, err := simulator.ParseFaults(opts.faults)
+	if err != nil {
+		return fmt.Errorf("--faults: %w", err)
+	}
+	appliance.Inject(faults...)
+
+	server, err := appliance.Start(opts.address)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+
+	cfg := appliance.Config()
+	fmt.Fprintf(out, `A simulated ThreatQ appliance with %d indicators listens on %s. Stop it with Ctrl-C.
+
+threatqbeat.inputs:
+  - type: threatq
+    id: simulated
+    url: %s
+    auth.oauth2:
+      client.id: %s
+      client.secret: %s
+    data_collection_id: %s
+`, appliance.Len(), server.URL, server.URL, cfg.ClientID, cfg.ClientSecret, cfg.DataCollectionID)
+
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	<-ctx.Done()
+	stats := appliance.Stats()
+	fmt.Fprintf(out, "\nServed %d indicators on %d pages, issued %d tokens.\n", stats.Indicators, stats.Pages, stats.Tokens)
+	return nil
+}

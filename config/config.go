@@ -1,0 +1,95 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/elastic/elastic-agent-libs/config"
+)
+
+// Config is the part of the configuration under the key threatqbeat.
+type Config struct {
+	// Inputs are the inputs that run from start to stop.
+	Inputs []*config.C `config:"inputs"`
+
+	// ConfigInputs says where further inputs are read from (path, a glob) and
+	// whether those files are followed while running (reload.enabled,
+	// reload.period); nil when unset.
+	ConfigInputs *config.C `config:"config.inputs"`
+
+	// ShutdownTimeout is how long a shutdown waits for the output to
+	// acknowledge what has been published already. 0, the default, leaves it
+	// at the second that Libbeat's pipeline waits anyway.
+	ShutdownTimeout time.Duration `config:"shutdown_timeout"`
+
+	// Registry says where and how the cursors are kept.
+	Registry Registry `config:"registry"`
+}
+
+// Registry configures the store of the cursors.
+type Registry struct {
+	// Path is the store's directory, relative to path.data.
+	Path string `config:"path"`
+
+	// Permissions is the mode of the store's files.
+	Permissions os.FileMode `config:"file_permissions"`
+
+	// CleanInterval is the time between two searches for cursors of inputs
+	// that are long gone (see the input's clean_inactive).
+	CleanInterval time.Duration `config:"cleanup_interval"`
+}
+
+// Default returns the configuration of an empty file.
+func Default() Config {
+	return Config{
+		Registry: Registry{
+			Path:          "registry",
+			Permissions:   0o600,
+			CleanInterval: 5 * time.Minute,
+		},
+	}
+}
+
+// Unpack reads the section threatqbeat over the defaults and validates it.
+func Unpack(section *config.C) (Config, error) {
+	cfg := Default()
+	if err := section.Unpack(&cfg); err != nil {
+		return Config{}, fmt.Errorf("reading the settings under threatqbeat: %w", err)
+	}
+	return cfg, nil
+}
+
+// Validate is called by Unpack. It refuses what could not work, naming the
+// setting, its value and what would be right.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.ShutdownTimeout < 0 {
+		errs = append(errs, fmt.Errorf("threatqbeat.shutdown_timeout is %s: it must be 0 (do not wait) or a positive duration such as 5s", c.ShutdownTimeout))
+	}
+	if c.Registry.Path == "" {
+		errs = append(errs, errors.New("threatqbeat.registry.path is empty: it must name a directory, absolute or relative to path.data, such as registry"))
+	}
+	if c.Registry.Permissions&0o600 != 0o600 {
+		errs = append(errs, fmt.Errorf("threatqbeat.registry.file_permissions is %#o: the owner must be able to read and write, as in 0600", uint32(c.Registry.Permissions)))
+	}
+	if c.Registry.CleanInterval < time.Second {
+		errs = append(errs, fmt.Errorf("threatqbeat.registry.cleanup_interval is %s: it must be at least 1s, such as 5m", c.Registry.CleanInterval))
+	}
+	return errors.Join(errs...)
+}
+
+// EnabledInputs returns the inputs that are not switched off by enabled: false.
+func (c *Config) EnabledInputs() []*config.C {
+	var enabled []*config.C
+	for _, input := range c.Inputs {
+		if input.Enabled() {
+			enabled = append(enabled, input)
+		}
+	}
+	return enabled
+}

@@ -1,0 +1,75 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/threatqbeat/threatqbeat/internal/beattest"
+)
+
+const refusedSecret = "never-to-be-printed"
+
+// A wrong setting is refused before anything starts, with the input's id, the
+// setting's path, its value and what would be right.
+func TestRefusals(t *testing.T) {
+	tests := map[string]struct {
+		settings map[string]any
+		remove   string
+		want     []string
+	}{
+		"no url":                {remove: "url", want: []string{`"broken"`, "url"}},
+		"url without scheme":    {settings: map[string]any{"url": "threatq.example.com"}, want: []string{`"broken"`, "url", "threatq.example.com", "https://"}},
+		"url of another scheme": {settings: map[string]any{"url": "ftp://threatq.example.com"}, want: []string{`"broken"`, "url", "ftp://threatq.example.com", "https://"}},
+		"plain http":            {settings: map[string]any{"url": "http://threatq.example.com"}, want: []string{`"broken"`, "url", "request.allow_insecure_http"}},
+		"no client id":          {remove: "auth.oauth2.client.id", want: []string{`"broken"`, "auth.oauth2.client.id"}},
+		"no client secret":      {remove: "auth.oauth2.client.secret", want: []string{`"broken"`, "auth.oauth2.client.secret"}},
+		"no data collection":    {remove: "data_collection_id", want: []string{`"broken"`, "data_collection_id"}},
+		"interval 0":            {settings: map[string]any{"interval": "0s"}, want: []string{`"broken"`, "interval", "0s", "1m"}},
+		"interval no duration":  {settings: map[string]any{"interval": "soon"}, want: []string{`"broken"`, "interval", "soon"}},
+		"expiration no unit":    {settings: map[string]any{"ioc_expiration_duration": "90"}, want: []string{`"broken"`, "ioc_expiration_duration", "90", "90d"}},
+		"expiration in weeks":   {settings: map[string]any{"ioc_expiration_duration": "2w"}, want: []string{`"broken"`, "ioc_expiration_duration", "2w"}},
+		"page size 0":           {settings: map[string]any{"page_size": 0}, want: []string{`"broken"`, "page_size", "0"}},
+		"page size no number":   {settings: map[string]any{"page_size": "many"}, want: []string{`"broken"`, "page_size"}},
+		"namespace":             {settings: map[string]any{"data_stream.namespace": "Prod*"}, want: []string{`"broken"`, "data_stream.namespace", "Prod*"}},
+		"no id":                 {remove: "id", want: []string{"id", "threatq-default"}},
+		"another type":          {settings: map[string]any{"type": "httpjson"}, want: []string{"type", "httpjson", "threatq"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			input := beattest.Input("broken", "https://threatq.example.com", "0123456789abcdef", "client", refusedSecret, tt.settings)
+			delete(input, tt.remove)
+			dir := beattest.NewDir(t)
+			dir.Configure(map[string]any{"threatqbeat.inputs": []any{input}})
+
+			for _, command := range [][]string{{"run"}, {"test", "config"}} {
+				output, code := dir.Run(command...)
+				assert.Equal(t, 1, code, output)
+				for _, want := range tt.want {
+					assert.Contains(t, output, want)
+				}
+				assert.NotContains(t, output, refusedSecret)
+			}
+		})
+	}
+}
+
+func TestRefusalOfTwoInputsWithOneID(t *testing.T) {
+	input := beattest.Input("twice", "https://threatq.example.com", "0123456789abcdef", "client", refusedSecret, nil)
+	dir := beattest.NewDir(t)
+	dir.Configure(map[string]any{"threatqbeat.inputs": []any{input, input}})
+	output, code := dir.Run("run")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, output, `threatqbeat.inputs.1.id is "twice"`)
+}
+
+func TestRefusalWithoutInputs(t *testing.T) {
+	dir := beattest.NewDir(t)
+	dir.Configure(nil)
+	output, code := dir.Run("run")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, output, "threatqbeat.inputs")
+}

@@ -1,0 +1,262 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/client"
+)
+
+// progressInterval is the time between two log lines of a cycle that takes long.
+const progressInterval = 10 * time.Second
+
+type publishFunc func(event beat.Event, cursorUpdate any) error
+
+// cycle collects everything from the saved cursor to the end of the data
+// collection. While one page is published the next is fetched already; no more
+// than these two are held.
+type cycle struct {
+	*runner
+	start        time.Time
+	lastProgress time.Time
+	fetchedAt    time.Time
+
+	pages      int
+	indicators int64
+	unreadable int64
+	repeats    int64
+	bytes      int64
+	total      int64
+}
+
+func newCycle(r *runner) *cycle {
+	now := time.Now()
+	return &cycle{runner: r, start: now, lastProgress: now, total: -1}
+}
+
+type fetched struct {
+	page *client.Page
+	at   time.Time
+	err  error
+}
+
+// run returns nil once the collection is drained; else the pages before the one
+// that failed have been published.
+func (c *cycle) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	answers := make(chan fetched)
+	go c.fetch(ctx, c.state.mark(), answers)
+	// The fetcher may hold a page whose buffer wants to go back.
+	defer func() {
+		cancel()
+		for answer := range answers {
+			answer.release()
+		}
+	}()
+
+	for answer := range answers {
+		err := c.consume(ctx, answer)
+		answer.release()
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func (f fetched) release() {
+	if f.page != nil {
+		f.page.Release()
+	}
+}
+
+// fetch asks for page after page, starting at mark, and hands each on as soon as
+// it is taken. It ends after the last page or the first error.
+func (c *cycle) fetch(ctx context.Context, mark string, answers chan<- fetched) {
+	defer close(answers)
+	loop := loopDetector{}
+	for {
+		page, err := c.runner.pages.Page(ctx, mark)
+		answer := fetched{page: page, at: time.Now(), err: err}
+		last := err != nil || page.Last()
+		if !last {
+			mark = page.NextCursorMark
+			if loop.seen(mark) {
+				answer.err = errCursorLoop
+				last = true
+			}
+		}
+		select {
+		case answers <- answer:
+		case <-ctx.Done():
+			answer.release()
+			return
+		}
+		if last {
+			return
+		}
+	}
+}
+
+var errCursorLoop = errors.New("the appliance sends cursors in a circle, so that the data collection has no end: what it holds was published, the next cycle continues from the last cursor; check the appliance's search index")
+
+// consume publishes one page. The cursor is handed over with the page's last
+// indicator, so that it is saved when the output has acknowledged all of them.
+func (c *cycle) consume(ctx context.Context, answer fetched) error {
+	page := answer.page
+	if page == nil {
+		return answer.err
+	}
+	c.fetchedAt = answer.at
+	c.pages++
+	c.bytes += page.Bytes
+	if page.Total >= 0 {
+		c.total = page.Total
+	}
+
+	if c.isRepeat(page) {
+		c.repeats += int64(len(page.Indicators))
+		return answer.err
+	}
+	if err := c.publishPage(ctx, page); err != nil {
+		return err
+	}
+	c.progress()
+	return answer.err
+}
+
+func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
+	saves := page.NextCursorMark != "" && !page.Truncated
+	for i, raw := range page.Indicators {
+		event, unreadable := c.mapper.Event(raw, c.fetchedAt)
+		if unreadable != nil {
+			c.unreadable++
+			c.metrics.unreadableIndicator()
+			c.log.Debugw("An indicator can't be read. It is published as a pipeline error.", "error", unreadable)
+		}
+		var update any
+		if saves && i == len(page.Indicators)-1 {
+			c.state.advance(page.NextCursorMark, len(page.Indicators), c.fetchedAt)
+			update = c.state
+		}
+		if err := c.publish(event, update); err != nil {
+			return err
+		}
+		c.indicators++
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.metrics.page(len(page.Indicators), c.backlog())
+	return nil
+}
+
+// isRepeat tells a page that an appliance with a stuck cursor sends again in
+// each cycle from one with news. The first such page is published.
+func (c *cycle) isRepeat(page *client.Page) bool {
+	if len(page.Indicators) == 0 || page.NextCursorMark != page.Mark || page.Truncated {
+		return false
+	}
+	digest := digestOf(page)
+	repeat := digest == c.repeated
+	c.repeated = digest
+	return repeat
+}
+
+// backlog is how many indicators the data collection holds beyond those
+// collected, -1 when the appliance doesn't say how many it holds.
+func (c *cycle) backlog() int64 {
+	if c.total < 0 {
+		return -1
+	}
+	return max(c.total-c.state.Collected, 0)
+}
+
+type pageDigest struct {
+	mark string
+	sum  uint64
+}
+
+func digestOf(page *client.Page) pageDigest {
+	var sum xxhash.Digest
+	sum.Reset()
+	for _, raw := range page.Indicators {
+		_, _ = sum.Write(raw)
+	}
+	return pageDigest{mark: page.Mark, sum: sum.Sum64()}
+}
+
+// loopDetector finds out that a sequence of marks runs in a circle, by Brent's
+// method: it keeps one mark, whatever the sequence's length.
+type loopDetector struct {
+	kept  string
+	steps int
+	limit int
+}
+
+func (l *loopDetector) seen(mark string) bool {
+	if mark == l.kept && l.limit > 0 {
+		return true
+	}
+	if l.steps == l.limit {
+		l.kept, l.limit, l.steps = mark, max(1, 2*l.limit), 0
+	}
+	l.steps++
+	return false
+}
+
+// progress tells every ten seconds how far a long cycle has come.
+func (c *cycle) progress() {
+	now := time.Now()
+	if now.Sub(c.lastProgress) < progressInterval {
+		return
+	}
+	c.lastProgress = now
+	rate := float64(c.indicators) / now.Sub(c.start).Seconds()
+	fields := []any{
+		"indicators", c.indicators,
+		"collected", c.state.Collected,
+		"rate_per_second", int64(rate),
+	}
+	if backlog := c.backlog(); backlog >= 0 {
+		fields = append(fields, "total", c.total,
+			"time_left", (time.Duration(float64(backlog) / rate * float64(time.Second))).Round(time.Second).String())
+	}
+	c.log.Infow("Collecting the data collection.", fields...)
+}
+
+// report closes a cycle: one log line, the metrics and the status.
+func (c *cycle) report(err error) {
+	took := time.Since(c.start)
+	c.metrics.cycle(took, time.Now(), c.state.Updated, err)
+	fields := []any{
+		"pages", c.pages,
+		"indicators", c.indicators,
+		"unreadable", c.unreadable,
+		"bytes", c.bytes,
+		"collected", c.state.Collected,
+		"duration_ms", took.Milliseconds(),
+	}
+	if c.total >= 0 {
+		fields = append(fields, "total", c.total)
+	}
+	if c.repeats > 0 {
+		fields = append(fields, "repeats_skipped", c.repeats)
+	}
+	if err != nil {
+		c.log.Errorw(fmt.Sprintf("The cycle failed: %s", err), append(fields, "next_attempt_in", c.interval.String())...)
+		c.status.degraded(err.Error())
+		return
+	}
+	c.log.Infow("The cycle is complete.", fields...)
+	c.status.healthy()
+}

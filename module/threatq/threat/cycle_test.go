@@ -1,0 +1,389 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/management/status"
+	"github.com/elastic/elastic-agent-libs/logp/logptest"
+	"github.com/elastic/elastic-agent-libs/monitoring"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/client"
+)
+
+// answers is a pager that answers a mark with what is listed for it, the last
+// answer again and again.
+type answers struct {
+	t        *testing.T
+	byMark   map[string][]answer
+	requests []string
+	latency  time.Duration
+}
+
+type answer struct {
+	ids       []int
+	next      string
+	total     int64
+	truncated bool
+	err       error
+}
+
+func (a *answers) Page(ctx context.Context, mark string) (*client.Page, error) {
+	a.requests = append(a.requests, mark)
+	if a.latency > 0 {
+		select {
+		case <-time.After(a.latency):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	list := a.byMark[mark]
+	require.NotEmpty(a.t, list, "unexpected mark %q", mark)
+	next := list[0]
+	if len(list) > 1 {
+		a.byMark[mark] = list[1:]
+	}
+	if next.err != nil && !next.truncated {
+		return nil, next.err
+	}
+	page := &client.Page{Mark: mark, NextCursorMark: next.next, Total: next.total, Truncated: next.truncated}
+	for _, id := range next.ids {
+		page.Indicators = append(page.Indicators, fmt.Appendf(nil,
+			`{"id":%d,"value":"192.0.2.%d","type":{"name":"IP Address"},"updated_at":"2026-01-01 00:00:00"}`, id, id%256))
+	}
+	return page, next.err
+}
+
+// published is what a runner published, and the cursors it handed over.
+type published struct {
+	ids    []string
+	states map[int]State // by the number of events published before
+	delay  time.Duration
+	stop   func(published int) error
+}
+
+func (p *published) publish(event beat.Event, update any) error {
+	if p.delay > 0 {
+		time.Sleep(p.delay)
+	}
+	id, err := event.Fields.GetValue("threatq.id")
+	if err != nil {
+		id = "unreadable"
+	}
+	p.ids = append(p.ids, fmt.Sprint(id))
+	if update != nil {
+		if p.states == nil {
+			p.states = map[int]State{}
+		}
+		p.states[len(p.ids)] = update.(State)
+	}
+	if p.stop != nil {
+		return p.stop(len(p.ids))
+	}
+	return nil
+}
+
+type statusChange struct {
+	status status.Status
+	reason string
+}
+
+func newTestRunner(t *testing.T, pages pager, out *published, changes *[]statusChange) *runner {
+	reg := monitoring.NewRegistry()
+	log := logptest.NewTestingLogger(t, "")
+	return &runner{
+		interval: time.Minute,
+		pages:    pages,
+		mapper:   NewMapper(MapperConfig{ExpirationDuration: defaultExpiration, Namespace: defaultNamespace}),
+		publish:  out.publish,
+		metrics:  newMetrics(reg, newTotals(nil), log),
+		status: newStatusReporter(func(s status.Status, reason string) {
+			if changes != nil {
+				*changes = append(*changes, statusChange{s, reason})
+			}
+		}),
+		log: log,
+	}
+}
+
+func TestCycle(t *testing.T) {
+	refused := &client.Error{Kind: client.KindCredentials}
+	rejected := &client.Error{Kind: client.KindCursorRejected}
+	tests := map[string]struct {
+		mark     string
+		answers  map[string][]answer
+		requests []string
+		ids      []string
+		marks    map[int]string // saved cursor by the number of events before it
+		failed   bool
+	}{
+		"pages until the mark stays": {
+			answers: map[string][]answer{
+				"*": {{ids: []int{1, 2}, next: "a"}},
+				"a": {{ids: []int{3}, next: "b"}},
+				"b": {{next: "b"}},
+			},
+			requests: []string{"*", "a", "b"},
+			ids:      []string{"1", "2", "3"},
+			marks:    map[int]string{2: "a", 3: "b"},
+		},
+		"continues from the saved cursor": {
+			mark:     "b",
+			answers:  map[string][]answer{"b": {{ids: []int{4}, next: "c"}}, "c": {{next: "c"}}},
+			requests: []string{"b", "c"},
+			ids:      []string{"4"},
+			marks:    map[int]string{1: "c"},
+		},
+		"nothing new is one request": {
+			mark:     "b",
+			answers:  map[string][]answer{"b": {{next: "b"}}},
+			requests: []string{"b"},
+			marks:    map[int]string{},
+		},
+		"an empty page is the last though its mark moves": {
+			mark:     "b",
+			answers:  map[string][]answer{"b": {{next: "c"}}},
+			requests: []string{"b"},
+			marks:    map[int]string{},
+		},
+		"a page without a next mark saves no cursor": {
+			mark:     "b",
+			answers:  map[string][]answer{"b": {{ids: []int{4}}}},
+			requests: []string{"b"},
+			ids:      []string{"4"},
+			marks:    map[int]string{},
+		},
+		"what came before a failure is kept": {
+			answers: map[string][]answer{
+				"*": {{ids: []int{1, 2}, next: "a"}},
+				"a": {{err: refused}},
+			},
+			requests: []string{"*", "a"},
+			ids:      []string{"1", "2"},
+			marks:    map[int]string{2: "a"},
+			failed:   true,
+		},
+		"a truncated page is published without its cursor": {
+			answers:  map[string][]answer{"*": {{ids: []int{1, 2}, truncated: true, err: errors.New("cut")}}},
+			requests: []string{"*"},
+			ids:      []string{"1", "2"},
+			marks:    map[int]string{},
+			failed:   true,
+		},
+		"a rejected cursor starts over": {
+			mark: "old",
+			answers: map[string][]answer{
+				"old": {{err: rejected}},
+				"*":   {{ids: []int{1}, next: "a"}},
+				"a":   {{next: "a"}},
+			},
+			requests: []string{"old", "*", "a"},
+			ids:      []string{"1"},
+			marks:    map[int]string{1: "a"},
+		},
+		"a cursor rejected again fails the cycle": {
+			mark: "old",
+			answers: map[string][]answer{
+				"old": {{err: rejected}},
+				"*":   {{ids: []int{1}, next: "a"}},
+				"a":   {{err: rejected}},
+			},
+			requests: []string{"old", "*", "a"},
+			ids:      []string{"1"},
+			marks:    map[int]string{1: "a"},
+			failed:   true,
+		},
+		"cursors in a circle end": {
+			answers: map[string][]answer{
+				"*": {{ids: []int{1}, next: "a"}},
+				"a": {{ids: []int{2}, next: "b"}},
+				"b": {{ids: []int{3}, next: "a"}},
+			},
+			requests: []string{"*", "a", "b", "a"},
+			ids:      []string{"1", "2", "3", "2"},
+			marks:    map[int]string{1: "a", 2: "b", 3: "a", 4: "b"},
+			failed:   true,
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				pages := &answers{t: t, byMark: tt.answers}
+				var out published
+				r := newTestRunner(t, pages, &out, nil)
+				r.state.Mark = tt.mark
+
+				err := r.cycle(t.Context())
+
+				assert.Equal(t, tt.failed, err != nil, "error: %v", err)
+				assert.Equal(t, tt.requests, pages.requests)
+				assert.Equal(t, tt.ids, out.ids)
+				marks := map[int]string{}
+				for at, st := range out.states {
+					marks[at] = st.Mark
+					assert.EqualValues(t, at, st.Collected)
+				}
+				assert.Equal(t, tt.marks, marks)
+			})
+		})
+	}
+}
+
+// A cursor that doesn't advance over a page with indicators brings the same page
+// in each cycle. It is published once, and again only when it changes.
+func TestStuckCursorPublishesOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pages := &answers{t: t, byMark: map[string][]answer{"a": {
+			{ids: []int{1, 2}, next: "a"}, {ids: []int{1, 2}, next: "a"}, {ids: []int{1, 2, 3}, next: "a"},
+		}}}
+		var out published
+		r := newTestRunner(t, pages, &out, nil)
+		r.state.Mark = "a"
+		for range 4 {
+			require.NoError(t, r.cycle(t.Context()))
+		}
+		assert.Equal(t, []string{"1", "2", "1", "2", "3"}, out.ids)
+	})
+}
+
+func TestNextPageIsFetchedWhileOneIsPublished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const pageCount, latency = 20, time.Second
+		byMark := map[string][]answer{"p20": {{next: "p20"}}}
+		mark := "*"
+		for i := range pageCount {
+			next := "p" + strconv.Itoa(i+1)
+			byMark[mark] = []answer{{ids: []int{i}, next: next}}
+			mark = next
+		}
+		pages := &answers{t: t, byMark: byMark, latency: latency}
+		out := published{delay: latency * 9 / 10}
+		r := newTestRunner(t, pages, &out, nil)
+
+		start := time.Now()
+		require.NoError(t, r.cycle(t.Context()))
+		// The requests alone take 21 s; one after the other with publishing, 39 s.
+		assert.Equal(t, (pageCount+1)*latency, time.Since(start))
+		assert.Len(t, out.ids, pageCount)
+	})
+}
+
+func TestLoopInterval(t *testing.T) {
+	down := &client.Error{Kind: client.KindUnreachable}
+	tests := map[string]struct {
+		latency time.Duration
+		err     error
+		cycles  int
+	}{
+		"from start to start":          {latency: 20 * time.Second, cycles: 10},
+		"an overrun waits an interval": {latency: 90 * time.Second, cycles: 4},
+		"a failure waits an interval":  {latency: 20 * time.Second, err: down, cycles: 8},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				pages := &answers{t: t, latency: tt.latency, byMark: map[string][]answer{"*": {{next: "*", err: tt.err}}}}
+				var out published
+				r := newTestRunner(t, pages, &out, nil)
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute-time.Second)
+				defer cancel()
+				require.NoError(t, r.loop(ctx))
+				assert.Len(t, pages.requests, tt.cycles)
+			})
+		})
+	}
+}
+
+func TestStatusFollowsTheCycles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := &client.Error{Kind: client.KindCredentials}
+		pages := &answers{t: t, byMark: map[string][]answer{"*": {
+			{next: "*"}, {err: refused}, {err: refused}, {next: "*"}, {next: "*"},
+		}}}
+		var out published
+		var changes []statusChange
+		r := newTestRunner(t, pages, &out, &changes)
+		for range 5 {
+			_ = r.cycle(t.Context())
+		}
+		assert.Equal(t, []statusChange{
+			{status.Running, ""}, {status.Degraded, refused.Error()}, {status.Running, ""},
+		}, changes)
+		assert.EqualValues(t, 5, r.metrics.cycles.Get())
+		assert.EqualValues(t, 2, r.metrics.cyclesFailed.Get())
+	})
+}
+
+// A cancelled cycle saves no cursor for a page that it has not published whole.
+func TestCancelInTheMiddleOfAPage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pages := &answers{t: t, byMark: map[string][]answer{
+			"*": {{ids: []int{1, 2}, next: "a"}},
+			"a": {{ids: []int{3, 4, 5}, next: "b"}},
+			"b": {{ids: []int{6}, next: "c"}},
+			"c": {{next: "c"}},
+		}}
+		ctx, cancel := context.WithCancel(t.Context())
+		out := published{stop: func(n int) error {
+			if n == 4 {
+				cancel()
+			}
+			return ctx.Err()
+		}}
+		r := newTestRunner(t, pages, &out, nil)
+		require.NoError(t, r.loop(ctx))
+		assert.Equal(t, []string{"1", "2", "3", "4"}, out.ids)
+		require.Len(t, out.states, 1)
+		assert.Equal(t, "a", out.states[2].Mark)
+	})
+}
+
+func TestLoopDetector(t *testing.T) {
+	for _, circle := range []struct{ lead, length int }{{0, 1}, {0, 2}, {5, 1}, {17, 3}, {100, 64}} {
+		t.Run(fmt.Sprintf("%d marks, then a circle of %d", circle.lead, circle.length), func(t *testing.T) {
+			var l loopDetector
+			for i := range circle.lead {
+				require.False(t, l.seen("lead"+strconv.Itoa(i)))
+			}
+			limit := 4 * (circle.lead + circle.length + 1)
+			for i := range limit {
+				if l.seen("circle" + strconv.Itoa(i%circle.length)) {
+					return
+				}
+			}
+			t.Fatalf("not found within %d marks", limit)
+		})
+	}
+	t.Run("no circle", func(t *testing.T) {
+		var l loopDetector
+		for i := range 100_000 {
+			require.False(t, l.seen(strconv.Itoa(i)))
+		}
+	})
+}
+
+func TestRegistryKey(t *testing.T) {
+	for _, id := range []string{"threatq-default", "a::b", "with space"} {
+		for _, url := range []string{"https://threatq.example.com", "https://[2001:db8::1]:8443"} {
+			name := SourceName(url, "0123456789abcdef")
+			gotID, gotName, ok := ParseRegistryKey(RegistryKeyPrefix + id + "::" + name)
+			require.True(t, ok)
+			assert.Equal(t, id, gotID)
+			assert.Equal(t, name, gotName)
+		}
+	}
+	_, _, ok := ParseRegistryKey("filestream::x::y")
+	assert.False(t, ok)
+}

@@ -1,0 +1,204 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	v2 "github.com/elastic/beats/v7/filebeat/input/v2"
+	cursor "github.com/elastic/beats/v7/filebeat/input/v2/input-cursor"
+	"github.com/elastic/beats/v7/libbeat/feature"
+	"github.com/elastic/beats/v7/libbeat/management/status"
+	"github.com/elastic/beats/v7/libbeat/statestore"
+	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/monitoring"
+	"github.com/elastic/elastic-agent-libs/paths"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/client"
+)
+
+// cleanInactive is how long the cursor of an input that is gone is kept. It is
+// long, for an input that comes back after a holiday should not have to collect
+// its whole data collection anew.
+const cleanInactive = 90 * 24 * time.Hour
+
+// Environment is what an input needs from the Beat that hosts it.
+type Environment struct {
+	// Log is the logger that the inputs' loggers are named under.
+	Log *logp.Logger
+	// Store keeps the cursors.
+	Store statestore.States
+	// Paths resolves relative file names; the request tracer writes below
+	// Paths.Logs only.
+	Paths *paths.Path
+	// UserAgent is sent with each request.
+	UserAgent string
+	// Totals receives the figures summed over all inputs; nil for none.
+	Totals *monitoring.Registry
+}
+
+// Plugin returns the threatq input for a v2.Loader.
+func Plugin(env Environment) v2.Plugin {
+	totals := newTotals(env.Totals)
+	return v2.Plugin{
+		Name:      InputType,
+		Stability: feature.Stable,
+		Info:      "ThreatQ indicators",
+		Doc:       "Collects the indicators of a ThreatQ data collection.",
+		Manager: &cursor.InputManager{
+			Logger:              env.Log,
+			StateStore:          env.Store,
+			Type:                InputType,
+			DefaultCleanTimeout: cleanInactive,
+			Configure: func(raw *config.C, _ *logp.Logger) ([]cursor.Source, cursor.Input, error) {
+				cfg, err := UnpackConfig(raw)
+				if err != nil {
+					return nil, nil, err
+				}
+				if tracer := cfg.Client.Request.Tracer; tracer.Enabled {
+					if _, err := client.TraceFile(env.Paths.Logs, tracer.Filename, cfg.ID); err != nil {
+						return nil, nil, fmt.Errorf("input %q: %w", cfg.ID, err)
+					}
+				}
+				return []cursor.Source{source{cfg: &cfg.Client}}, &input{cfg: cfg, env: env, totals: totals}, nil
+			},
+		},
+	}
+}
+
+// source is the data collection of one appliance; its name, together with the
+// input's id, is the key of the cursor.
+type source struct{ cfg *client.Config }
+
+func (s source) Name() string { return SourceName(s.cfg.URL, s.cfg.DataCollectionID) }
+
+// input collects one data collection.
+type input struct {
+	cfg    Config
+	env    Environment
+	totals *totals
+}
+
+// Name returns the input's type.
+func (*input) Name() string { return InputType }
+
+// Test asks the appliance for a token, which shows that it can be reached and
+// that the credentials are right.
+func (in *input) Test(_ cursor.Source, ctx v2.TestContext) error {
+	cl, err := in.newClient(ctx.Logger)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	return cl.Token(v2.GoContextFromCanceler(ctx.Cancelation))
+}
+
+func (in *input) newClient(log *logp.Logger, options ...client.Option) (*client.Client, error) {
+	return client.New(in.cfg.Client, log, append(options,
+		client.WithInputID(in.cfg.ID),
+		client.WithLogsDir(in.env.Paths.Logs),
+		client.WithUserAgent(in.env.UserAgent))...)
+}
+
+// Run collects until it is cancelled. Nothing that the appliance does ends it:
+// a failed cycle is reported, and the next one starts after the interval.
+func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publisher cursor.Publisher) error {
+	ctx.UpdateStatus(status.Configuring, "")
+	log := ctx.Logger.With("data_collection_id", in.cfg.Client.DataCollectionID)
+
+	metrics := newMetrics(ctx.MetricsRegistry, in.totals, log)
+	cl, err := in.newClient(log, client.WithMetrics(client.NewMetrics(ctx.MetricsRegistry)))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+
+	run := &runner{
+		interval: in.cfg.Interval,
+		pages:    cl,
+		mapper:   NewMapper(in.cfg.mapper()),
+		publish:  publisher.Publish,
+		state:    loadState(cur, log),
+		metrics:  metrics,
+		status:   newStatusReporter(ctx.UpdateStatus),
+		log:      log,
+	}
+	run.state.URL = in.cfg.Client.URL
+	run.state.DataCollectionID = in.cfg.Client.DataCollectionID
+	return run.loop(v2.GoContextFromCanceler(ctx.Cancelation))
+}
+
+func loadState(cur cursor.Cursor, log *logp.Logger) State {
+	var st State
+	if err := cur.Unpack(&st); err != nil {
+		log.Warnw("The saved cursor can't be read. The data collection is collected from its start.", "error", err)
+		return State{}
+	}
+	return st
+}
+
+// pager is the part of the client that collecting needs.
+type pager interface {
+	Page(ctx context.Context, mark string) (*client.Page, error)
+}
+
+// runner runs one cycle after the other.
+type runner struct {
+	interval time.Duration
+	pages    pager
+	mapper   *Mapper
+	publish  publishFunc
+	state    State
+	metrics  *metrics
+	status   *statusReporter
+	log      *logp.Logger
+
+	// repeated remembers the last page of the previous cycle when its mark
+	// didn't advance though it held indicators.
+	repeated pageDigest
+}
+
+func (r *runner) loop(ctx context.Context) error {
+	for {
+		start := time.Now()
+		err := r.cycle(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		wait := r.interval - time.Since(start)
+		// A failed cycle may have spent its interval on retries. It must not
+		// turn into a stream of attempts against an appliance in trouble.
+		if err != nil || wait < 0 {
+			wait = r.interval
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+	}
+}
+
+// cycle collects until the data collection is drained, and reports how it went.
+func (r *runner) cycle(ctx context.Context) error {
+	c := newCycle(r)
+	err := c.run(ctx)
+	var rejected *client.Error
+	if errors.As(err, &rejected) && rejected.Kind == client.KindCursorRejected && ctx.Err() == nil {
+		r.log.Warnw("The appliance rejected the saved cursor. The data collection is collected from its start.", "error", err)
+		r.state.restart()
+		err = c.run(ctx)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	c.report(err)
+	return err
+}

@@ -1,0 +1,122 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"sync/atomic"
+	"time"
+
+	gometrics "github.com/rcrowley/go-metrics"
+
+	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/monitoring"
+	"github.com/elastic/elastic-agent-libs/monitoring/adapter"
+)
+
+// cycleSamples bounds the memory of the histogram of cycle times.
+const cycleSamples = 1024
+
+// metrics are the figures of one input; see docs/monitoring.md for their names.
+type metrics struct {
+	indicators    *monitoring.Uint   // indicators published
+	unreadable    *monitoring.Uint   // of these, published as pipeline errors
+	cycles        *monitoring.Uint   // cycles ended, well or not
+	cyclesFailed  *monitoring.Uint   // of these, ended by an error
+	backlog       *monitoring.Int    // indicators still to collect, -1 unknown
+	status        *monitoring.String // starting, healthy or degraded
+	lastError     *monitoring.String // why it is degraded; empty when it is not
+	lastSuccess   *monitoring.Timestamp
+	cursorUpdated *monitoring.Timestamp
+	cursorTime    atomic.Int64 // Unix seconds of cursorUpdated, 0 none
+	cycleTime     gometrics.Sample
+
+	totals *totals
+}
+
+func newMetrics(reg *monitoring.Registry, sum *totals, log *logp.Logger) *metrics {
+	m := &metrics{
+		indicators:    monitoring.NewUint(reg, "indicators_total"),
+		unreadable:    monitoring.NewUint(reg, "indicators_unreadable_total"),
+		cycles:        monitoring.NewUint(reg, "cycles_total"),
+		cyclesFailed:  monitoring.NewUint(reg, "cycles_failed_total"),
+		backlog:       monitoring.NewInt(reg, "backlog"),
+		status:        monitoring.NewString(reg, "status"),
+		lastError:     monitoring.NewString(reg, "last_error"),
+		lastSuccess:   monitoring.NewTimestamp(reg, "last_success"),
+		cursorUpdated: monitoring.NewTimestamp(reg, "cursor_updated"),
+		cycleTime:     gometrics.NewUniformSample(cycleSamples),
+		totals:        sum,
+	}
+	m.status.Set("starting")
+	m.backlog.Set(-1)
+	monitoring.NewFunc(reg, "cursor_age_seconds", func(_ monitoring.Mode, v monitoring.Visitor) {
+		v.OnInt(m.cursorAge(time.Now()))
+	})
+	_ = adapter.NewGoMetrics(reg, "cycle_time", log, adapter.Accept).
+		Register("histogram", gometrics.NewHistogram(m.cycleTime))
+	return m
+}
+
+// cursorAge is the seconds since the cursor last moved, -1 while there is none.
+func (m *metrics) cursorAge(now time.Time) int64 {
+	at := m.cursorTime.Load()
+	if at == 0 {
+		return -1
+	}
+	return max(now.Unix()-at, 0)
+}
+
+func (m *metrics) page(indicators int, backlog int64) {
+	m.indicators.Add(uint64(indicators))
+	m.backlog.Set(backlog)
+	m.totals.indicators.Add(uint64(indicators))
+}
+
+func (m *metrics) unreadableIndicator() {
+	m.unreadable.Inc()
+	m.totals.unreadable.Inc()
+}
+
+// cycle counts a cycle that took so long and ended now, with an error or not.
+// cursorUpdated is zero while there is no cursor.
+func (m *metrics) cycle(took time.Duration, ended, cursorUpdated time.Time, err error) {
+	m.cycles.Inc()
+	m.totals.cycles.Inc()
+	m.cycleTime.Update(took.Nanoseconds())
+	if !cursorUpdated.IsZero() {
+		m.cursorUpdated.Set(cursorUpdated)
+		m.cursorTime.Store(cursorUpdated.Unix())
+	}
+	if err != nil {
+		m.cyclesFailed.Inc()
+		m.totals.cyclesFailed.Inc()
+		m.status.Set("degraded")
+		m.lastError.Set(err.Error())
+		return
+	}
+	m.status.Set("healthy")
+	m.lastError.Set("")
+	m.lastSuccess.Set(ended)
+}
+
+// totals are the figures summed over all inputs of the Beat, so that they
+// appear in its statistics and its periodic log line.
+type totals struct {
+	indicators   *monitoring.Uint
+	unreadable   *monitoring.Uint
+	cycles       *monitoring.Uint
+	cyclesFailed *monitoring.Uint
+}
+
+func newTotals(reg *monitoring.Registry) *totals {
+	if reg == nil {
+		reg = monitoring.NewRegistry()
+	}
+	return &totals{
+		indicators:   monitoring.NewUint(reg, "indicators.total"),
+		unreadable:   monitoring.NewUint(reg, "indicators.unreadable"),
+		cycles:       monitoring.NewUint(reg, "cycles.total"),
+		cyclesFailed: monitoring.NewUint(reg, "cycles.failed"),
+	}
+}
