@@ -38,7 +38,7 @@ func (c *Client) requestError(ctx context.Context, call *call, err error) *Error
 		return canceled(ctx, call.op)
 	}
 	e := &Error{Op: call.op, Kind: KindUnreachable}
-	if classifyRedirect(e, err) || c.classifyTLS(e, err) || c.classifyNet(e, err) {
+	if c.classifyRedirect(e, err) || c.classifyTLS(e, err) || c.classifyNet(e, err) {
 		return e
 	}
 	e.Reason = "the request failed: " + c.scrub(innermost(err).Error())
@@ -55,7 +55,6 @@ func (c *Client) classifyTLS(e *Error, err error) bool {
 		invalid   x509.CertificateInvalidError
 		roots     x509.SystemRootsError
 		record    tls.RecordHeaderError
-		alert     tls.AlertError
 		op        *net.OpError
 	)
 	const (
@@ -81,12 +80,12 @@ func (c *Client) classifyTLS(e *Error, err error) bool {
 		reason = "the appliance shows no certificate"
 	case errors.As(err, &record):
 		reason, hint = "the other side does not speak TLS", "check the port in url, and whether it has to be http://"
-	case errors.As(err, &alert):
-		reason, hint = "the appliance ended the TLS handshake: "+alertText(alert), alertHint(alert)
 	case errors.As(err, &op) && op.Op == "remote error":
-		reason, hint = "the appliance ended the TLS handshake: "+clean(strings.TrimPrefix(op.Err.Error(), "tls: ")), "check request.ssl"
-	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		reason, hint = "the other side does not speak TLS", "check the port in url, and whether it has to be http://"
+		alert := clean(strings.TrimPrefix(op.Err.Error(), "tls: "))
+		reason, hint = "the appliance ended the TLS handshake: "+alert, "check request.ssl"
+		if strings.Contains(alert, "certificate") {
+			hint = "it may want a client certificate: set request.ssl.certificate and request.ssl.key"
+		}
 	case tlsText(err) != "":
 		reason, hint = "the TLS handshake failed: "+tlsText(err), "check request.ssl"
 	default:
@@ -122,15 +121,6 @@ func certNames(cert *x509.Certificate) string {
 		return ""
 	}
 	return " but for " + shorten(strings.Join(names, ", "))
-}
-
-func alertText(alert tls.AlertError) string { return strings.TrimPrefix(alert.Error(), "tls: ") }
-
-func alertHint(alert tls.AlertError) string {
-	if strings.Contains(alert.Error(), "certificate") {
-		return "it may want a client certificate: set request.ssl.certificate and request.ssl.key"
-	}
-	return "check request.ssl.supported_protocols and cipher_suites on both sides"
 }
 
 // tlsText returns the message of an error that crypto/tls raised itself; such

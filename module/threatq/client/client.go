@@ -5,6 +5,7 @@ package client
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -109,7 +110,7 @@ func New(cfg Config, log *logp.Logger, opts ...Option) (*Client, error) {
 	c.retrier = c.newRetrier(&http.Client{Transport: roundTripper{c}, CheckRedirect: checkRedirect})
 	c.tokens = newTokenSource(c)
 
-	if cfg.Request.SSL.IsEnabled() && cfg.Request.SSL.VerificationMode == tlscommon.VerifyNone && c.dataURL.Scheme == "https" {
+	if ssl := cfg.Request.SSL.Settings(); ssl != nil && ssl.VerificationMode == tlscommon.VerifyNone {
 		c.log.Warnw("Certificates are not checked: anybody in between can read the credentials. "+
 			"Remove request.ssl.verification_mode: none", "server.address", c.dataURL.Host)
 	}
@@ -215,7 +216,11 @@ func (c *Client) keepSecrets() {
 			c.secrets.fixed = append(c.secrets.fixed, text, url.QueryEscape(text))
 		}
 	}
-	add(c.cfg.Auth.OAuth2.Client.Secret.Reveal())
+	id, secret := c.cfg.Auth.OAuth2.Client.ID, c.cfg.Auth.OAuth2.Client.Secret.Reveal()
+	add(secret)
+	for _, pair := range []string{id + ":" + secret, url.QueryEscape(id) + ":" + url.QueryEscape(secret)} {
+		add(base64.StdEncoding.EncodeToString([]byte(pair)))
+	}
 	for _, value := range c.cfg.Request.ProxyHeaders {
 		add(value.Reveal())
 	}

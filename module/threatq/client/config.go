@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
-
-	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 )
 
 // Config says how to reach one data collection of one ThreatQ appliance. Start
@@ -63,7 +61,7 @@ type RequestConfig struct {
 	// ProxyDisable ignores ProxyURL and the environment.
 	ProxyDisable bool `config:"proxy_disable"`
 	// SSL is what every Beat offers as ssl.*. TLS 1.2 is the least.
-	SSL *tlscommon.Config `config:"ssl" json:"-" yaml:"-"`
+	SSL SSL `config:"ssl"`
 	// Retry says how often and how patiently a request is repeated.
 	Retry RetryConfig `config:"retry"`
 	// RateLimit bounds the requests per second.

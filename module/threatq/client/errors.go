@@ -113,7 +113,7 @@ func (c *Client) statusError(call *call, resp *http.Response) *Error {
 		e.Kind, e.final = KindRateLimited, false
 		e.Reason = "the appliance answers that there are too many requests (429)"
 		e.Hint = "lower the load with request.rate_limit.limit or a longer interval"
-	case status >= 500:
+	case transient(status):
 		e.Kind, e.final = KindServer, false
 		e.Reason = answered
 		e.Hint = "look at the appliance's own logs"

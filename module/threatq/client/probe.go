@@ -60,10 +60,10 @@ func hostPort(u *url.URL) string {
 func (c *Client) Resolve(ctx context.Context, e Endpoint) ([]string, error) {
 	host, _, err := net.SplitHostPort(e.Address)
 	if err == nil {
-		ctx, cancel := context.WithTimeout(ctx, c.cfg.Request.Timeout)
+		bounded, cancel := context.WithTimeout(ctx, c.cfg.Request.Timeout)
 		defer cancel()
 		var addresses []string
-		if addresses, err = net.DefaultResolver.LookupHost(ctx, host); err == nil {
+		if addresses, err = net.DefaultResolver.LookupHost(bounded, host); err == nil {
 			return addresses, nil
 		}
 	}
@@ -95,8 +95,6 @@ type Certificate struct {
 // one, and returns its certificate. It sends no credentials.
 func (c *Client) Handshake(ctx context.Context, e Endpoint) (Certificate, error) {
 	call := &call{op: "shaking hands over TLS with " + e.URL.Host}
-	ctx, cancel := context.WithTimeoutCause(ctx, 3*c.cfg.Request.Timeout, errStalled)
-	defer cancel()
 	// A request of its own leaves proxies to net/http; what it is answered
 	// doesn't matter.
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, e.URL.Scheme+"://"+e.URL.Host+"/", nil)

@@ -54,13 +54,13 @@ func origin(u *url.URL) string {
 }
 
 // classifyRedirect fills in e when err says that a redirect was not followed.
-func classifyRedirect(e *Error, err error) bool {
+func (c *Client) classifyRedirect(e *Error, err error) bool {
 	var redirect *redirectError
 	if !errors.As(err, &redirect) {
 		return false
 	}
 	e.Kind, e.final = KindAnswer, true
-	e.Reason = fmt.Sprintf("the appliance redirects to %s, %s", redirect.target, redirect.reason)
+	e.Reason = fmt.Sprintf("the appliance redirects to %s, %s", c.redact(redirect.target), redirect.reason)
 	e.Hint = "if that is the right address, set url (or auth.oauth2.token_url) to it"
 	return true
 }

@@ -111,18 +111,23 @@ func (c *Client) checkRetry(ctx context.Context, resp *http.Response, err error)
 		e := c.requestError(ctx, call, err)
 		return !e.final, e
 	}
-	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500 {
+	if transient(resp.StatusCode) {
 		e := c.statusError(call, resp)
 		return !e.final, e
 	}
 	return false, nil
 }
 
+// transient reports whether a status may be another one in a moment.
+func transient(status int) bool {
+	return status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= 500
+}
+
 // backoff returns the wait before the next attempt: what the appliance asks
 // for, else one that doubles with each attempt. Chance adds to it, so that
 // several inputs don't come back in step.
 func (c *Client) backoff(least, most time.Duration, n int, resp *http.Response) time.Duration {
-	if resp != nil && (resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500) {
+	if resp != nil && transient(resp.StatusCode) {
 		if wait, _ := retryAfter(resp.Header, c.now()); wait > 0 {
 			return max(least, wait+spread(min(wait/10, time.Second)))
 		}

@@ -6,6 +6,9 @@ package client
 import (
 	"fmt"
 	"net/url"
+
+	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 )
 
 // redacted stands wherever a secret would otherwise be printed.
@@ -121,3 +124,45 @@ func (p ProxyURL) MarshalText() ([]byte, error) { return []byte(p.String()), nil
 
 // MarshalYAML returns the address without user and password.
 func (p ProxyURL) MarshalYAML() (any, error) { return p.String(), nil }
+
+// SSL holds the settings ssl.*, a passphrase among them, and prints nothing of
+// them.
+type SSL struct{ settings **tlscommon.Config }
+
+// NewSSL wraps settings, which may be nil.
+func NewSSL(settings *tlscommon.Config) SSL { return SSL{settings: &settings} }
+
+// Unpack takes the settings from a configuration.
+func (s *SSL) Unpack(cfg *config.C) error {
+	var settings tlscommon.Config
+	if err := cfg.Unpack(&settings); err != nil {
+		return err
+	}
+	*s = NewSSL(&settings)
+	return nil
+}
+
+// Settings returns the settings; nil means the defaults.
+func (s SSL) Settings() *tlscommon.Config {
+	if s.settings == nil || !(*s.settings).IsEnabled() {
+		return nil
+	}
+	return *s.settings
+}
+
+// String returns a placeholder, or "" when nothing is set.
+func (s SSL) String() string {
+	if s.settings == nil {
+		return ""
+	}
+	return redacted
+}
+
+// Format writes the placeholder, whatever the verb.
+func (s SSL) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
+
+// MarshalText returns a placeholder.
+func (s SSL) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// MarshalYAML returns a placeholder.
+func (s SSL) MarshalYAML() (any, error) { return s.String(), nil }

@@ -27,7 +27,7 @@ type transports map[string]*http.Transport
 // newTransports builds the transports for the hosts of these addresses.
 func (c *Client) newTransports(addresses ...*url.URL) error {
 	settings := httpcommon.HTTPTransportSettings{
-		TLS:     c.cfg.Request.SSL,
+		TLS:     c.cfg.Request.SSL.Settings(),
 		Timeout: c.cfg.Request.Timeout,
 		Proxy:   httpcommon.HTTPClientProxySettings{Disable: c.cfg.Request.ProxyDisable},
 	}

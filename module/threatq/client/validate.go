@@ -23,7 +23,7 @@ const (
 	maxPageSize    = 10_000
 	maxAttempts    = 100
 	minBodySize    = 1 << 10
-	maxBodySize    = 4 << 30
+	maxBodySize    = 1 << 30
 	maxTraceSizeMB = 1024
 	longest        = time.Hour
 )
@@ -152,15 +152,16 @@ func (r *RequestConfig) validateProxy(p *problems) {
 }
 
 func (r *RequestConfig) validateSSL(p *problems) {
-	if !r.SSL.IsEnabled() {
+	settings := r.SSL.Settings()
+	if settings == nil {
 		return
 	}
-	for _, v := range r.SSL.Versions {
+	for _, v := range settings.Versions {
 		if v < tlscommon.TLSVersion12 {
 			p.add("request.ssl.supported_protocols", "holds %v, which is not secure: TLSv1.2 and TLSv1.3 can be used", v)
 		}
 	}
-	if _, err := tlscommon.LoadTLSConfig(r.SSL, logp.NewNopLogger()); err != nil {
+	if _, err := tlscommon.LoadTLSConfig(settings, logp.NewNopLogger()); err != nil {
 		p.add("request.ssl", "can't be used: %w", err)
 	}
 }
@@ -192,12 +193,13 @@ func parseEndpoint(address string, r RequestConfig, example string) (*url.URL, e
 		return nil, fmt.Errorf("holds a user name or a password, which don't belong there: credentials go to auth.oauth2.client")
 	}
 	switch {
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(address, "#"):
+		// Not shown: some put keys there.
+		return nil, fmt.Errorf("holds a '?' or a '#', set it to an address without, such as %s", example)
 	case u.Scheme != "https" && u.Scheme != "http" || u.Opaque != "":
 		return nil, fmt.Errorf("is %q, which doesn't begin with https://, set it to an address such as %s", shorten(address), example)
 	case u.Hostname() == "":
 		return nil, fmt.Errorf("is %q, which names no host, set it to an address such as %s", shorten(address), example)
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(address, "#"):
-		return nil, fmt.Errorf("holds a '?' or a '#', set it to an address without, such as %s", example)
 	}
 	if u.Scheme == "http" && !r.AllowInsecureHTTP {
 		const way = "use https://, or set request.allow_insecure_http: true if the network is trusted"
