@@ -8,20 +8,27 @@ import (
 	"strconv"
 )
 
+// maxControlNumber bounds the number of indicators in one request to the control API.
+const maxControlNumber = 1_000_000
+
 // serveControl serves the control API: stats, touch, add, faults and revoke.
 func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{s: s, w: w, r: r, endpoint: endpointOther}
-	n, _ := strconv.Atoi(r.FormValue("n"))
+	n, err := strconv.Atoi(r.FormValue("n"))
+	if r.FormValue("n") != "" && (err != nil || n < 0 || n > maxControlNumber) {
+		x.fail(http.StatusBadRequest, "The parameter n must be 0 to 1000000.")
+		return
+	}
 	switch r.Method + " " + r.URL.Path[len(controlPath):] {
 	case "GET stats":
-		x.answerJSON(http.StatusOK, s.Stats())
+		st := s.Stats()
+		x.answerJSON(http.StatusOK, map[string]any{
+			"requests": st.Requests, "tokens": st.Tokens, "pages": st.Pages, "indicators": st.Indicators,
+			"bytes": st.Bytes, "faults": st.Faults, "refetched": st.Refetched(), "size": s.Len(),
+		})
 	case "POST touch":
 		x.answerJSON(http.StatusOK, map[string]any{"ids": s.Touch(n)})
 	case "POST add":
-		if n < 0 || n > 1_000_000 {
-			x.fail(http.StatusBadRequest, "The parameter n must be 0 to 1000000.")
-			return
-		}
 		x.answerJSON(http.StatusOK, map[string]any{"ids": s.Add(n)})
 	case "POST revoke":
 		s.RevokeTokens()

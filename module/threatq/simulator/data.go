@@ -43,7 +43,8 @@ func (s *Simulator) serveData(x *exchange) {
 	if s.cfg.Latency > 0 && !x.wait(s.cfg.Latency) {
 		s.faults.giveBack(fault)
 		x.count(0)
-		x.abort()
+		x.reset()
+		return
 	}
 	if n := s.pace.take(s.cfg.Now()); n > 0 {
 		s.collection.touch(n, true)

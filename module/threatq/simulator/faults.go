@@ -31,11 +31,11 @@ type Kind string
 // Faults that come in place of an answer, whatever the request.
 const (
 	KindStatus   Kind = "status"   // an error status: Fault.Status, with Fault.RetryAfter
-	KindReset    Kind = "reset"    // the connection is reset before any answer
+	KindReset    Kind = "reset"    // the connection is reset before the answer
 	KindHTML     Kind = "html"     // a login page in HTML, status 200
 	KindEmpty    Kind = "empty"    // status 200 and no body
 	KindRedirect Kind = "redirect" // to the same path at Fault.Target, with Fault.Status (302)
-	KindHang     Kind = "hang"     // no answer for Fault.Delay, or ever, then the connection ends
+	KindHang     Kind = "hang"     // no answer for Fault.Delay, or ever, then the connection is reset
 	KindRejected Kind = "rejected" // the cursor is refused, with Fault.Status (400); data only
 )
 
@@ -52,9 +52,9 @@ const (
 	KindStuck     Kind = "stuck"     // a page of indicators whose nextCursorMark is the mark that was sent
 	KindRepeat    Kind = "repeat"    // the right page, but its nextCursorMark yields that same page again
 	KindLoop      Kind = "loop"      // the right page, but its nextCursorMark leads back to the start
-	KindNested    Kind = "nested"    // the first indicator has an array nested Fault.Size deep
-	KindHuge      Kind = "huge"      // the first indicator has a description of Fault.Size bytes
-	KindMany      Kind = "many"      // the first indicator has Fault.Size attributes
+	KindNested    Kind = "nested"    // an indicator has an array nested Fault.Size deep
+	KindHuge      Kind = "huge"      // an indicator has a description of Fault.Size bytes
+	KindMany      Kind = "many"      // an indicator has Fault.Size attributes
 )
 
 // Forever, as a Fault.Count, keeps the fault until ClearFaults.

@@ -162,7 +162,7 @@ func (g *generator) model(m *model, index int, v variant) {
 	m.updated = date{sec: updated}
 	m.touched = date{sec: updated + int64(identity.intn(hour))}
 	m.calculated = date{sec: updated + 30*day + int64(state.intn(30*day))}
-	m.expires, m.expired = g.expiry(&state, updated)
+	m.expires, m.expired = g.expiry(&state)
 	m.status = pickStatus(&state)
 	m.score = state.intn(11)
 	m.hasDescription = identity.oneIn(8)
@@ -181,21 +181,20 @@ func (g *generator) model(m *model, index int, v variant) {
 }
 
 // expiry draws expires_at and expired_at: each none, past or future as of BaseTime, in all combinations.
-func (g *generator) expiry(r *rng, updated int64) (expires, expired date) {
+func (g *generator) expiry(r *rng) (expires, expired date) {
 	none := date{style: dateAbsent}
 	expires, expired = none, none
-	from := max(g.base, updated)
 	switch p := r.intn(100); {
 	case p < 20:
-		expires = date{sec: from - 1 - int64(r.intn(30*day))}
+		expires = date{sec: g.base - 1 - int64(r.intn(30*day))}
 	case p < 60:
-		expires = date{sec: from + day + int64(r.intn(180*day))}
+		expires = date{sec: g.base + day + int64(r.intn(180*day))}
 	}
 	switch p := r.intn(100); {
 	case p < 18:
-		expired = date{sec: from - 1 - int64(r.intn(30*day))}
+		expired = date{sec: g.base - 1 - int64(r.intn(30*day))}
 	case p < 28:
-		expired = date{sec: from + day + int64(r.intn(180*day))}
+		expired = date{sec: g.base + day + int64(r.intn(180*day))}
 	}
 	return expires, expired
 }
@@ -223,7 +222,9 @@ func (m *model) makeUntidy(r *rng, wasUpdated bool) {
 	for _, d := range []*date{&m.created, &m.published, &m.updated, &m.touched, &m.calculated, &m.expires, &m.expired} {
 		dateOf(d)
 	}
-	none := func(d *date) { *d = date{style: dateAbsent + dateStyle(r.intn(int(dateStyles-dateAbsent)))} }
+	// Every draw happens in any case: the shape of an indicator must not depend on its state, least of all its id.
+	missingStyle := func() date { return date{style: dateAbsent + dateStyle(r.intn(int(dateStyles-dateAbsent)))} }
+	none := func(d *date) { *d = missingStyle() }
 	if r.oneIn(6) {
 		none(&m.touched)
 	}
@@ -232,8 +233,8 @@ func (m *model) makeUntidy(r *rng, wasUpdated bool) {
 	}
 	// The three dates that an event's time may come from: missing one after the other.
 	missing := r.intn(48)
-	if missing < 6 && !wasUpdated {
-		none(&m.updated)
+	if d := missingStyle(); missing < 6 && !wasUpdated {
+		m.updated = d
 	}
 	if missing < 3 {
 		none(&m.published)

@@ -24,6 +24,8 @@ func (x *exchange) abort() {
 
 // replace answers with a fault in place of what the request asks for.
 func (x *exchange) replace(f *Fault) {
+	// Only when the body was read does net/http notice that the client goes away.
+	_, _ = io.Copy(io.Discard, io.LimitReader(x.r.Body, maxTokenRequest))
 	switch f.Kind {
 	case KindStatus:
 		x.failStatus(f)
@@ -35,7 +37,7 @@ func (x *exchange) replace(f *Fault) {
 	case KindHang:
 		x.count(0)
 		x.wait(f.Delay)
-		x.abort()
+		x.reset()
 	case KindHTML:
 		x.answer(http.StatusOK, "text/html; charset=UTF-8", []byte(loginPage))
 	case KindEmpty:
@@ -73,12 +75,14 @@ func (x *exchange) failStatus(f *Fault) {
 	x.failToken(f.Status, code, message+".")
 }
 
-// reset makes the kernel send a reset in place of an orderly end.
+// reset makes the kernel send a reset in place of an orderly end. The client gets an interim response before: without
+// it, net/http and others take a reset for the end of a connection that was idle, and silently send the request again.
 func (x *exchange) reset() {
 	conn, _, err := http.NewResponseController(x.w).Hijack()
 	if err != nil { // a recorder, or HTTP/2
 		x.abort()
 	}
+	_, _ = io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n")
 	raw := conn
 	if t, ok := raw.(interface{ NetConn() net.Conn }); ok {
 		raw = t.NetConn()
@@ -96,7 +100,8 @@ func (x *exchange) spoil(f *Fault, body []byte) {
 	case KindDelay:
 		if !x.wait(f.Delay) {
 			x.count(0)
-			x.abort()
+			x.reset()
+			return
 		}
 	case KindNoToken:
 		body = []byte(`{"token_type":"Bearer","message":"ok"}`)
@@ -115,6 +120,7 @@ func (x *exchange) drip(f *Fault, body []byte) {
 	x.count(http.StatusOK)
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	x.w.WriteHeader(http.StatusOK)
+	x.send(nil) // so that the client sees an answer begin
 	half := len(body) / 2
 	switch f.Kind {
 	case KindTruncated:
@@ -240,15 +246,17 @@ func (x *exchange) stream(f *Fault, req pageRequest) {
 	b := append(strconv.AppendInt([]byte(`{"total":`), int64(total), 10), `,"data":[`...)
 	_, _ = w.Write(b)
 	var m model
+	bloated := false
 	for i := 0; i < len(items) && w.err == nil; i++ {
 		b = b[:0]
 		if i > 0 {
 			b = append(b, ',')
 		}
 		_, _ = w.Write(b)
-		if i == 0 && items[0].override == nil {
-			s.collection.gen.model(&m, items[0].index, items[0].variant)
+		if !bloated && items[i].override == nil {
+			s.collection.gen.model(&m, items[i].index, items[i].variant)
 			if m.broken == notBroken {
+				bloated = true
 				x.bloat(w, f, &m, req.fields)
 				continue
 			}
@@ -273,11 +281,14 @@ func (x *exchange) stream(f *Fault, req pageRequest) {
 	s.stats.page(req.mark, next, len(items), int(w.n))
 }
 
-// bloat writes the first indicator of a page with what the fault puts into it.
+// bloat writes an indicator with what the fault puts into it.
 func (x *exchange) bloat(w *streamWriter, f *Fault, m *model, set keys) {
-	tail := func(without keys) { // the rest of the object, without its brace
-		_, _ = w.Write([]byte{','})
-		_, _ = w.Write(m.append(nil, set&^without)[1:])
+	tail := func(without keys) {
+		rest := m.append(nil, set&^without)
+		if rest[0] = ','; len(rest) == len("{}") {
+			rest = rest[1:]
+		}
+		_, _ = w.Write(rest)
 	}
 	switch f.Kind {
 	case KindNested:
