@@ -1,0 +1,135 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/elastic/beats/v7/libbeat/statestore/backend"
+	"github.com/elastic/beats/v7/libbeat/statestore/backend/memlog"
+	"github.com/elastic/elastic-agent-libs/logp"
+)
+
+// Store is the registry of one beat on disk.
+type Store struct {
+	// Root is the directory of the registry.
+	Root string
+	// Name is the beat's name, under which its store lies in Root.
+	Name string
+	// FileMode is the mode of the store's files; it matters to Remove only.
+	FileMode os.FileMode
+}
+
+// Home is the directory that holds the store's files.
+func (s Store) Home() string { return filepath.Join(s.Root, s.Name) }
+
+// Exists tells whether a beat has ever saved something here.
+func (s Store) Exists() (bool, error) {
+	_, err := os.Stat(s.Home())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking for the registry of cursors: %w", err)
+	}
+	return true, nil
+}
+
+// Snapshot is what the registry held at one moment.
+type Snapshot struct {
+	// Cursors are the saved cursors, by input, url and data collection.
+	Cursors []Cursor
+	// Problems say what could not be read. The other cursors are there all the
+	// same, which is what a beat would make of the registry too.
+	Problems []error
+}
+
+// Read reads the saved cursors and leaves the registry as it is. A registry that
+// does not exist is an empty one.
+func (s Store) Read() (*Snapshot, error) {
+	exists, err := s.Exists()
+	if err != nil || !exists {
+		return &Snapshot{}, err
+	}
+	root, err := os.MkdirTemp("", "threatqbeat-registry-")
+	if err != nil {
+		return nil, fmt.Errorf("creating a directory for a copy of the registry: %w", err)
+	}
+	defer os.RemoveAll(root)
+	if err := copyStore(s.Home(), filepath.Join(root, s.Name)); err != nil {
+		return nil, fmt.Errorf("reading the registry of cursors in %s: %w", s.Home(), err)
+	}
+
+	snapshot := &Snapshot{}
+	err = withStore(Store{Root: root, Name: s.Name}, func(store backend.Store) error {
+		return store.Each(func(key string, value backend.ValueDecoder) (bool, error) {
+			cursor, ok, err := decode(key, value)
+			if err != nil {
+				snapshot.Problems = append(snapshot.Problems, err)
+			}
+			if ok {
+				snapshot.Cursors = append(snapshot.Cursors, cursor)
+			}
+			return true, nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the registry of cursors in %s: %w", s.Home(), err)
+	}
+	// memlog puts a data file aside that it can't read, and goes on without.
+	damaged, err := filepath.Glob(filepath.Join(root, s.Name, "*.corrupted"))
+	if err != nil {
+		return nil, fmt.Errorf("reading the registry of cursors in %s: %w", s.Home(), err)
+	}
+	if len(damaged) > 0 {
+		snapshot.Problems = append(snapshot.Problems, fmt.Errorf("the registry in %s is damaged: cursors may be missing, and their data collections are collected from the start", s.Home()))
+	}
+	slices.SortFunc(snapshot.Cursors, func(a, b Cursor) int {
+		return cmp.Or(cmp.Compare(a.InputID, b.InputID), cmp.Compare(a.URL, b.URL), cmp.Compare(a.DataCollectionID, b.DataCollectionID))
+	})
+	return snapshot, nil
+}
+
+// Remove removes cursors that Read has returned. The data directory's lock must
+// be held.
+func (s Store) Remove(cursors []Cursor) error {
+	err := withStore(s, func(store backend.Store) error {
+		for _, cursor := range cursors {
+			if err := store.Remove(cursor.key); err != nil {
+				return fmt.Errorf("removing the cursor of %s: %w", cursor.Describe(), err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("changing the registry of cursors in %s: %w", s.Home(), err)
+	}
+	return nil
+}
+
+// withStore opens a store, which repairs it where needed, and closes it.
+func withStore(s Store, do func(backend.Store) error) (err error) {
+	registry, err := memlog.New(logp.NewNopLogger(), memlog.Settings{
+		Root: s.Root, FileMode: s.FileMode,
+		// Appending to the log keeps its owner. A checkpoint is a new file, which
+		// the beat's own user might not be able to read.
+		Checkpoint: func(uint64) bool { return false },
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, registry.Close()) }()
+	store, err := registry.Access(s.Name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return do(store)
+}
