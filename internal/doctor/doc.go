@@ -1,0 +1,19 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package doctor walks the way from this host to one data collection, step by
+// step, and tells where it ends: the command test input.
+//
+// The steps are those that collecting takes: resolving the host's name (or its
+// proxy's), connecting, the TLS handshake, a token, one page, and the
+// normalisation of its indicators. Each step has a verdict, a duration and, when
+// it fails, the reason and what to do. What follows a failed step is skipped.
+//
+// The client that collects is the one that is examined, with its proxy, TLS and
+// timeout settings, but for two: nothing is repeated, so that the first failure
+// shows at once, and the request tracer stays off, for its file may belong to a
+// beat that is running.
+//
+// A Report holds no secret: what it says of failures are the client's own
+// sentences, and of indicators what a beat would publish.
+package doctor

@@ -1,0 +1,162 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Verdict is the outcome of a step.
+type Verdict string
+
+// The verdicts.
+const (
+	OK      Verdict = "ok"
+	Failed  Verdict = "failed"
+	Skipped Verdict = "skipped"
+)
+
+// The steps, in their order.
+const (
+	StepResolve   = "resolve"
+	StepConnect   = "connect"
+	StepTLS       = "tls"
+	StepToken     = "token"
+	StepPage      = "page"
+	StepNormalise = "normalise"
+)
+
+// Step is one step on the way to the data collection.
+type Step struct {
+	// Name is one of the Step constants.
+	Name string
+	// Verdict is the outcome.
+	Verdict Verdict
+	// Duration is how long it took; 0 for a step that was skipped.
+	Duration time.Duration
+	// Detail is what was found, or why the step failed or was skipped.
+	Detail string
+	// Advice is what to do about a failure, in the imperative.
+	Advice string
+}
+
+// Report is what the examination of one input has found.
+type Report struct {
+	// Input, URL and DataCollectionID say what was examined.
+	Input            string
+	URL              string
+	DataCollectionID string
+	// Steps holds all steps, those that were skipped included.
+	Steps []Step
+	// Total is the number of indicators in the collection, -1 when unknown.
+	Total int64
+	// Read is the number of indicators on the page that was read.
+	Read int
+	// Indicator is one normalised indicator as JSON; nil when there is none.
+	Indicator json.RawMessage
+}
+
+// Passed tells whether no step failed.
+func (r *Report) Passed() bool {
+	for _, step := range r.Steps {
+		if step.Verdict == Failed {
+			return false
+		}
+	}
+	return true
+}
+
+// MarshalJSON writes the report for machines: durations in milliseconds, and
+// nothing where nothing is known.
+func (r *Report) MarshalJSON() ([]byte, error) {
+	type step struct {
+		Step     string  `json:"step"`
+		Verdict  Verdict `json:"verdict"`
+		Duration float64 `json:"duration_ms"`
+		Detail   string  `json:"detail,omitempty"`
+		Advice   string  `json:"advice,omitempty"`
+	}
+	out := struct {
+		Input            string          `json:"input_id"`
+		URL              string          `json:"url"`
+		DataCollectionID string          `json:"data_collection_id"`
+		Passed           bool            `json:"passed"`
+		Steps            []step          `json:"steps"`
+		Total            *int64          `json:"total,omitempty"`
+		Read             int             `json:"read"`
+		Indicator        json.RawMessage `json:"indicator,omitempty"`
+	}{
+		Input: r.Input, URL: r.URL, DataCollectionID: r.DataCollectionID,
+		Passed: r.Passed(), Read: r.Read, Indicator: r.Indicator,
+	}
+	if r.Total >= 0 {
+		out.Total = &r.Total
+	}
+	for _, s := range r.Steps {
+		out.Steps = append(out.Steps, step{s.Name, s.Verdict, float64(s.Duration.Microseconds()) / 1000, s.Detail, s.Advice})
+	}
+	return json.Marshal(out)
+}
+
+// Text returns the report for people.
+func (r *Report) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Input %q: data collection %s of %s\n", r.Input, r.DataCollectionID, r.URL)
+	for _, s := range r.Steps {
+		took := ""
+		if s.Verdict != Skipped {
+			took = duration(s.Duration)
+		}
+		line := fmt.Sprintf("  %-9s  %-7s  %9s  %s", s.Name, s.Verdict, took, printable(s.Detail))
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		if s.Advice != "" {
+			fmt.Fprintf(&b, "  %-9s  %-7s  %9s  What to do: %s.\n", "", "", "", printable(s.Advice))
+		}
+	}
+	if r.Indicator != nil {
+		var pretty bytes.Buffer
+		if json.Indent(&pretty, r.Indicator, "    ", "  ") == nil {
+			fmt.Fprintf(&b, "  One normalised indicator:\n    %s\n", printable(pretty.String()))
+		}
+	}
+	return b.String()
+}
+
+// duration shows three digits or so.
+func duration(d time.Duration) string {
+	switch {
+	case d >= time.Second:
+		return fmt.Sprintf("%.2f s", d.Seconds())
+	case d >= 10*time.Millisecond:
+		return fmt.Sprintf("%.0f ms", float64(d)/float64(time.Millisecond))
+	default:
+		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+	}
+}
+
+// printable escapes what a terminal might obey: indicators and certificates
+// come from those who mean ill.
+func printable(text string) string {
+	if !strings.ContainsFunc(text, obeyed) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if obeyed(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func obeyed(r rune) bool {
+	return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
+}
