@@ -8,6 +8,9 @@ import (
 	"strings"
 
 	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/client"
 )
 
 // settingsOf returns the paths of the settings that a struct reads.
@@ -21,6 +24,10 @@ func settingsOf(typ reflect.Type, prefix string) []string {
 		}
 		if strings.Contains(flags, "inline") {
 			names = append(names, settingsOf(field.Type, prefix)...)
+			continue
+		}
+		if field.Type == reflect.TypeFor[client.SSL]() {
+			names = append(names, settingsOf(reflect.TypeFor[tlscommon.Config](), prefix+name+".")...)
 			continue
 		}
 		if isLeaf(field.Type) {
