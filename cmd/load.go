@@ -1,0 +1,90 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"flag"
+	"fmt"
+
+	"github.com/elastic/beats/v7/libbeat/cfgfile"
+	"github.com/elastic/beats/v7/libbeat/cmd/instance"
+	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/keystore"
+	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/logp/configure"
+	"github.com/elastic/elastic-agent-libs/paths"
+	"github.com/elastic/go-ucfg"
+
+	"github.com/threatqbeat/threatqbeat/config"
+)
+
+// loaded is the configuration as run would see it.
+type loaded struct {
+	config config.Config
+	paths  *paths.Path
+	log    *logp.Logger
+}
+
+// load reads the configuration as run does (-c, -E, --path.*, the keystore, the
+// environment) and initialises nothing else: instance.NewInitializedBeat would
+// open log files, write meta.json and look up this host's name, which a command
+// that looks at a beat from beside should not. It logs to stderr with -e only.
+func load(settings instance.Settings) (*loaded, error) {
+	if err := cfgfile.HandleFlags(); err != nil {
+		return nil, fmt.Errorf("reading the flags: %w", err)
+	}
+	cfg, err := cfgfile.Load("", settings.ConfigOverrides)
+	if err != nil {
+		return nil, fmt.Errorf("loading the configuration: %w", err)
+	}
+	if err := instance.InitPaths(cfg); err != nil {
+		return nil, fmt.Errorf("resolving the paths: %w", err)
+	}
+	secrets, err := instance.LoadKeystore(cfg, settings.Name, paths.Paths)
+	if err != nil {
+		return nil, fmt.Errorf("opening the keystore: %w", err)
+	}
+	if secrets != nil {
+		conf.OverwriteConfigOpts([]ucfg.Option{
+			ucfg.PathSep("."), ucfg.Resolve(keystore.ResolverWrap(secrets)), ucfg.ResolveEnv, ucfg.VarExp,
+		})
+	}
+
+	l := &loaded{paths: paths.Paths, log: logp.NewNopLogger()}
+	if toStderr() {
+		logging, err := section(cfg, "logging")
+		if err != nil {
+			return nil, err
+		}
+		if err := configure.Logging(settings.Name, logging); err != nil {
+			return nil, fmt.Errorf("setting up the log: %w", err)
+		}
+		l.log = logp.L()
+	}
+	own, err := section(cfg, settings.Name)
+	if err != nil {
+		return nil, err
+	}
+	if l.config, err = config.Unpack(own); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// section returns the settings under a key, none when the key is missing.
+func section(cfg *conf.C, name string) (*conf.C, error) {
+	if !cfg.HasField(name) {
+		return conf.NewConfig(), nil
+	}
+	child, err := cfg.Child(name, -1)
+	if err != nil {
+		return nil, fmt.Errorf("reading the settings under %s: %w", name, err)
+	}
+	return child, nil
+}
+
+func toStderr() bool {
+	e := flag.Lookup("e")
+	return e != nil && e.Value.String() == "true"
+}

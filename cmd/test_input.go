@@ -1,0 +1,156 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/elastic/beats/v7/libbeat/cmd/instance"
+	"github.com/elastic/beats/v7/libbeat/version"
+	"github.com/elastic/elastic-agent-libs/mapstr"
+	"github.com/elastic/elastic-agent-libs/useragent"
+
+	"github.com/threatqbeat/threatqbeat/beater"
+	"github.com/threatqbeat/threatqbeat/internal/doctor"
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
+)
+
+type testInputOptions struct {
+	input    string
+	json     bool
+	original bool
+}
+
+func newTestInputCmd(settings instance.Settings) *cobra.Command {
+	var opts testInputOptions
+	cmd := &cobra.Command{
+		Use:   "input",
+		Short: "Test the way to ThreatQ, step by step",
+		Long: `Takes the way to ThreatQ for each configured input: resolves the host's name,
+connects, checks TLS, gets a token, reads one page, and normalises its indicators.
+Prints each step with its verdict, and what to do about the first that fails.
+
+It publishes nothing and leaves the saved cursors alone, and may be used while
+threatqbeat runs. The exit code is 0 when everything passed for every input.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			if ctx == nil {
+				ctx = context.Background()
+			}
+			return testInputs(ctx, cmd.OutOrStdout(), settings, opts)
+		},
+	}
+	cmd.Flags().StringVar(&opts.input, "input", "", "test only the input with this id")
+	cmd.Flags().BoolVar(&opts.json, "json", false, "print one JSON object per input and line")
+	cmd.Flags().BoolVar(&opts.original, "original", false, "show the indicator as received, too (event.original)")
+	return cmd
+}
+
+func testInputs(ctx context.Context, out io.Writer, settings instance.Settings, opts testInputOptions) error {
+	targets, err := testTargets(settings, opts)
+	if err != nil {
+		return err
+	}
+	var failed []string
+	for i, target := range targets {
+		report, err := doctor.Examine(ctx, target)
+		if err != nil {
+			return err
+		}
+		if !report.Passed() {
+			failed = append(failed, fmt.Sprintf("%q", target.ID))
+		}
+		if err := writeReport(out, report, opts.json, i > 0); err != nil {
+			return fmt.Errorf("writing the report on input %q: %w", target.ID, err)
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("%d of %d inputs failed: %s", len(failed), len(targets), strings.Join(failed, ", "))
+	}
+	return nil
+}
+
+func writeReport(out io.Writer, report *doctor.Report, asJSON, more bool) error {
+	if asJSON {
+		encoder := json.NewEncoder(out)
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(report)
+	}
+	text := report.Text()
+	if more {
+		text = "\n" + text
+	}
+	_, err := io.WriteString(out, text)
+	return err
+}
+
+// testTargets returns what is to be tested.
+func testTargets(settings instance.Settings, opts testInputOptions) ([]doctor.Target, error) {
+	l, err := load(settings)
+	if err != nil {
+		return nil, err
+	}
+	inputs, err := beater.ConfiguredInputs(l.config, l.log, l.paths)
+	if err != nil {
+		return nil, err
+	}
+	if len(inputs) == 0 {
+		return nil, errors.New("no input is configured: name one under threatqbeat.inputs, or switch on threatqbeat.config.inputs; see threatqbeat.reference.yml")
+	}
+	var targets []doctor.Target
+	var ids []string
+	for _, input := range inputs {
+		cfg, err := threat.UnpackConfig(input)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, fmt.Sprintf("%q", cfg.ID))
+		if opts.input != "" && opts.input != cfg.ID {
+			continue
+		}
+		targets = append(targets, doctor.Target{
+			ID:        cfg.ID,
+			Client:    cfg.Client,
+			Normalise: normaliser(cfg, opts.original),
+			Log:       l.log.Named("input").With("id", cfg.ID),
+			UserAgent: useragent.UserAgentWithBeatTelemetry(settings.Name, version.GetDefaultVersion(),
+				useragent.AgentManagementModeUnknown, useragent.AgentUnprivilegedModeUnknown, false),
+		})
+	}
+	if len(targets) == 0 {
+		slices.Sort(ids)
+		return nil, fmt.Errorf("no input with the id %q is configured: there is %s", opts.input, strings.Join(slices.Compact(ids), ", "))
+	}
+	return targets, nil
+}
+
+// normaliser returns what makes events of indicators as the input would, before
+// its processors.
+func normaliser(cfg threat.Config, original bool) func([]byte, time.Time) (any, error) {
+	mapper := threat.NewMapper(threat.MapperConfig{
+		ExpirationDuration: time.Duration(cfg.ExpirationDuration),
+		ExpiredStatuses:    cfg.ExpiredStatuses,
+		PreserveOriginal:   original,
+		Namespace:          cfg.DataStream.Namespace,
+	})
+	return func(raw []byte, fetched time.Time) (any, error) {
+		event, err := mapper.Event(raw, fetched)
+		if err != nil {
+			return nil, err
+		}
+		fields := mapstr.M{"@timestamp": event.Timestamp.UTC().Format("2006-01-02T15:04:05.000Z")}
+		fields.Update(event.Fields)
+		return fields, nil
+	}
+}
