@@ -287,9 +287,14 @@ func (c *collection) remove(ids []int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, id := range ids {
+		if _, err := c.find(id); err != nil {
+			return err
+		}
+	}
+	for _, id := range ids {
 		index, err := c.find(id)
 		if err != nil {
-			return err
+			continue // named twice
 		}
 		c.removed++
 		c.change(index, entry{removed: true}, 0)

@@ -24,8 +24,8 @@ func (s *Simulator) Update(ids ...int64) error {
 // seed and the changes before only.
 func (s *Simulator) Touch(n int) []int64 { return s.collection.touch(n, false) }
 
-// Put sets fields of the indicator with that id, on top of those set before, and updates it. Unless the fields say
-// otherwise it has a new updated_at. An indicator that can't be read becomes readable.
+// Put sets fields of the indicator with that id, on top of those that Put set before, and updates it. Unless the fields
+// say otherwise it has a new updated_at. An indicator that can't be read, also one of PutRaw, is as computed first.
 func (s *Simulator) Put(id int64, fields Fields) error {
 	encoded, err := fields.encode()
 	if err == nil {
@@ -50,8 +50,8 @@ func (s *Simulator) PutRaw(id int64, raw []byte) error {
 // Add creates n indicators, computed from the seed like the others, and returns their ids.
 func (s *Simulator) Add(n int) []int64 { return s.collection.add(n) }
 
-// Remove takes indicators out of the collection. As with ThreatQ, a client that has them isn't told. It stops at the
-// first id that isn't in the collection.
+// Remove takes indicators out of the collection. As with ThreatQ, a client that has them isn't told. It changes
+// nothing when one of the ids isn't in the collection.
 func (s *Simulator) Remove(ids ...int64) error {
 	if err := s.collection.remove(ids); err != nil {
 		return fmt.Errorf("removing %d indicators: %w", len(ids), err)

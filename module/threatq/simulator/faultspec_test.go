@@ -4,6 +4,7 @@
 package simulator
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -138,4 +139,14 @@ func FuzzMark(f *testing.F) {
 			require.Equal(t, mark, m.mark(p, m.salt(mark)), "each mark has one form")
 		}
 	})
+}
+
+func TestReadmeListsEveryKind(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	for _, kind := range Kinds() {
+		if kind != KindStatus { // written as a number
+			assert.Contains(t, string(readme), "| `"+string(kind)+"` |")
+		}
+	}
 }
