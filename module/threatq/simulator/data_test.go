@@ -73,11 +73,11 @@ func TestUpdatesAppearAfterTheLastMark(t *testing.T) {
 // TestAnyInterleavingDeliversEveryVersion pages through a collection that changes at random, and checks what Solr's
 // cursor promises: at the end the latest version of each indicator has arrived, and no version arrived twice.
 func TestAnyInterleavingDeliversEveryVersion(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		s := newSimulator(t, testConfig(r.IntN(120)))
 		latest := make(map[int64]string)
-		seen := make(map[version]int)
+		seen := make(map[version]bool)
 		mark, steps, limit := StartMark, 0, 1+r.IntN(25)
 		for changes := 40; ; steps++ {
 			require.Less(t, steps, 5000, "the collection never ends")
@@ -105,9 +105,13 @@ func TestAnyInterleavingDeliversEveryVersion(t *testing.T) {
 			require.NoError(t, json.Unmarshal(p.body, &body))
 			for _, raw := range body.Data {
 				v := readVersion(t, raw)
-				seen[v]++
-				require.Equal(t, 1, seen[v], "seed %d: %v arrives twice", seed, v)
-				require.Less(t, latest[v.ID], v.UpdatedAt, "seed %d: an older version arrives later", seed)
+				if seen[v] {
+					t.Fatalf("seed %d: %v arrives twice", seed, v)
+				}
+				if latest[v.ID] >= v.UpdatedAt {
+					t.Fatalf("seed %d: %v arrives after its version of %s", seed, v, latest[v.ID])
+				}
+				seen[v] = true
 				latest[v.ID] = v.UpdatedAt
 			}
 			if len(body.Data) == 0 {
