@@ -105,6 +105,7 @@ func (bt *Beater) Run(b *beat.Beat) error {
 	bt.registerDiagnostics(b)
 
 	pipeline := pipetool.WithDefaultGuarantees(pipetool.WithACKer(bt.pipeline, bt.inflight), beat.GuaranteedSend)
+	pipeline = pipetool.WithClientConfigEdit(pipeline, withoutNormalization)
 
 	configured := cfgfile.NewRunnerList("inputs", factory, pipeline, bt.log)
 	defer configured.Stop()
@@ -130,6 +131,14 @@ func (bt *Beater) Run(b *beat.Beat) error {
 
 	<-bt.stop
 	return nil
+}
+
+// withoutNormalization spares each event the copy by which Libbeat brings the
+// types of arbitrary events into a common form: the mapper uses no others.
+func withoutNormalization(cfg beat.ClientConfig) (beat.ClientConfig, error) {
+	normalize := false
+	cfg.Processing.EventNormalization = &normalize
+	return cfg, nil
 }
 
 // Stop ends Run. It may be called more than once.
