@@ -111,39 +111,42 @@ func (b *buffer) fill(r io.Reader, size, limit int64) error {
 }
 
 // readPage reads and parses one page. On the last attempt it makes the best of
-// an answer that can't be read as it should: a page whose envelope is whole is
-// returned without an error, however its indicators look; any other is returned
-// as a truncated page, with the error.
+// an answer that can't be read as it should: a page of which it is clear where
+// the indicators begin and end is returned without an error, whatever they look
+// like; any other is returned as a truncated page, with the error.
 func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 	buf := newBuffer()
-	limit := int64(c.cfg.Request.MaxBodySize)
-	readErr := buf.fill(resp.Body, resp.ContentLength, limit)
-	if errors.Is(readErr, errTooLarge) {
-		buf.free()
+	page := &Page{Mark: call.mark, Total: -1, buf: buf}
+	readErr := buf.fill(resp.Body, resp.ContentLength, int64(c.cfg.Request.MaxBodySize))
+	page.Bytes = int64(len(buf.body))
+
+	err, last := readErr, call.last(c.cfg.Request.Retry.MaxAttempts)
+	switch {
+	case errors.Is(readErr, errTooLarge):
+		page.Release()
 		return nil, &Error{
 			Kind:   KindBodyTooLarge,
 			Reason: fmt.Sprintf("the page is larger than request.max_body_size (%v)", c.cfg.Request.MaxBodySize),
 			Hint:   fmt.Sprintf("lower page_size (now %d), or raise request.max_body_size", c.cfg.PageSize),
 			final:  true,
 		}
-	}
-	page := &Page{Mark: call.mark, Total: -1, Bytes: int64(len(buf.body)), buf: buf}
-	err := readErr
-	if err == nil {
+	case readErr == nil:
 		env, scanErr := scan(buf.body, buf.elems)
+		buf.elems = env.elems
 		if scanErr == nil {
 			page.take(env)
 			return page, nil
 		}
-		buf.elems = env.elems
 		err = answerError(buf.body, scanErr)
 		var syntax *syntaxError
 		if !errors.As(scanErr, &syntax) {
 			page.Release()
 			return nil, err
 		}
+		// Nothing gets that deep by damage: it would be the same again.
+		last = last || syntax.deep
 	}
-	if !call.last(c.cfg.Request.Retry.MaxAttempts) {
+	if !last {
 		page.Release()
 		return nil, err
 	}

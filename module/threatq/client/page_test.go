@@ -460,6 +460,21 @@ func TestPageDamaged(t *testing.T) {
 	}
 }
 
+// An indicator that is nested beyond reason costs neither its page nor time.
+func TestPageNested(t *testing.T) {
+	deep := `{"id":2,"x":` + strings.Repeat(`[`, 100_000) + strings.Repeat(`]`, 100_000) + `}`
+	a := newAppliance(t, says(`{"data":[{"id":1},`+deep+`,{"id":3}],"nextCursorMark":"n"}`))
+	c, _, _ := newClient(t, a.config())
+	page, err := c.Page(background, "abc")
+	require.NoError(t, err)
+	defer page.Release()
+	require.Len(t, page.Indicators, 3)
+	assert.Equal(t, `{"id":3}`, string(page.Indicators[2]))
+	assert.Equal(t, 1, page.Unreadable)
+	assert.Equal(t, "n", page.NextCursorMark)
+	assert.Len(t, a.seen(dataPath), 1)
+}
+
 func TestPageLast(t *testing.T) {
 	one := [][]byte{[]byte("{}")}
 	for name, test := range map[string]struct {

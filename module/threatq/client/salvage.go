@@ -7,29 +7,16 @@ import (
 	"bytes"
 )
 
-// maxDepth is how deep values may be nested in a damaged page; it is also
-// jsontext's limit.
-const maxDepth = 10_000
+// maxDepth is how deep an indicator may be nested for its end to be found.
+// scan, that is jsontext, gives up at 10,000.
+const maxDepth = 1 << 20
 
 // salvage takes a damaged page apart by its brackets and quotes alone, and
 // returns the elements that end, valid JSON or not. whole says that the page
 // itself ends as well, so that nothing of it is missing.
 func salvage(body []byte, elems [][]byte) (env envelope, whole bool) {
 	s := salvager{body: body, pos: bomLength(body), env: envelope{total: -1, elems: elems[:0]}}
-	whole = s.members(func(key, value string, at int) bool {
-		switch key {
-		case `"data"`:
-			s.known = true
-			return s.data(at)
-		case `"nextCursorMark"`:
-			s.known = true
-			s.env.next, _ = markOf([]byte(value))
-		case `"total"`:
-			s.known = true
-			s.env.total = totalOf([]byte(value))
-		}
-		return true
-	})
+	whole = s.members(s.member)
 	return s.env, whole && s.known
 }
 
@@ -40,10 +27,33 @@ type salvager struct {
 	known bool
 }
 
-// members calls f for each member of the object at pos, with its key and value
-// as they are written and the value's position. It returns whether the object
-// ends, and f was content with all of it.
-func (s *salvager) members(f func(key, value string, at int) bool) bool {
+// member reads a member of the page itself.
+func (s *salvager) member(key string) bool {
+	start := s.pos
+	if key == `"data"` {
+		s.known = true
+		return s.data()
+	}
+	if !s.skip() {
+		return false
+	}
+	// Anything longer is neither a mark nor a number.
+	value := s.body[start:min(s.pos, start+maxMark)]
+	switch key {
+	case `"nextCursorMark"`:
+		s.known = true
+		s.env.next, _ = markOf(value)
+	case `"total"`:
+		s.known = true
+		s.env.total = totalOf(value)
+	}
+	return true
+}
+
+// members calls f for each member of the object at pos, with its key as it is
+// written; f moves behind the value. It returns whether the object ends, and f
+// was content with all of it.
+func (s *salvager) members(f func(key string) bool) bool {
 	if s.peek() != '{' {
 		return false
 	}
@@ -70,19 +80,8 @@ func (s *salvager) members(f func(key, value string, at int) bool) bool {
 		}
 		s.pos++
 		s.peek()
-		at := s.pos
-		if key == `"data"` {
-			// Element by element, so that those before a break are found.
-			if !f(key, "", at) {
-				return false
-			}
-		} else {
-			if !s.skip() {
-				return false
-			}
-			if s.pos-at <= maxMark && !f(key, string(s.body[at:s.pos]), at) {
-				return false
-			}
+		if !f(key) {
+			return false
 		}
 		if next := s.peek(); next != ',' && next != '}' {
 			return false
@@ -91,13 +90,10 @@ func (s *salvager) members(f func(key, value string, at int) bool) bool {
 }
 
 // data collects the elements of the array, or the members of the object, at pos.
-func (s *salvager) data(at int) bool {
-	s.pos = at
+func (s *salvager) data() bool {
 	switch s.peek() {
 	case '{':
-		return s.members(func(_, _ string, at int) bool {
-			return s.element(at, s.pos)
-		})
+		return s.members(func(string) bool { return s.element() })
 	case '[':
 		s.pos++
 	default:
@@ -112,8 +108,7 @@ func (s *salvager) data(at int) bool {
 			s.pos++
 			continue
 		}
-		at := s.pos
-		if !s.skip() || !s.element(at, s.pos) {
+		if !s.element() {
 			return false
 		}
 		if next := s.peek(); next != ',' && next != ']' {
@@ -122,11 +117,13 @@ func (s *salvager) data(at int) bool {
 	}
 }
 
-func (s *salvager) element(start, end int) bool {
-	if len(s.env.elems) == maxElements {
+// element takes the value at pos as an indicator.
+func (s *salvager) element() bool {
+	start := s.pos
+	if !s.skip() || len(s.env.elems) == maxElements {
 		return false
 	}
-	s.env.elems = append(s.env.elems, s.body[start:end:end])
+	s.env.elems = append(s.env.elems, s.body[start:s.pos:s.pos])
 	return true
 }
 

@@ -31,7 +31,10 @@ type envelope struct {
 }
 
 // syntaxError says where a body stops to be JSON.
-type syntaxError struct{ offset int64 }
+type syntaxError struct {
+	offset int64
+	deep   bool // valid so far, but nested too deep to go on
+}
 
 func (e *syntaxError) Error() string { return fmt.Sprintf("not valid JSON from byte %d on", e.offset) }
 
@@ -113,8 +116,9 @@ func (s *scanner) page() error {
 	if _, err := s.dec.ReadToken(); err != nil {
 		return s.syntax(err)
 	}
+	end := s.dec.InputOffset()
 	if _, err := s.dec.ReadToken(); err != io.EOF {
-		return &syntaxError{s.dec.InputOffset()}
+		return &syntaxError{offset: end}
 	}
 	if !s.known {
 		return errNoPage
@@ -223,9 +227,9 @@ func (s *scanner) syntax(err error) error {
 	}
 	var syntactic *jsontext.SyntacticError
 	if errors.As(err, &syntactic) {
-		return &syntaxError{syntactic.ByteOffset}
+		return &syntaxError{syntactic.ByteOffset, strings.Contains(err.Error(), "exceeded max depth")}
 	}
-	return &syntaxError{s.dec.InputOffset()}
+	return &syntaxError{offset: s.dec.InputOffset()}
 }
 
 // valid reports whether raw is one JSON value, as scan would accept it.
