@@ -58,7 +58,7 @@ func (b *builder) event(raw []byte, fetched time.Time) beat.Event {
 
 	// Both threatq.* and threat.indicator.* have these; to be boxed once.
 	var value, updatedAt any
-	if ind.Value != "" {
+	if strings.TrimSpace(ind.Value) != "" {
 		value = ind.Value
 	} else {
 		ind.problem("threat.indicator.name was left out: the indicator has no value")
@@ -135,7 +135,7 @@ func (b *builder) original(raw []byte) string {
 	cut := raw
 	if len(cut) > maxOriginalBytes {
 		cut = cut[:maxOriginalBytes]
-		b.ind.problem(fmt.Sprintf("event.original was cut to its first %d bytes", maxOriginalBytes))
+		b.ind.cut(fmt.Sprintf("event.original was cut to its first %d bytes", maxOriginalBytes))
 	}
 	return string(bytes.ToValidUTF8(cut, []byte("\uFFFD")))
 }

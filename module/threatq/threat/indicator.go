@@ -3,7 +3,10 @@
 
 package threat
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Indicator is one indicator as ThreatQ gave it, reduced to what an event
 // needs. A field that was absent, null or empty has its zero value; so has one
@@ -40,7 +43,7 @@ type Indicator struct {
 	Adversaries []string
 
 	// Problems says what was left out of the indicator and why, one clause for
-	// each, at most maxProblems of them.
+	// each: maxProblems of them, and those that say what was cut.
 	Problems []string
 }
 
@@ -104,12 +107,21 @@ func (i *Indicator) reset() {
 	*i = Indicator{Attributes: attributes, Sources: sources, Adversaries: adversaries}
 }
 
-// problem notes what was left out.
+// problem notes what was left out. Only the first ones are named.
 func (i *Indicator) problem(clause string) {
 	switch {
+	case slices.Contains(i.Problems, clause):
 	case len(i.Problems) < maxProblems:
 		i.Problems = append(i.Problems, clause)
 	case len(i.Problems) == maxProblems:
 		i.Problems = append(i.Problems, "more was left out")
+	}
+}
+
+// cut notes that something was too much. It is always named: there are only so
+// many things that can be, and the value of the clause depends on no input.
+func (i *Indicator) cut(clause string) {
+	if !slices.Contains(i.Problems, clause) {
+		i.Problems = append(i.Problems, clause)
 	}
 }

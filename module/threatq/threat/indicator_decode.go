@@ -23,7 +23,7 @@ const (
 	maxCachedNameBytes = 64
 )
 
-var errNoID = errors.New("the indicator has neither an id nor an indicator_id that is an integer")
+var errNoID = errors.New("it has neither an id nor an indicator_id that is an integer")
 
 // decoder reads raw indicators into ind, one after the other. Nothing of ind
 // refers to the raw bytes afterwards: its strings are copies.
@@ -50,14 +50,14 @@ func (d *decoder) decode(raw []byte) error {
 
 	switch c := d.peek(); {
 	case d.pos >= len(raw):
-		return errors.New("the indicator is empty")
+		return errors.New("it is empty")
 	case c != '{':
 		// What isn't JSON at all is said to be that.
 		kind := d.kind()
 		if err := d.skip(); err != nil {
 			return err
 		}
-		return fmt.Errorf("the indicator is %s instead of an object", kind)
+		return fmt.Errorf("it is %s instead of an object", kind)
 	}
 	if err := d.indicator(); err != nil {
 		return err
@@ -297,7 +297,7 @@ func (d *decoder) readName(s *string, field string) error {
 func (d *decoder) keep(text []byte, field string) string {
 	if len(text) > maxTextBytes {
 		text = cutText(text, maxTextBytes)
-		d.ind.problem(fmt.Sprintf("%s was cut to its first %d bytes", field, len(text)))
+		d.ind.cut(fmt.Sprintf("%s was cut to its first %d bytes", field, maxTextBytes))
 	}
 	if len(text) > arenaBytes/8 {
 		return string(text)

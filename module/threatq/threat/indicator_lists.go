@@ -40,7 +40,7 @@ func (d *decoder) readList(field string, limit int, read func(*decoder) error) e
 			err = read(d)
 		} else {
 			if i == limit {
-				d.ind.problem(fmt.Sprintf("%s after the first %d were left out", field, limit))
+				d.ind.cut(fmt.Sprintf("%s after the first %d were left out", field, limit))
 			}
 			err = d.skip()
 		}
@@ -91,7 +91,7 @@ func (d *decoder) readAttribute() error {
 	d.attributeBytes += len(name) + len(value)
 	if d.attributeBytes > maxAttributeBytes {
 		if before <= maxAttributeBytes {
-			d.ind.problem(fmt.Sprintf("attributes after the first %d bytes of them were left out", maxAttributeBytes))
+			d.ind.cut(fmt.Sprintf("attributes after the first %d bytes of them were left out", maxAttributeBytes))
 		}
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -152,7 +153,7 @@ func (s *scanner) text() ([]byte, error) {
 	}
 	// The one error left after skipString is invalid UTF-8, which AppendUnquote
 	// has replaced by the time that it reports it.
-	s.unquoted, _ = jsontext.AppendUnquote(s.unquoted[:0], quoted)
+	s.unquoted, _ = jsontext.AppendUnquote(slices.Grow(s.unquoted[:0], len(quoted)), quoted)
 	return s.unquoted, nil
 }
 

@@ -179,13 +179,14 @@ func (o *observable) putEmail() {
 // putASN sets the number of an autonomous system, written as AS64496 or 64496,
 // with or without the system's name after it.
 func (o *observable) putASN() {
-	number, _, _ := strings.Cut(o.value, " ")
+	number := o.value
 	for _, prefix := range [...]string{"ASN", "AS"} {
 		if len(number) > len(prefix) && strings.EqualFold(number[:len(prefix)], prefix) {
-			number = number[len(prefix):]
+			number = strings.TrimLeft(number[len(prefix):], " ")
 			break
 		}
 	}
+	number, _, _ = strings.Cut(number, " ")
 	n, err := strconv.ParseUint(number, 10, 32)
 	if err != nil {
 		o.leftOut("as.number", "is not an AS number from 0 to 4294967295")

@@ -11,8 +11,12 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// maxDomainBytes is how long a domain name may be, its dots included.
-const maxDomainBytes = 253
+const (
+	// maxDomainBytes is how long a domain name may be, its dots included.
+	maxDomainBytes = 253
+	// maxLabelBytes is how long the part between two dots may be.
+	maxLabelBytes = 63
+)
 
 // toASCII converts international domain names the way that browsers do, but
 // lets underscores and the like pass, which names of services have.
@@ -51,7 +55,8 @@ func isASCII(text string) bool {
 	return true
 }
 
-// isDomain says whether name consists of labels that are not empty. It knows
+// isDomain says whether name consists of labels that are neither empty nor
+// too long. It knows
 // that the DNS is more liberal than the host names that it was made for:
 // underscores and wildcards are fine. What makes something no name is a
 // character that has a meaning in URLs, and what can't be seen.
@@ -71,7 +76,9 @@ func isDomain(name string) bool {
 		case c <= ' ', c >= 0x7f, strings.IndexByte("/\\?#@:[]%<>\"|^{}`'(),;=&", c) >= 0:
 			return false
 		}
-		label++
+		if label++; label > maxLabelBytes {
+			return false
+		}
 	}
 	return label > 0
 }
