@@ -1,0 +1,344 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package setup
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/elastic/elastic-agent-libs/version"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+)
+
+// replace says when an asset that the server has is replaced.
+type replace int
+
+const (
+	// replaceDifferent replaces what has another hash, unless it is newer.
+	replaceDifferent replace = iota
+	// replaceOlder replaces what has an older version only.
+	replaceOlder
+)
+
+// verdict is what to do with an asset.
+type verdict int
+
+const (
+	current verdict = iota
+	outdated
+	newer
+	foreign
+)
+
+// judge compares the _meta that the server has with the one that would be put.
+func judge(have, want elasticsearch.Body, when replace) verdict {
+	if elasticsearch.MetaManagedBy(have) == "fleet" {
+		return foreign
+	}
+	if elasticsearch.Hash(have) == elasticsearch.Hash(want) {
+		return current
+	}
+	if elasticsearch.MetaManagedBy(have) == elasticsearch.ManagedBy {
+		switch order := compareVersions(elasticsearch.MetaVersion(have), elasticsearch.MetaVersion(want)); {
+		case order > 0:
+			return newer
+		case order == 0 && when == replaceOlder:
+			return current
+		}
+	}
+	return outdated
+}
+
+// compareVersions returns -1, 0 or 1. What is no version is older than any.
+func compareVersions(a, b string) int {
+	va, errA := version.New(a)
+	vb, errB := version.New(b)
+	switch {
+	case errA != nil && errB != nil:
+		return 0
+	case errA != nil:
+		return -1
+	case errB != nil:
+		return 1
+	case va.LessThan(vb):
+		return -1
+	case vb.LessThan(va):
+		return 1
+	}
+	return 0
+}
+
+// named is an asset with a name of its own that is read and put as a whole.
+type named struct {
+	asset, privilege, path string
+	// body is what is put, want the object in it that has the _meta.
+	body, want elasticsearch.Body
+	// found takes the object that has the _meta out of the server's answer.
+	found func(elasticsearch.Body) elasticsearch.Body
+	// edited says whether somebody changed what we once put. nil: don't ask.
+	edited    func(have elasticsearch.Body) (bool, error)
+	overwrite bool
+	setting   string // that makes it overwrite
+}
+
+// ensure puts the asset if the server has none, or another one.
+func (i *Installer) ensure(ctx context.Context, n named, when replace) error {
+	var answer elasticsearch.Body
+	found, err := i.find(ctx, n.asset, n.privilege, n.path, &answer)
+	if err != nil {
+		return err
+	}
+	doing, action := "creating", Created
+	if found {
+		have := n.found(answer)
+		if have == nil {
+			have = elasticsearch.Body{}
+		}
+		v := judge(have, n.want, when)
+		if v == foreign {
+			if when == replaceOlder {
+				// A beat that only runs has no quarrel with it.
+				i.done(n.asset, Kept, "Fleet manages it")
+				return nil
+			}
+			return foreignError(n.asset)
+		}
+		if n.overwrite {
+			v = outdated
+		} else if v == outdated && n.edited != nil {
+			edited, err := n.edited(have)
+			if err != nil {
+				return err
+			}
+			if edited {
+				i.done(n.asset, Kept, "somebody changed it; "+n.setting+": true replaces it")
+				return nil
+			}
+		}
+		switch v {
+		case current:
+			i.done(n.asset, Unchanged, "")
+			return nil
+		case newer:
+			i.done(n.asset, Kept, "version "+elasticsearch.MetaVersion(have)+" installed it")
+			return nil
+		}
+		doing, action = "updating", Updated
+	}
+	if _, err := i.do(ctx, request{
+		doing: doing, asset: n.asset, privilege: n.privilege,
+		method: http.MethodPut, path: n.path, body: n.body,
+	}, nil); err != nil {
+		return err
+	}
+	i.done(n.asset, action, "")
+	return nil
+}
+
+func foreignError(asset string) *Error {
+	return &Error{
+		Kind: KindForeign, Asset: asset, Doing: "replacing",
+		Cause:  "Fleet manages it: an integration with the same names is installed",
+		Remedy: "Fleet keeps it up to date, so setup isn't needed; to use this beat's own instead, remove the integration in Kibana and run setup again.",
+	}
+}
+
+func (i *Installer) pipeline(ctx context.Context, when replace) error {
+	asset := "ingest pipeline " + elasticsearch.PipelineName
+	if !i.cfg.Pipelines.Enabled {
+		i.done(asset, Skipped, "setup.pipelines.enabled is false")
+		return nil
+	}
+	body, err := elasticsearch.Pipeline()
+	if err != nil {
+		return err
+	}
+	return i.ensure(ctx, named{
+		asset: asset, privilege: privPipelines,
+		path: "/_ingest/pipeline/" + elasticsearch.PipelineName,
+		body: body, want: body,
+		found:     func(a elasticsearch.Body) elasticsearch.Body { return object(a[elasticsearch.PipelineName]) },
+		overwrite: i.cfg.Pipelines.Overwrite, setting: "setup.pipelines.overwrite",
+	}, when)
+}
+
+func (i *Installer) policy(ctx context.Context, when replace) error {
+	asset := "ILM policy " + elasticsearch.PolicyName
+	if i.server.Serverless {
+		i.done(asset, Skipped, "a Serverless project has none; the index template names the retention")
+		return nil
+	}
+	if !i.cfg.ILM.Enabled {
+		i.done(asset, Skipped, "setup.ilm.enabled is false")
+		return nil
+	}
+	body, err := elasticsearch.Policy()
+	if err != nil {
+		return err
+	}
+	return i.ensure(ctx, named{
+		asset: asset, privilege: privILM,
+		path: "/_ilm/policy/" + elasticsearch.PolicyName,
+		body: body, want: object(body["policy"]),
+		found: func(a elasticsearch.Body) elasticsearch.Body {
+			return object(object(a[elasticsearch.PolicyName])["policy"])
+		},
+		// How long to keep what is the users' to decide, and Kibana is where
+		// they do: it keeps the _meta as it was.
+		edited: func(have elasticsearch.Body) (bool, error) {
+			hash, err := elasticsearch.ContentHash(have)
+			return hash != elasticsearch.Hash(have), err
+		},
+		overwrite: i.cfg.ILM.Overwrite, setting: "setup.ilm.overwrite",
+	}, when)
+}
+
+// customTemplate creates the users' component template, and never replaces it.
+func (i *Installer) customTemplate(ctx context.Context) error {
+	asset := "component template " + elasticsearch.CustomTemplateName
+	path := "/_component_template/" + elasticsearch.CustomTemplateName
+	found, err := i.find(ctx, asset, privTemplates, path, nil)
+	if err != nil {
+		return err
+	}
+	if found {
+		i.done(asset, Unchanged, "")
+		return nil
+	}
+	body, err := elasticsearch.CustomTemplate()
+	if err != nil {
+		return err
+	}
+	status, err := i.do(ctx, request{
+		doing: "creating", asset: asset, privilege: privTemplates,
+		method: http.MethodPut, path: path, body: body,
+		// Somebody may have created theirs since we looked.
+		params: map[string]string{"create": "true"}, okStatus: http.StatusBadRequest,
+	}, nil)
+	if err != nil {
+		return err
+	}
+	if status == http.StatusBadRequest {
+		if found, err = i.find(ctx, asset, privTemplates, path, nil); err != nil {
+			return err
+		}
+		if !found {
+			return refusal("creating", asset, privTemplates, status, nil, nil)
+		}
+		i.done(asset, Unchanged, "")
+		return nil
+	}
+	i.done(asset, Created, "")
+	return nil
+}
+
+func (i *Installer) template(ctx context.Context, when replace) error {
+	body, err := elasticsearch.Template(i.server)
+	if err != nil {
+		return err
+	}
+	return i.indexTemplate(ctx, elasticsearch.TemplateName, body, when)
+}
+
+func (i *Installer) destTemplate(ctx context.Context) error {
+	body, err := elasticsearch.DestTemplate(i.server)
+	if err != nil {
+		return err
+	}
+	return i.indexTemplate(ctx, elasticsearch.DestTemplateName, body, replaceDifferent)
+}
+
+func (i *Installer) indexTemplate(ctx context.Context, name string, body elasticsearch.Body, when replace) error {
+	return i.ensure(ctx, named{
+		asset: "index template " + name, privilege: privTemplates,
+		path: "/_index_template/" + name,
+		body: body, want: body,
+		found: func(a elasticsearch.Body) elasticsearch.Body {
+			list, _ := a["index_templates"].([]any)
+			if len(list) == 0 {
+				return nil
+			}
+			return object(object(list[0])["index_template"])
+		},
+		overwrite: i.cfg.Template.Overwrite, setting: "setup.template.overwrite",
+	}, when)
+}
+
+// rollOver gives each data stream that was made from another template a new
+// index, made from the current one.
+func (i *Installer) rollOver(ctx context.Context) error {
+	template, err := elasticsearch.Template(i.server)
+	if err != nil {
+		return err
+	}
+	var list struct {
+		DataStreams []struct {
+			Name    string `json:"name"`
+			Indices []struct {
+				Name string `json:"index_name"`
+			} `json:"indices"`
+		} `json:"data_streams"`
+	}
+	if found, err := i.find(ctx, "data streams "+elasticsearch.DataStreams, privDataStreams,
+		"/_data_stream/"+elasticsearch.DataStreams, &list); err != nil || !found {
+		return err
+	}
+	for _, ds := range list.DataStreams {
+		asset := "data stream " + ds.Name
+		if len(ds.Indices) == 0 {
+			continue
+		}
+		// The last one is written to.
+		write := ds.Indices[len(ds.Indices)-1].Name
+		metas, err := i.mappingMetas(ctx, asset, privDataStreams, write)
+		if err != nil {
+			return err
+		}
+		have, want := metas[write], template
+		if judge(have, want, replaceDifferent) != outdated {
+			i.done(asset, Unchanged, "")
+			continue
+		}
+		if _, err := i.do(ctx, request{
+			doing: "rolling over", asset: asset, privilege: privRollover,
+			method: http.MethodPost, path: "/" + ds.Name + "/_rollover",
+		}, nil); err != nil {
+			return err
+		}
+		i.done(asset, Updated, "rolled over to the new template")
+	}
+	return nil
+}
+
+// mappingMetas returns, for each index that matches, an object with the _meta
+// of its mapping.
+func (i *Installer) mappingMetas(ctx context.Context, asset, privilege, pattern string) (map[string]elasticsearch.Body, error) {
+	var answer map[string]struct {
+		Mappings elasticsearch.Body `json:"mappings"`
+	}
+	if _, err := i.find(ctx, asset, privilege, "/"+pattern+"/_mapping", &answer); err != nil {
+		return nil, err
+	}
+	metas := make(map[string]elasticsearch.Body, len(answer))
+	for name, index := range answer {
+		metas[name] = elasticsearch.Body{"_meta": index.Mappings["_meta"]}
+	}
+	return metas, nil
+}
+
+// object returns v as a JSON object, nil if it is none.
+func object(v any) elasticsearch.Body {
+	o, _ := v.(elasticsearch.Body)
+	return o
+}
+
+// plural writes n things.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

@@ -1,0 +1,143 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/elastic/elastic-agent-libs/config"
+)
+
+const (
+	defaultFrequency = 30 * time.Second
+	defaultSyncDelay = 60 * time.Second
+
+	// A Serverless project refreshes less often, so events take longer to
+	// become searchable.
+	serverlessFrequency = 120 * time.Second
+	serverlessSyncDelay = 120 * time.Second
+
+	minFrequency = time.Second
+	maxFrequency = time.Hour
+	minSyncDelay = time.Second
+	maxSyncDelay = 24 * time.Hour
+)
+
+// Config is what a configuration says under setup about the assets. Kibana's
+// address and the dashboards are Libbeat's settings.
+type Config struct {
+	// Template is the index templates' section.
+	Template Load `config:"template"`
+	// ILM is the policy's section.
+	ILM Load `config:"ilm"`
+	// Pipelines is the ingest pipeline's section.
+	Pipelines Load `config:"pipelines"`
+	// Transforms is the section of the transform and the index it writes to.
+	Transforms TransformSettings `config:"transforms"`
+}
+
+// Load says whether an asset is installed.
+type Load struct {
+	// Enabled switches the asset's installation on.
+	Enabled bool `config:"enabled"`
+	// Overwrite puts the asset even where the server has one that needs no
+	// update: one that is current, newer, or that somebody changed.
+	Overwrite bool `config:"overwrite"`
+}
+
+// TransformSettings is setup.transforms.
+type TransformSettings struct {
+	// Enabled switches the installation on.
+	Enabled bool `config:"enabled"`
+	// Frequency is the time between two looks at new events, from 1s to 1h. 0
+	// stands for 30s, and for 120s in a Serverless project.
+	Frequency time.Duration `config:"frequency"`
+	// SyncDelay is how long after its arrival an event is surely searchable,
+	// from 1s to 24h. 0 stands for 60s, and for 120s in a Serverless project.
+	SyncDelay time.Duration `config:"sync_delay"`
+}
+
+// DefaultConfig returns the configuration that says nothing.
+func DefaultConfig() Config {
+	return Config{
+		Template:   Load{Enabled: true},
+		ILM:        Load{Enabled: true},
+		Pipelines:  Load{Enabled: true},
+		Transforms: TransformSettings{Enabled: true},
+	}
+}
+
+// fixed are settings of other Beats that have no effect here, with what to do
+// instead.
+var fixed = []struct{ path, instead string }{
+	{"template.name", "the index template is always logs-ti_threatq.threat"},
+	{"template.pattern", "the index template is always for logs-ti_threatq.threat-*"},
+	{"template.settings", "put settings into the component template logs-ti_threatq.threat@custom"},
+	{"template.append_fields", "put mappings into the component template logs-ti_threatq.threat@custom"},
+	{"template.fields", "put mappings into the component template logs-ti_threatq.threat@custom"},
+	{"template.json", "put settings and mappings into the component template logs-ti_threatq.threat@custom"},
+	{"template.priority", "the index templates always have priority 200"},
+	{"ilm.policy_name", "the policy is always logs-ti_threatq.threat-default_policy"},
+	{"ilm.policy_file", "change the policy logs-ti_threatq.threat-default_policy in Kibana, setup keeps it so"},
+	{"ilm.rollover_alias", "a data stream has no rollover alias"},
+	{"ilm.pattern", "a data stream names its indices itself"},
+}
+
+// ConfigFrom reads the configuration from the root of the beat's.
+func ConfigFrom(root *config.C) (Config, error) {
+	cfg := DefaultConfig()
+	if root == nil || !root.HasField("setup") {
+		return cfg, nil
+	}
+	section, err := root.Child("setup", -1)
+	if err != nil {
+		return Config{}, fmt.Errorf("reading the settings under setup: %w", err)
+	}
+	var errs []error
+	for _, f := range fixed {
+		if has, err := section.Has(f.path, -1); err == nil && has {
+			errs = append(errs, fmt.Errorf("setup.%s can't be set: %s", f.path, f.instead))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Config{}, err
+	}
+	if err := section.Unpack(&cfg); err != nil {
+		return Config{}, fmt.Errorf("reading the settings under setup: %w", err)
+	}
+	return cfg, cfg.Validate()
+}
+
+// Validate refuses what Elasticsearch would refuse, naming the setting, its
+// value and what would be right.
+func (c *Config) Validate() error {
+	return errors.Join(
+		inRange("setup.transforms.frequency", c.Transforms.Frequency, minFrequency, maxFrequency),
+		inRange("setup.transforms.sync_delay", c.Transforms.SyncDelay, minSyncDelay, maxSyncDelay),
+	)
+}
+
+func inRange(path string, d, lowest, highest time.Duration) error {
+	if d == 0 || (d >= lowest && d <= highest) {
+		return nil
+	}
+	return fmt.Errorf("%s is %s: it must be from %s to %s, such as 60s", path, d, lowest, highest)
+}
+
+// timing returns frequency and delay with their defaults.
+func (t TransformSettings) timing(serverless bool) (frequency, delay time.Duration) {
+	frequency, delay = defaultFrequency, defaultSyncDelay
+	if serverless {
+		frequency, delay = serverlessFrequency, serverlessSyncDelay
+	}
+	if t.Frequency != 0 {
+		frequency = t.Frequency
+	}
+	if t.SyncDelay != 0 {
+		delay = t.SyncDelay
+	}
+	return frequency, delay
+}

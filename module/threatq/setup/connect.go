@@ -1,0 +1,73 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/elastic/beats/v7/libbeat/esleg/eslegclient"
+	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+)
+
+const serverAsset = "Elasticsearch"
+
+// Connect connects with the first host of the settings under
+// output.elasticsearch that answers. The context governs every request of the
+// connection. A refusal is an *Error.
+func Connect(ctx context.Context, output config.Namespace, beatName string, log *logp.Logger) (*eslegclient.Connection, error) {
+	if output.Name() != "elasticsearch" {
+		cause := "output.elasticsearch is not configured"
+		if output.Name() != "" {
+			cause += fmt.Sprintf(", the output is %s", output.Name())
+		}
+		return nil, &Error{
+			Kind: KindUnreachable, Asset: serverAsset, Doing: "connecting with", Cause: cause,
+			Remedy: "Give setup the cluster to install into, for one with -E output." + orOutput(output.Name()) + ".enabled=false -E 'output.elasticsearch.hosts=[\"https://localhost:9200\"]', or use export and install the assets by hand.",
+		}
+	}
+	clients, err := eslegclient.NewClients(output.Config(), beatName, log)
+	if err != nil {
+		return nil, fmt.Errorf("reading the settings under output.elasticsearch: %w", err)
+	}
+	var refused *Error
+	for n := range clients {
+		conn := &clients[n]
+		err := conn.Connect(ctx)
+		if err == nil {
+			return conn, nil
+		}
+		log.Debugw("A host of output.elasticsearch did not answer as it should.", "host", conn.URL, "error", err)
+		if e := connectError(conn.URL, err); refused == nil || e.Kind != KindUnreachable {
+			refused = e
+		}
+	}
+	return nil, refused
+}
+
+func orOutput(name string) string {
+	if name == "" {
+		return "<the other one>"
+	}
+	return name
+}
+
+// connectError says why the first request to a server failed.
+func connectError(host string, err error) *Error {
+	status := statusOf(err)
+	e := refusal("connecting with", serverAsset+" at "+host, privMonitor, status, nil, err)
+	var u *url.Error
+	switch {
+	case status == http.StatusForbidden, status == http.StatusUnauthorized:
+	case errors.As(err, &u):
+		e.Cause = "the server can't be reached: " + shorten(u.Err.Error())
+	default:
+		e.Cause = shorten(err.Error())
+	}
+	return e
+}

@@ -1,0 +1,41 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package setup installs the Elasticsearch and Kibana assets. It is the only package that writes to
+// their admin APIs.
+//
+// # Installing
+//
+// ConfigFrom reads what a configuration says under setup, Connect and ConnectKibana connect with the
+// beat's own settings, and an Installer installs all Parts or some:
+//
+//	es, err := setup.Connect(ctx, outputConfig, "threatqbeat", log)
+//	kibana := func() (setup.Kibana, error) { return setup.ConnectKibana(kibanaConfig, "threatqbeat", beatVersion) }
+//	installer := setup.New(es, cfg, setup.WithKibana(kibana), setup.WithLogger(log), setup.WithReport(print))
+//	err = installer.Setup(ctx, setup.All)
+//
+// Setup can be run at any time, and again after it failed or was killed at any point: it looks at what
+// the server has and does what is missing. Each asset carries a version and a hash in its _meta. What
+// has the hash that would be put is left alone, and so is what a newer version put. What fails with a
+// refusal is an Error: it names the asset, the cause and what to do.
+//
+// The steps that replace something that works are ordered so that a search through the alias sees
+// each active indicator once, at every moment:
+//
+//   - A changed transform is stopped, replaced and started. Under a new name it is created first.
+//   - A changed mapping of the index of active indicators gets the next index, which is filled from
+//     the old one, for the data stream keeps a few days only. The alias moves in one request. Then
+//     the transform moves, and then the old index goes.
+//   - A refusal on the way starts again what had been stopped.
+//
+// # Running
+//
+// MakeIndexManager gives the beat's Elasticsearch output its default index, the data stream
+// logs-ti_threatq.threat-<namespace>, in place of Libbeat's own template and policy.
+// RegisterConnectCallback installs the template, policy and pipeline that are missing or older when
+// the output connects, as a Beat does.
+//
+// # Exporting
+//
+// Export prints each asset for a given version of Elasticsearch. It needs no server.
+package setup

@@ -1,0 +1,597 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package setup
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// server is what the tests install: everything but the dashboards.
+const server = IndexManagement | Pipelines | Transforms
+
+// setupWith connects with the fake and installs parts, without waiting.
+func setupWith(t *testing.T, f *fakeElasticsearch, cfg Config, parts Parts, opts ...Option) ([]Report, error) {
+	t.Helper()
+	es, err := Connect(t.Context(), outputOf(t, map[string]any{"hosts": []string{f.start()}}), "threatqbeat", logp.NewNopLogger())
+	require.NoError(t, err)
+	var reports []Report
+	opts = append(opts,
+		WithReport(func(r Report) { reports = append(reports, r) }),
+		withSleep(func(context.Context, time.Duration) error { return nil }))
+	err = New(es, cfg, opts...).Setup(t.Context(), parts)
+	return reports, err
+}
+
+func outputOf(t *testing.T, settings map[string]any) config.Namespace {
+	t.Helper()
+	var ns config.Namespace
+	require.NoError(t, ns.Unpack(config.MustNewConfigFrom(map[string]any{"elasticsearch": settings})))
+	return ns
+}
+
+// install installs everything and wants it to succeed.
+func install(t *testing.T, f *fakeElasticsearch) {
+	t.Helper()
+	_, err := setupWith(t, f, DefaultConfig(), server)
+	require.NoError(t, err)
+	f.requests = nil
+}
+
+// installPrevious gives the fake what version 0.9.0 of the assets would have
+// left, in use: with indicators, a data stream and a running transform.
+func installPrevious(t *testing.T, f *fakeElasticsearch) {
+	t.Helper()
+	install(t, f)
+	old := object_{"managed_by": "threatqbeat", "version": "0.9.0", "hash": "0123456789abcdef"}
+	f.pipelines[elasticsearch.PipelineName]["_meta"] = old
+	f.indexTemplates[elasticsearch.TemplateName]["_meta"] = old
+	f.indexTemplates[elasticsearch.DestTemplateName]["_meta"] = old
+	policy := f.policies[elasticsearch.PolicyName]["policy"].(object_)
+	policy["phases"].(object_)["delete"].(object_)["min_age"] = "3d"
+	hash, err := elasticsearch.ContentHash(policy)
+	require.NoError(t, err)
+	policy["_meta"] = object_{"managed_by": "threatqbeat", "version": "0.9.0", "hash": hash}
+
+	index := f.indices["logs-ti_threatq_latest.dest_threat-1"]
+	index.mapping = object_{"_meta": old, "properties": object_{}}
+	index.docs = map[string]string{"a": "1", "b": "2", "c": "3"}
+	f.dataStreams["logs-ti_threatq.threat-default"] = []string{".ds-logs-ti_threatq.threat-default-000001@old"}
+
+	id, err := elasticsearch.TransformID()
+	require.NoError(t, err)
+	f.transforms[elasticsearch.TransformPrefix+"0.9.0"] = f.transforms[id]
+	f.transforms[elasticsearch.TransformPrefix+"0.9.0"].config["_meta"] = old
+	delete(f.transforms, id)
+}
+
+// works says whether the active indicators are kept current: a transform runs
+// and writes to the index behind the alias.
+func works(f *fakeElasticsearch) bool {
+	for _, tr := range f.transforms {
+		dest := f.indices[tr.config["dest"].(object_)["index"].(string)]
+		if tr.state == "started" && dest != nil && dest.aliases[elasticsearch.Alias] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func TestFreshSetup(t *testing.T) {
+	for _, version := range []string{"8.0.0", "8.17.0", "9.4.0", "serverless"} {
+		t.Run(version, func(t *testing.T) {
+			f := newFake(t)
+			f.version = version
+			if version == "serverless" {
+				f.version, f.serverless = "8.11.0", true
+			}
+			reports, err := setupWith(t, f, DefaultConfig(), server)
+			require.NoError(t, err)
+			assert.True(t, works(f))
+			golden(t, "fresh-"+version, transcript(t, f, reports))
+		})
+	}
+}
+
+func TestUpgrade(t *testing.T) {
+	f := newFake(t)
+	installPrevious(t, f)
+	reports, err := setupWith(t, f, DefaultConfig(), server)
+	require.NoError(t, err)
+	assert.True(t, works(f))
+	assert.Equal(t, "logs-ti_threatq_latest.dest_threat-2", only(t, f.indices))
+	assert.Len(t, f.indices["logs-ti_threatq_latest.dest_threat-2"].docs, 3)
+	assert.Len(t, f.dataStreams["logs-ti_threatq.threat-default"], 2)
+	golden(t, "upgrade", transcript(t, f, reports))
+}
+
+// transcript writes down what was sent, in order, and what was reported. The
+// mappings are left out: the golden files of package elasticsearch have them.
+func transcript(t *testing.T, f *fakeElasticsearch, reports []Report) string {
+	var b bytes.Buffer
+	for _, r := range f.requests {
+		fmt.Fprintln(&b, r.Line)
+		if r.Body == nil {
+			continue
+		}
+		body := r.Body.(object_)
+		if template, ok := body["template"].(object_); ok {
+			if mappings, ok := template["mappings"].(object_); ok {
+				require.NotEmpty(t, mappings["properties"])
+				template = maps.Clone(template)
+				template["mappings"] = object_{"_meta": mappings["_meta"], "...": "..."}
+				body = maps.Clone(body)
+				body["template"] = template
+			}
+		}
+		text, err := json.MarshalIndent(body, "  ", "  ")
+		require.NoError(t, err)
+		fmt.Fprintf(&b, "  %s\n", text)
+	}
+	fmt.Fprintln(&b)
+	for _, r := range reports {
+		fmt.Fprintln(&b, r)
+	}
+	return b.String()
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), got)
+}
+
+func TestSetupAgainChangesNothing(t *testing.T) {
+	for _, version := range []string{"8.0.0", "9.4.0"} {
+		t.Run(version, func(t *testing.T) {
+			f := newFake(t)
+			f.version = version
+			install(t, f)
+			f.dataStreams["logs-ti_threatq.threat-default"] = []string{".ds-x@" + elasticsearch.Hash(f.indexTemplates[elasticsearch.TemplateName])}
+			reports, err := setupWith(t, f, DefaultConfig(), server)
+			require.NoError(t, err)
+			assert.Empty(t, f.changes())
+			require.NotEmpty(t, reports)
+			for _, r := range reports {
+				assert.Equal(t, Unchanged, r.Action, r)
+			}
+		})
+	}
+}
+
+func TestPartsInstallWhatTheyName(t *testing.T) {
+	for name, tc := range map[string]struct {
+		parts Parts
+		want  []string
+	}{
+		"pipelines": {Pipelines, []string{"PUT /_ingest/pipeline/logs-ti_threatq.threat"}},
+		"index management": {IndexManagement, []string{
+			"PUT /_ilm/policy/logs-ti_threatq.threat-default_policy",
+			"PUT /_component_template/logs-ti_threatq.threat@custom?create=true",
+			"PUT /_index_template/logs-ti_threatq.threat",
+			"PUT /_index_template/logs-ti_threatq_latest.dest_threat",
+			"PUT /logs-ti_threatq_latest.dest_threat-1",
+		}},
+		"transforms": {Transforms, []string{
+			"PUT /_index_template/logs-ti_threatq_latest.dest_threat",
+			"PUT /logs-ti_threatq_latest.dest_threat-1",
+			"PUT /_transform/logs-ti_threatq.latest_ioc-default-1.0.0",
+			"POST /_transform/logs-ti_threatq.latest_ioc-default-1.0.0/_start",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			_, err := setupWith(t, f, DefaultConfig(), tc.parts)
+			require.NoError(t, err)
+			assert.Equal(t, tc.want, f.changes())
+		})
+	}
+}
+
+func TestSwitchedOff(t *testing.T) {
+	f := newFake(t)
+	reports, err := setupWith(t, f, Config{}, server)
+	require.NoError(t, err)
+	assert.Empty(t, f.changes())
+	for _, r := range reports {
+		assert.Equal(t, Skipped, r.Action, r)
+		assert.Contains(t, r.Detail, ".enabled is false")
+	}
+	assert.Len(t, reports, 4)
+}
+
+func TestCustomTemplateIsNeverWrittenAgain(t *testing.T) {
+	for name, own := range map[string]object_{
+		"the users'":         {"template": object_{"settings": object_{"number_of_replicas": 0}}},
+		"with overwriting":   {"template": object_{"mappings": object_{}}},
+		"empty as we did it": {"template": object_{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			f.componentTemplates[elasticsearch.CustomTemplateName] = own
+			cfg := DefaultConfig()
+			cfg.Template.Overwrite = true
+			_, err := setupWith(t, f, cfg, server)
+			require.NoError(t, err)
+			assert.Equal(t, own, f.componentTemplates[elasticsearch.CustomTemplateName])
+		})
+	}
+}
+
+func TestEditedPolicyIsKept(t *testing.T) {
+	f := newFake(t)
+	installPrevious(t, f)
+	policy := f.policies[elasticsearch.PolicyName]["policy"].(object_)
+	policy["phases"].(object_)["delete"].(object_)["min_age"] = "30d"
+
+	reports, err := setupWith(t, f, DefaultConfig(), IndexManagement)
+	require.NoError(t, err)
+	assert.Equal(t, Kept, reports[0].Action)
+	assert.Contains(t, reports[0].Detail, "setup.ilm.overwrite")
+	assert.Equal(t, "30d", policy["phases"].(object_)["delete"].(object_)["min_age"])
+
+	cfg := DefaultConfig()
+	cfg.ILM.Overwrite = true
+	reports, err = setupWith(t, f, cfg, IndexManagement)
+	require.NoError(t, err)
+	assert.Equal(t, Updated, reports[0].Action)
+	want, err := elasticsearch.Policy()
+	require.NoError(t, err)
+	assert.Equal(t, elasticsearch.Hash(want["policy"].(object_)), elasticsearch.Hash(f.policies[elasticsearch.PolicyName]["policy"].(object_)))
+}
+
+func TestNewerAssetsAreKept(t *testing.T) {
+	f := newFake(t)
+	install(t, f)
+	tomorrow := object_{"managed_by": "threatqbeat", "version": "99.0.0", "hash": "ffff"}
+	f.pipelines[elasticsearch.PipelineName]["_meta"] = tomorrow
+	f.policies[elasticsearch.PolicyName]["policy"].(object_)["_meta"] = tomorrow
+	f.indexTemplates[elasticsearch.TemplateName]["_meta"] = tomorrow
+	f.indexTemplates[elasticsearch.DestTemplateName]["_meta"] = tomorrow
+	f.indices["logs-ti_threatq_latest.dest_threat-1"].mapping["_meta"] = tomorrow
+	id, err := elasticsearch.TransformID()
+	require.NoError(t, err)
+	f.transforms[elasticsearch.TransformPrefix+"99.0.0"] = f.transforms[id]
+	delete(f.transforms, id)
+
+	_, err = setupWith(t, f, DefaultConfig(), server)
+	require.NoError(t, err)
+	assert.Empty(t, f.changes())
+}
+
+func TestChangedTransform(t *testing.T) {
+	id, err := elasticsearch.TransformID()
+	require.NoError(t, err)
+	stopUpdateStart := []string{
+		"POST /_transform/" + id + "/_stop?wait_for_completion=false",
+		"POST /_transform/" + id + "/_update",
+		"POST /_transform/" + id + "/_start",
+	}
+	for name, tc := range map[string]struct {
+		change func(*fakeElasticsearch, *Config)
+		want   []string
+	}{
+		"another frequency": {func(_ *fakeElasticsearch, cfg *Config) { cfg.Transforms.Frequency = 10 * time.Second }, stopUpdateStart},
+		"another delay":     {func(_ *fakeElasticsearch, cfg *Config) { cfg.Transforms.SyncDelay = 120 * time.Second }, stopUpdateStart},
+		"what it groups by": {func(f *fakeElasticsearch, _ *Config) {
+			f.transforms[id].config["latest"] = object_{"unique_key": []any{"threatq.id"}, "sort": "@timestamp"}
+			f.transforms[id].config["_meta"] = object_{}
+		}, []string{
+			"POST /_transform/" + id + "/_stop?wait_for_completion=false",
+			"DELETE /_transform/" + id,
+			"PUT /_transform/" + id,
+			"POST /_transform/" + id + "/_start",
+		}},
+		"it was stopped": {func(f *fakeElasticsearch, _ *Config) { f.transforms[id].state = "stopped" }, stopUpdateStart[2:]},
+		"it failed": {func(f *fakeElasticsearch, _ *Config) { f.transforms[id].state = "failed" }, []string{
+			"POST /_transform/" + id + "/_stop?force=true&wait_for_completion=false",
+			"POST /_transform/" + id + "/_start",
+		}},
+		"it is gone": {func(f *fakeElasticsearch, _ *Config) { delete(f.transforms, id) }, []string{
+			"PUT /_transform/" + id,
+			"POST /_transform/" + id + "/_start",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			install(t, f)
+			cfg := DefaultConfig()
+			tc.change(f, &cfg)
+			_, err := setupWith(t, f, cfg, server)
+			require.NoError(t, err)
+			assert.Equal(t, tc.want, f.changes())
+			assert.True(t, works(f))
+
+			f.requests = nil
+			_, err = setupWith(t, f, cfg, server)
+			require.NoError(t, err)
+			assert.Empty(t, f.changes())
+		})
+	}
+}
+
+func TestAliasIsRepaired(t *testing.T) {
+	t.Run("its filter was changed", func(t *testing.T) {
+		f := newFake(t)
+		install(t, f)
+		f.indices["logs-ti_threatq_latest.dest_threat-1"].aliases[elasticsearch.Alias] = object_{}
+		_, err := setupWith(t, f, DefaultConfig(), server)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"POST /_aliases"}, f.changes())
+		assert.NotEmpty(t, f.indices["logs-ti_threatq_latest.dest_threat-1"].aliases[elasticsearch.Alias].(object_)["filter"])
+	})
+	t.Run("it is on an index of somebody else", func(t *testing.T) {
+		f := newFake(t)
+		f.indices["other"] = &fakeIndex{aliases: object_{elasticsearch.Alias: object_{}}}
+		_, err := setupWith(t, f, DefaultConfig(), server)
+		refusedFor(t, err, KindForeign, "alias "+elasticsearch.Alias, "other", "Remove the alias")
+	})
+}
+
+func TestDestinationWithAnUnknownMappingIsMovedAndKept(t *testing.T) {
+	f := newFake(t)
+	install(t, f)
+	f.indices["logs-ti_threatq_latest.dest_threat-1"].mapping = object_{"properties": object_{}}
+	_, err := setupWith(t, f, DefaultConfig(), server)
+	require.NoError(t, err)
+	assert.True(t, works(f))
+	assert.Contains(t, f.indices, "logs-ti_threatq_latest.dest_threat-1", "setup deletes only what it made")
+	assert.NotNil(t, f.indices["logs-ti_threatq_latest.dest_threat-2"].aliases[elasticsearch.Alias])
+}
+
+// The client dies at each request in turn, before and after the server did what
+// it asks for. Setup run again ends where it would have ended, and then has
+// nothing left to do.
+func TestCrashAtEachRequest(t *testing.T) {
+	fast := DefaultConfig()
+	fast.Transforms.Frequency = time.Second
+	for name, tc := range map[string]struct {
+		prepare func(*testing.T, *fakeElasticsearch)
+		cfg     Config
+	}{
+		"fresh":       {func(*testing.T, *fakeElasticsearch) {}, DefaultConfig()},
+		"upgrade":     {installPrevious, DefaultConfig()},
+		"new setting": {install, fast},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			tc.prepare(t, f)
+			f.requests = nil
+			_, err := setupWith(t, f, tc.cfg, server)
+			require.NoError(t, err)
+			want, steps := f.state(), len(f.requests)
+			require.Greater(t, steps, 5)
+
+			for at := 1; at <= steps; at++ {
+				for _, after := range []bool{false, true} {
+					f := newFake(t)
+					tc.prepare(t, f)
+					f.requests, f.dieAt, f.dieAfter = nil, at, after
+					_, err := setupWith(t, f, tc.cfg, server)
+					line := f.requests[at-1].Line
+					require.Error(t, err, "died at %s", line)
+					var refused *Error
+					require.ErrorAs(t, err, &refused)
+					assert.Equal(t, KindUnreachable, refused.Kind)
+
+					f.dead, f.dieAt = false, 0
+					_, err = setupWith(t, f, tc.cfg, server)
+					require.NoError(t, err, "died at %s, after: %t", line, after)
+					assert.Equal(t, want, f.state(), "died at %s, after: %t", line, after)
+					assert.True(t, works(f), "died at %s, after: %t", line, after)
+
+					f.requests = nil
+					_, err = setupWith(t, f, tc.cfg, server)
+					require.NoError(t, err)
+					assert.Empty(t, f.changes(), "died at %s, after: %t", line, after)
+				}
+			}
+		})
+	}
+}
+
+// Each request of an upgrade is refused in turn. The active indicators are kept
+// current all the same, and setup completes once the refusal ends.
+func TestRefusalAtEachRequestKeepsWhatWorks(t *testing.T) {
+	f := newFake(t)
+	installPrevious(t, f)
+	_, err := setupWith(t, f, DefaultConfig(), server)
+	require.NoError(t, err)
+	want := f.state()
+	var lines []string
+	for _, r := range f.requests {
+		if !slices.Contains(lines, r.Line) {
+			lines = append(lines, r.Line)
+		}
+	}
+	for _, line := range lines {
+		t.Run(line, func(t *testing.T) {
+			f := newFake(t)
+			installPrevious(t, f)
+			f.refuse = func(got string) (int, string) {
+				if got == line {
+					return 403, `{"error":{"type":"security_exception","reason":"action [x] is unauthorized for user [u], this action is granted by the cluster privileges [some_privilege,all]"},"status":403}`
+				}
+				return 0, ""
+			}
+			_, err := setupWith(t, f, DefaultConfig(), server)
+			refusedFor(t, err, KindPrivilege, "some_privilege", "threatqbeat_setup")
+			assert.True(t, works(f), "nothing keeps the indicators current")
+
+			f.refuse = nil
+			_, err = setupWith(t, f, DefaultConfig(), server)
+			require.NoError(t, err)
+			assert.Equal(t, want, f.state())
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	licence := `{"error":{"type":"security_exception","reason":"current license is non-compliant for [transform]","license.expired.feature":"transform"},"status":403}`
+	noNode := `{"error":{"type":"status_exception","reason":"Transform requires the transform node role for at least 1 node, found no transform nodes"},"status":400}`
+	denied := `{"error":{"type":"security_exception","reason":"action [cluster:admin/ingest/pipeline/put] is unauthorized for user [beats], this action is granted by the cluster privileges [manage_ingest_pipelines,manage_pipeline,manage,all]"},"status":403}`
+	for name, tc := range map[string]struct {
+		line   string
+		status int
+		body   string
+		kind   Kind
+		want   []string
+	}{
+		"credentials": {"GET /_ingest", 401, `{"error":{"type":"security_exception","reason":"unable to authenticate user [x]"},"status":401}`, KindCredentials,
+			[]string{"ingest pipeline logs-ti_threatq.threat", "api_key"}},
+		"privilege": {"PUT /_ingest", 403, denied, KindPrivilege,
+			[]string{"ingest pipeline logs-ti_threatq.threat", "the cluster privilege manage_ingest_pipelines", "manage_pipeline"}},
+		"privilege unnamed": {"PUT /_ilm", 403, `{}`, KindPrivilege,
+			[]string{"ILM policy logs-ti_threatq.threat-default_policy", "the cluster privilege manage_ilm"}},
+		"licence": {"PUT /_transform", 403, licence, KindLicense,
+			[]string{"transform logs-ti_threatq.latest_ioc-default-1.0.0", "non-compliant", "Basic"}},
+		"transform node missing": {"PUT /_transform", 400, noNode, KindTransformNode,
+			[]string{"transform logs-ti_threatq.latest_ioc-default-1.0.0", "node.roles"}},
+		"no such API": {"GET /_transform", 400, `{"error":"no handler found for uri [/_transform/x] and method [GET]"}`, KindServer,
+			[]string{"no handler found", "default distribution"}},
+		"bad template": {"PUT /_index_template", 400, `{"error":{"type":"illegal_argument_exception","reason":"composable template would cause conflict","caused_by":{"reason":"index template [x] has priority 200"}},"status":400}`, KindServer,
+			[]string{"index template logs-ti_threatq.threat", "400 illegal_argument_exception", "[x] has priority 200"}},
+		"overloaded": {"PUT /_ilm", 503, `{"error":{"type":"process_cluster_event_timeout_exception","reason":"failed to process cluster event"},"status":503}`, KindServer,
+			[]string{"recovered"}},
+		"a proxy":  {"GET /_ilm", 502, `<html>Bad Gateway</html>`, KindServer, []string{"502", "Bad Gateway"}},
+		"not JSON": {"GET /_ilm", 200, `<html>hello</html>`, KindServer, []string{"not the JSON", "output.elasticsearch.hosts"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			f.refuse = func(line string) (int, string) {
+				if strings.HasPrefix(line, tc.line) {
+					return tc.status, tc.body
+				}
+				return 0, ""
+			}
+			_, err := setupWith(t, f, DefaultConfig(), server)
+			refusedFor(t, err, tc.kind, tc.want...)
+		})
+	}
+}
+
+func TestOldServerIsRefusedBeforeAnythingIsChanged(t *testing.T) {
+	f := newFake(t)
+	f.version = "7.17.9"
+	_, err := setupWith(t, f, DefaultConfig(), server)
+	refusedFor(t, err, KindVersion, "7.17.9", "8.0.0 or later")
+	assert.Empty(t, f.requests)
+}
+
+func TestFleetsAssetsAreRefused(t *testing.T) {
+	fleet := object_{"managed_by": "fleet", "managed": true}
+	for name, own := range map[string]func(*fakeElasticsearch){
+		"pipeline": func(f *fakeElasticsearch) { f.pipelines[elasticsearch.PipelineName] = object_{"_meta": fleet} },
+		"template": func(f *fakeElasticsearch) { f.indexTemplates[elasticsearch.TemplateName] = object_{"_meta": fleet} },
+		"transform": func(f *fakeElasticsearch) {
+			f.transforms[elasticsearch.TransformPrefix+"0.3.0"] = &fakeTransform{state: "stopped", config: object_{"_meta": fleet}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			own(f)
+			_, err := setupWith(t, f, DefaultConfig(), server)
+			refusedFor(t, err, KindForeign, name, "Fleet")
+		})
+	}
+}
+
+func TestReindexThatFails(t *testing.T) {
+	for name, answer := range map[string]string{
+		"documents": `{"completed":true,"response":{"failures":[{"id":"a","cause":{"type":"mapper_parsing_exception","reason":"failed to parse field [x]"}}]}}`,
+		"task":      `{"completed":true,"error":{"type":"search_phase_execution_exception","reason":"all shards failed, failed to parse field [x]"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			installPrevious(t, f)
+			f.refuse = func(line string) (int, string) {
+				if strings.HasPrefix(line, "GET /_tasks/") {
+					return 200, answer
+				}
+				return 0, ""
+			}
+			_, err := setupWith(t, f, DefaultConfig(), server)
+			refusedFor(t, err, KindServer, "dest_threat-2", "failed to parse field [x]", "stays on the old index")
+			assert.True(t, works(f))
+			assert.NotNil(t, f.indices["logs-ti_threatq_latest.dest_threat-1"].aliases[elasticsearch.Alias])
+		})
+	}
+}
+
+func TestReindexThatLosesDocuments(t *testing.T) {
+	f := newFake(t)
+	installPrevious(t, f)
+	f.refuse = func(line string) (int, string) {
+		if line == "GET /logs-ti_threatq_latest.dest_threat-2/_count" {
+			return 200, `{"count":2}`
+		}
+		return 0, ""
+	}
+	_, err := setupWith(t, f, DefaultConfig(), server)
+	refusedFor(t, err, KindServer, "only 2 of 3 indicators arrived")
+	assert.True(t, works(f))
+}
+
+func TestTransformThatDoesNotStop(t *testing.T) {
+	f := newFake(t)
+	installPrevious(t, f)
+	f.transforms[elasticsearch.TransformPrefix+"0.9.0"].stopping = 0
+	f.refuse = func(line string) (int, string) {
+		if strings.Contains(line, "/_stats") {
+			return 200, `{"transforms":[{"id":"logs-ti_threatq.latest_ioc-default-0.9.0","state":"stopping"}]}`
+		}
+		return 0, ""
+	}
+	_, err := setupWith(t, f, DefaultConfig(), server)
+	refusedFor(t, err, KindServer, "still stopping after two minutes")
+}
+
+func TestInterruption(t *testing.T) {
+	f := newFake(t)
+	es, err := Connect(t.Context(), outputOf(t, map[string]any{"hosts": []string{f.start()}}), "threatqbeat", logp.NewNopLogger())
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err = New(es, DefaultConfig()).Setup(ctx, server)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Empty(t, f.requests)
+}
+
+// refusedFor wants an Error of that kind whose message has all the parts.
+func refusedFor(t *testing.T, err error, kind Kind, parts ...string) {
+	t.Helper()
+	var refused *Error
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, kind, refused.Kind, err)
+	assert.NotEmpty(t, refused.Remedy)
+	for _, p := range parts {
+		assert.Contains(t, err.Error(), p)
+	}
+}

@@ -1,0 +1,293 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package setup
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+)
+
+// stopAttempts is how often to look whether a transform has stopped: about two
+// minutes, for it finishes the page that it is at.
+const stopAttempts = 60
+
+// transforms is what the server has of our transform, in all its versions.
+type transforms struct {
+	configs map[string]elasticsearch.Body // by id
+	states  map[string]string             // by id
+	newer   string                        // the id of one that is newer than ours
+}
+
+// destOf returns the index that a transform writes to.
+func destOf(config elasticsearch.Body) string {
+	index, _ := object(config["dest"])["index"].(string)
+	return index
+}
+
+// stopped says whether a transform does nothing.
+func (t transforms) stopped(id string) bool { return t.states[id] == "stopped" }
+
+// running returns the ids of those that are not stopped.
+func (t transforms) running() []string {
+	var ids []string
+	for _, id := range slices.Sorted(maps.Keys(t.configs)) {
+		if !t.stopped(id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// listTransforms reads the transforms, and refuses Fleet's, which would write
+// to the same index.
+func (i *Installer) listTransforms(ctx context.Context) (transforms, error) {
+	const asset = "transform " + elasticsearch.TransformPrefix + "*"
+	const path = "/_transform/" + elasticsearch.TransformPrefix + "*"
+	t := transforms{configs: map[string]elasticsearch.Body{}, states: map[string]string{}}
+	size := map[string]string{"size": "1000"}
+	var configs struct {
+		Transforms []elasticsearch.Body `json:"transforms"`
+	}
+	if _, err := i.do(ctx, request{
+		doing: "reading", asset: asset, privilege: privTransform,
+		method: http.MethodGet, path: path, params: size, okStatus: http.StatusNotFound,
+	}, &configs); err != nil {
+		return t, err
+	}
+	ours, err := elasticsearch.Version()
+	if err != nil {
+		return t, err
+	}
+	for _, c := range configs.Transforms {
+		id, _ := c["id"].(string)
+		if elasticsearch.MetaManagedBy(c) == "fleet" {
+			return t, foreignError("transform " + id)
+		}
+		t.configs[id] = c
+		if compareVersions(strings.TrimPrefix(id, elasticsearch.TransformPrefix), ours) > 0 {
+			t.newer = id
+		}
+	}
+	if len(t.configs) == 0 {
+		return t, nil
+	}
+	var stats struct {
+		Transforms []struct {
+			ID    string `json:"id"`
+			State string `json:"state"`
+		} `json:"transforms"`
+	}
+	if _, err := i.do(ctx, request{
+		doing: "reading the state of", asset: asset, privilege: privTransform,
+		method: http.MethodGet, path: path + "/_stats", params: size, okStatus: http.StatusNotFound,
+	}, &stats); err != nil {
+		return t, err
+	}
+	for _, s := range stats.Transforms {
+		t.states[s.ID] = s.State
+	}
+	return t, nil
+}
+
+// ensureTransform makes sure that the transform of this version, and no other,
+// fills the index. On a refusal it starts again what it had stopped.
+func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error) {
+	id, err := elasticsearch.TransformID()
+	if err != nil {
+		return err
+	}
+	frequency, delay := i.cfg.Transforms.timing(i.server.Serverless)
+	want, err := elasticsearch.Transform(i.server, elasticsearch.TransformOptions{
+		DestIndex: dest, Frequency: frequency, SyncDelay: delay,
+	})
+	if err != nil {
+		return err
+	}
+	have, err := i.listTransforms(ctx)
+	if err != nil {
+		return err
+	}
+	asset := "transform " + id
+	mine, exists := have.configs[id]
+	changed := exists && elasticsearch.Hash(mine) != elasticsearch.Hash(want)
+	others := maps.Clone(have.configs)
+	delete(others, id)
+	obsolete := slices.Sorted(maps.Keys(others))
+
+	if exists && !changed && len(obsolete) == 0 && active(have.states[id]) {
+		i.done(asset, Unchanged, "")
+		return nil
+	}
+
+	// The new one is created before the old one is stopped, for that is what a
+	// server is most likely to refuse.
+	action := Started
+	if !exists {
+		if err := i.putTransform(ctx, id, want); err != nil {
+			return err
+		}
+		action = Created
+	}
+	var stop []string
+	for _, other := range obsolete {
+		if !have.stopped(other) {
+			stop = append(stop, other)
+		}
+	}
+	if exists && !have.stopped(id) && (changed || !active(have.states[id])) {
+		stop = append(stop, id)
+	}
+	stopped, err := i.stopTransforms(ctx, have, stop...)
+	defer func() {
+		if err != nil {
+			i.restart(ctx, stopped)
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	if changed {
+		if err := i.replaceTransform(ctx, id, mine, want); err != nil {
+			return err
+		}
+		action = Updated
+	}
+	if !exists || changed || !active(have.states[id]) {
+		if err := i.startTransform(ctx, id); err != nil {
+			return err
+		}
+	}
+	stopped = nil // the new one runs, so nothing is started again from here on
+	for _, other := range obsolete {
+		if err := i.deleteTransform(ctx, other); err != nil {
+			return err
+		}
+		i.done("transform "+other, Removed, "replaced by "+id)
+	}
+	detail := ""
+	if action != Started {
+		detail = "and started"
+	}
+	i.done(asset, action, detail)
+	return nil
+}
+
+// active says whether a transform in that state goes on by itself.
+func active(state string) bool {
+	return state == "started" || state == "indexing" || state == "waiting"
+}
+
+func (i *Installer) putTransform(ctx context.Context, id string, body elasticsearch.Body) error {
+	_, err := i.do(ctx, request{
+		doing: "creating", asset: "transform " + id, privilege: privTransform,
+		method: http.MethodPut, path: "/_transform/" + id, body: body,
+	}, nil)
+	return err
+}
+
+// replaceTransform gives a stopped transform another configuration. What it
+// groups by can't be changed in place, so such a change makes it anew.
+func (i *Installer) replaceTransform(ctx context.Context, id string, have, want elasticsearch.Body) error {
+	if !reflect.DeepEqual(have["latest"], want["latest"]) {
+		if err := i.deleteTransform(ctx, id); err != nil {
+			return err
+		}
+		err := i.putTransform(ctx, id, want)
+		if err != nil {
+			i.putBack(context.WithoutCancel(ctx), id, have)
+		}
+		return err
+	}
+	update := maps.Clone(want)
+	delete(update, "latest")
+	_, err := i.do(ctx, request{
+		doing: "updating", asset: "transform " + id, privilege: privTransform,
+		method: http.MethodPost, path: "/_transform/" + id + "/_update", body: update,
+	}, nil)
+	return err
+}
+
+// putBack creates a transform again as it was before it was deleted.
+func (i *Installer) putBack(ctx context.Context, id string, was elasticsearch.Body) {
+	body := maps.Clone(was)
+	for _, servers := range []string{"id", "version", "create_time", "authorization"} {
+		delete(body, servers)
+	}
+	if err := i.putTransform(ctx, id, body); err != nil {
+		i.log.Warnw("The transform could not be created again. Run setup when the cause is corrected.", "transform", id, "error", err)
+	}
+}
+
+func (i *Installer) startTransform(ctx context.Context, id string) error {
+	_, err := i.do(ctx, request{
+		doing: "starting", asset: "transform " + id, privilege: privTransform,
+		method: http.MethodPost, path: "/_transform/" + id + "/_start",
+		okStatus: http.StatusConflict, // it runs already
+	}, nil)
+	return err
+}
+
+func (i *Installer) deleteTransform(ctx context.Context, id string) error {
+	_, err := i.do(ctx, request{
+		doing: "removing", asset: "transform " + id, privilege: privTransform,
+		method: http.MethodDelete, path: "/_transform/" + id, okStatus: http.StatusNotFound,
+	}, nil)
+	return err
+}
+
+// stopTransforms stops transforms and waits until they have. It returns those
+// that it stopped or was about to, also with an error.
+func (i *Installer) stopTransforms(ctx context.Context, have transforms, ids ...string) ([]string, error) {
+	var stopped []string
+	for _, id := range ids {
+		asset := "transform " + id
+		stopped = append(stopped, id)
+		params := map[string]string{"wait_for_completion": "false"}
+		if have.states[id] == "failed" {
+			params["force"] = "true"
+		}
+		if _, err := i.do(ctx, request{
+			doing: "stopping", asset: asset, privilege: privTransform,
+			method: http.MethodPost, path: "/_transform/" + id + "/_stop", params: params,
+		}, nil); err != nil {
+			return stopped, err
+		}
+		state := ""
+		done, err := i.poll(ctx, stopAttempts, func() (bool, error) {
+			now, err := i.listTransforms(ctx)
+			state = now.states[id]
+			return now.stopped(id), err
+		})
+		if err != nil {
+			return stopped, err
+		}
+		if !done {
+			return stopped, &Error{
+				Kind: KindServer, Asset: asset, Doing: "stopping",
+				Cause:  fmt.Sprintf("it is still %s after two minutes", state),
+				Remedy: "Look at its messages in Kibana (Stack Management, Transforms), and run setup again.",
+			}
+		}
+	}
+	return stopped, nil
+}
+
+// restart starts what was stopped for a change that was then refused, so that
+// what worked before works again.
+func (i *Installer) restart(ctx context.Context, ids []string) {
+	ctx = context.WithoutCancel(ctx)
+	for _, id := range ids {
+		if err := i.startTransform(ctx, id); err != nil {
+			i.log.Warnw("A transform could not be started again. Run setup when the cause is corrected.",
+				"transform", id, "error", err)
+		}
+	}
+}
