@@ -4,16 +4,11 @@
 package cmd
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
@@ -103,12 +98,12 @@ func listCursors(out, warn io.Writer, settings instance.Settings, asJSON bool) e
 	}
 	switch {
 	case asJSON:
-		return writeCursorsJSON(out, snapshot.Cursors)
+		return registry.WriteJSON(out, snapshot.Cursors)
 	case len(snapshot.Cursors) == 0:
 		fmt.Fprintln(out, noCursor(store))
 		return nil
 	default:
-		return writeCursorTable(out, snapshot.Cursors, time.Now())
+		return registry.WriteTable(out, snapshot.Cursors, time.Now())
 	}
 }
 
@@ -126,56 +121,6 @@ func readCursors(warn io.Writer, store registry.Store) (*registry.Snapshot, erro
 		fmt.Fprintf(warn, "Warning: %s\n", problem)
 	}
 	return snapshot, nil
-}
-
-func writeCursorsJSON(out io.Writer, cursors []registry.Cursor) error {
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
-	for _, c := range cursors {
-		if err := encoder.Encode(c); err != nil {
-			return fmt.Errorf("writing the cursor of %s: %w", c.Describe(), err)
-		}
-	}
-	return nil
-}
-
-func writeCursorTable(out io.Writer, cursors []registry.Cursor, now time.Time) error {
-	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "INPUT\tURL\tDATA COLLECTION\tMARK\tRECEIVED\tCOLLECTED")
-	for _, c := range cursors {
-		mark, received := shortMark(c.Mark), "never"
-		if mark == "" {
-			mark = "-"
-		}
-		if !c.Updated.IsZero() {
-			received = humanize.RelTime(c.Updated, now, "ago", "from now")
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", plain(c.InputID), plain(c.URL), plain(c.DataCollectionID), mark, received, humanize.Comma(c.Collected))
-	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("writing the table: %w", err)
-	}
-	return nil
-}
-
-// shortMark shows both ends of a mark: marks of one collection often begin alike.
-func shortMark(mark string) string {
-	const head, tail = 12, 8
-	runes := []rune(plain(mark))
-	if len(runes) <= head+tail+1 {
-		return string(runes)
-	}
-	return string(runes[:head]) + "…" + string(runes[len(runes)-tail:])
-}
-
-// plain keeps control characters from the table and the terminal.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
 }
 
 func resetCursors(out, warn io.Writer, settings instance.Settings, selection registry.Selection) error {
@@ -212,17 +157,10 @@ func resetCursors(out, warn io.Writer, settings instance.Settings, selection reg
 		return err
 	}
 	for _, c := range selected {
-		fmt.Fprintf(out, "Reset the cursor of %s (%s collected).\n", c.Describe(), indicators(c.Collected))
+		fmt.Fprintf(out, "Reset the cursor of %s (%s collected).\n", c.Describe(), c.CollectedText())
 	}
 	fmt.Fprintln(out, "What was reset is collected from the start when threatqbeat runs next.")
 	return nil
-}
-
-func indicators(n int64) string {
-	if n == 1 {
-		return "1 indicator"
-	}
-	return humanize.Comma(n) + " indicators"
 }
 
 // lockDataDirectory takes the lock that a running beat holds.

@@ -75,7 +75,10 @@ func testInputs(ctx context.Context, out io.Writer, settings instance.Settings, 
 			return fmt.Errorf("writing the report on input %q: %w", target.ID, err)
 		}
 	}
-	if len(failed) > 0 {
+	switch {
+	case len(failed) == 1 && len(targets) == 1:
+		return fmt.Errorf("input %s failed", failed[0])
+	case len(failed) > 0:
 		return fmt.Errorf("%d of %d inputs failed: %s", len(failed), len(targets), strings.Join(failed, ", "))
 	}
 	return nil

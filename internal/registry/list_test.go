@@ -1,0 +1,47 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestWriteTable(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, WriteTable(&out, []Cursor{
+		{InputID: "threatq-default", URL: "https://threatq.example.com", DataCollectionID: "0123456789abcdef",
+			Mark: "AoIIP4AAACgwMTIzNDU2Nzg5YWJjZGVm", Collected: 1234567, Updated: updated},
+		{InputID: "other", URL: "https://threatq.example.net/tq", DataCollectionID: "beef"},
+	}, updated.Add(3*time.Hour)))
+	assert.Equal(t, `
+INPUT             URL                              DATA COLLECTION    MARK                    RECEIVED      COLLECTED
+threatq-default   https://threatq.example.com      0123456789abcdef   AoIIP4AAACgw…YWJjZGVm   3 hours ago   1,234,567
+other             https://threatq.example.net/tq   beef               -                       never         0
+`, "\n"+out.String())
+}
+
+func TestShortMark(t *testing.T) {
+	for mark, want := range map[string]string{
+		"":                       "",
+		"*":                      "*",
+		"123456789012345678901":  "123456789012345678901",
+		"1234567890123456789012": "123456789012…56789012",
+		"ääääääääääääääääääääääää": "ääääääääääää…ääääääää",
+		"a\x1b[2Jb\n":                  "a\ufffd[2Jb\ufffd",
+		"AoIIP4AAACgwMTIzNDU2Nzg5YWJj": "AoIIP4AAACgw…Nzg5YWJj",
+	} {
+		assert.Equal(t, want, shortMark(mark))
+	}
+}
+
+func TestCollectedText(t *testing.T) {
+	assert.Equal(t, "0 indicators", Cursor{}.CollectedText())
+	assert.Equal(t, "1 indicator", Cursor{Collected: 1}.CollectedText())
+	assert.Equal(t, "1,200 indicators", Cursor{Collected: 1200}.CollectedText())
+}
