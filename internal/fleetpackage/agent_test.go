@@ -1,0 +1,154 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fleetpackage_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/elastic/elastic-agent-libs/config"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
+)
+
+// component is what Elastic Agent reads of a component specification.
+type component struct {
+	Version int `yaml:"version"`
+	Inputs  []struct {
+		Name        string   `yaml:"name"`
+		Description string   `yaml:"description"`
+		Platforms   []string `yaml:"platforms"`
+		Outputs     []string `yaml:"outputs"`
+		Command     struct {
+			Args     []string `yaml:"args"`
+			Timeouts struct {
+				Checkin time.Duration `yaml:"checkin"`
+				Restart time.Duration `yaml:"restart"`
+				Stop    time.Duration `yaml:"stop"`
+			} `yaml:"timeouts"`
+			RestartMonitoringPeriod  time.Duration `yaml:"restart_monitoring_period"`
+			MaximumRestartsPerPeriod int           `yaml:"maximum_restarts_per_period"`
+		} `yaml:"command"`
+	} `yaml:"inputs"`
+}
+
+// knownPlatforms are those of Elastic Agent 8.13. It refuses a file that names another.
+var knownPlatforms = []string{
+	"container/amd64", "container/arm64", "darwin/amd64", "darwin/arm64", "linux/amd64", "linux/arm64", "windows/amd64",
+}
+
+func TestComponentSpecification(t *testing.T) {
+	content, err := os.ReadFile("../../threatqbeat.spec.yml")
+	require.NoError(t, err)
+	var spec component
+	decoder := yaml.NewDecoder(strings.NewReader(string(content)))
+	decoder.KnownFields(true)
+	require.NoError(t, decoder.Decode(&spec))
+
+	assert.Equal(t, 2, spec.Version)
+	require.Len(t, spec.Inputs, 1)
+	input := spec.Inputs[0]
+	assert.Equal(t, threat.InputType, input.Name)
+	assert.NotEmpty(t, input.Description)
+	assert.ElementsMatch(t, knownPlatforms, input.Platforms)
+	assert.ElementsMatch(t, []string{"elasticsearch", "kafka", "logstash", "redis"}, input.Outputs)
+	assert.Positive(t, input.Command.Timeouts.Checkin)
+	assert.Positive(t, input.Command.Timeouts.Restart)
+	assert.Positive(t, input.Command.Timeouts.Stop)
+	assert.Positive(t, input.Command.RestartMonitoringPeriod)
+	assert.Positive(t, input.Command.MaximumRestartsPerPeriod)
+
+	var files, values []string
+	for pair := range slices.Chunk(input.Command.Args, 2) {
+		require.Len(t, pair, 2)
+		switch pair[0] {
+		case "-c":
+			files = append(files, pair[1])
+		case "-E":
+			values = append(values, pair[1])
+		default:
+			assert.Fail(t, "unknown argument", pair[0])
+		}
+	}
+	assert.Subset(t, values, []string{
+		"management.enabled=true", "management.restart_on_output_change=true",
+		"setup.ilm.enabled=false", "setup.template.enabled=false",
+		"setup.pipelines.enabled=false", "setup.transforms.enabled=false", "setup.dashboards.enabled=false",
+		"logging.to_stderr=true",
+	})
+
+	// Inputs and outputs must come from Agent alone.
+	require.Len(t, files, 1)
+	cfg := loadYAML(t, filepath.Join("../..", files[0]))
+	assert.False(t, cfg.HasField("output"))
+	inputs, err := cfg.Has("threatqbeat.inputs", -1)
+	require.NoError(t, err)
+	assert.False(t, inputs)
+	enabled, err := cfg.Bool("threatqbeat.config.inputs.enabled", -1)
+	require.NoError(t, err)
+	assert.False(t, enabled)
+}
+
+func loadYAML(t *testing.T, name string) *config.C {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	require.NoError(t, err)
+	cfg, err := config.NewConfigWithYAML(content, name)
+	require.NoError(t, err)
+	return cfg
+}
+
+// documentedStream returns the stream of the standalone policy in the documentation, with what Agent
+// puts in the place of its variables.
+func documentedStream(t *testing.T) map[string]any {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/elastic-agent.md")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(page), "```yaml other\n# elastic-agent.yml\n")
+	require.True(t, found, "the page has no elastic-agent.yml")
+	text, _, found := strings.Cut(rest, "\n```")
+	require.True(t, found)
+	for name, value := range map[string]string{
+		"THREATQ_URL":                "https://threatq.example.com",
+		"THREATQ_DATA_COLLECTION_ID": "0123456789abcdef",
+		"THREATQ_CLIENT_ID":          "client",
+		"THREATQ_CLIENT_SECRET":      "secret",
+		"ELASTICSEARCH_HOSTS":        "https://elasticsearch.example.com:9200",
+		"ELASTICSEARCH_API_KEY":      "id:key",
+	} {
+		require.Contains(t, text, "${env."+name+"}")
+		text = strings.ReplaceAll(text, "${env."+name+"}", value)
+	}
+	assert.NotContains(t, text, "${")
+	var policy struct {
+		Outputs map[string]struct {
+			Type string `yaml:"type"`
+		} `yaml:"outputs"`
+		Inputs []struct {
+			ID        string           `yaml:"id"`
+			Type      string           `yaml:"type"`
+			UseOutput string           `yaml:"use_output"`
+			Streams   []map[string]any `yaml:"streams"`
+		} `yaml:"inputs"`
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(text), &policy))
+	require.Len(t, policy.Inputs, 1)
+	input := policy.Inputs[0]
+	assert.Equal(t, threat.InputType, input.Type)
+	assert.NotEmpty(t, input.ID)
+	assert.Contains(t, policy.Outputs, input.UseOutput)
+	require.Len(t, input.Streams, 1)
+	stream := input.Streams[0]
+	assert.NotEmpty(t, stream["id"])
+	assert.Equal(t, map[string]any{"type": "logs", "dataset": "ti_threatq.threat"}, stream["data_stream"])
+	return stream
+}

@@ -1,0 +1,203 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fleetpackage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"text/template"
+)
+
+// Name is the name of the integration package.
+const Name = "threatq"
+
+// own is the folder of the files that belong to the package alone.
+const own = "_meta/fleet"
+
+// Files whose version, and more, is filled in.
+var templates = []string{"manifest.yml", "docs/README.md"}
+
+// Build writes the integration package of a version below dst, once as the folder threatq-<version>
+// and once as threatq-<version>.zip, which is what Kibana takes as an upload. What was there before
+// is replaced. The working directory must lie within the repository.
+//
+// The same sources give the same bytes.
+func Build(dst, version string) error {
+	root, err := findRoot()
+	if err != nil {
+		return err
+	}
+	files, err := contents(os.DirFS(root), version)
+	if err != nil {
+		return fmt.Errorf("building the integration package: %w", err)
+	}
+	folder := Name + "-" + version
+	if err := write(filepath.Join(dst, folder), files); err != nil {
+		return fmt.Errorf("building the integration package: %w", err)
+	}
+	if err := writeZip(filepath.Join(dst, folder+".zip"), folder, files); err != nil {
+		return fmt.Errorf("building the integration package: %w", err)
+	}
+	return nil
+}
+
+// contents returns all files of the package by their paths within it.
+func contents(root fs.FS, version string) (map[string][]byte, error) {
+	files, err := ownFiles(root)
+	if err != nil {
+		return nil, err
+	}
+	if files["changelog.yml"], err = changelog(files["changelog.yml"], version); err != nil {
+		return nil, err
+	}
+	shared, err := sharedFiles(root)
+	if err != nil {
+		return nil, err
+	}
+	for name, content := range shared {
+		if _, ok := files[name]; ok && name != dataStreamManifest {
+			return nil, fmt.Errorf("%s is in %s, but it is made from what setup installs", name, own)
+		}
+		// The mapping is added to the manifest, which keeps the order of its variables.
+		files[name] = append(files[name], content...)
+	}
+	values, err := templateValues(root, version, files)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range templates {
+		if files[name], err = execute(name, files[name], values); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// ownFiles returns the files below _meta/fleet.
+func ownFiles(root fs.FS) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	err := fs.WalkDir(root, own, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(root, name)
+		files[strings.TrimPrefix(name, own+"/")] = content
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the package's own files: %w", err)
+	}
+	return files, nil
+}
+
+// values are what the templates can show.
+type values struct {
+	Version string
+	// Fields is the table of the exported fields, in Markdown.
+	Fields string
+	// Event is the sample event.
+	Event string
+}
+
+func templateValues(root fs.FS, version string, files map[string][]byte) (values, error) {
+	page, err := fs.ReadFile(root, "docs/fields.md")
+	if err != nil {
+		return values{}, fmt.Errorf("reading the table of fields: %w", err)
+	}
+	var rows []string
+	for line := range strings.Lines(string(page)) {
+		if strings.HasPrefix(line, "|") {
+			rows = append(rows, line)
+		}
+	}
+	event, ok := files[dataStream+"/sample_event.json"]
+	if len(rows) == 0 || !ok {
+		return values{}, fmt.Errorf("docs/fields.md has %d rows and the sample event is %d bytes long: both are needed for the README", len(rows), len(event))
+	}
+	return values{
+		Version: version,
+		Fields:  strings.TrimSpace(strings.Join(rows, "")),
+		Event:   strings.TrimSpace(string(event)),
+	}, nil
+}
+
+func execute(name string, text []byte, v values) ([]byte, error) {
+	t, err := template.New(name).Option("missingkey=error").Parse(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("parsing %s: %w", path.Join(own, name), err)
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, v); err != nil {
+		return nil, fmt.Errorf("filling in %s: %w", path.Join(own, name), err)
+	}
+	return b.Bytes(), nil
+}
+
+var (
+	semantic = regexp.MustCompile(`^(\d+\.\d+\.\d+)(-[0-9A-Za-z.-]+)?$`)
+	entry    = regexp.MustCompile(`(?m)^- version: "?([^"\s]+)"?`)
+)
+
+// changelog returns the changelog with the version as its newest entry. A pre-release such as
+// 1.2.3-SNAPSHOT takes the entry of its release.
+func changelog(text []byte, version string) ([]byte, error) {
+	parts := semantic.FindStringSubmatch(version)
+	if parts == nil {
+		return nil, fmt.Errorf("the version %q is none: it must be such as 1.2.3 or 1.2.3-SNAPSHOT", version)
+	}
+	newest := entry.FindSubmatchIndex(text)
+	if newest == nil {
+		return nil, fmt.Errorf("%s/changelog.yml has no entry", own)
+	}
+	found := string(text[newest[2]:newest[3]])
+	if found != version && found != parts[1] {
+		return nil, fmt.Errorf("%s/changelog.yml begins with version %s: write an entry for %s above it", own, found, parts[1])
+	}
+	return slices.Concat(text[:newest[2]], []byte(version), text[newest[3]:]), nil
+}
+
+// findRoot returns the root of the repository that the working directory lies in.
+func findRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("finding the working directory: %w", err)
+	}
+	for {
+		module, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.HasPrefix(module, []byte("module github.com/threatqbeat/threatqbeat\n")) {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("the working directory is not within the repository of threatqbeat")
+		}
+		dir = parent
+	}
+}
+
+// write replaces dir by the files.
+func write(dir string, files map[string][]byte) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("removing the former package: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		target := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			return fmt.Errorf("creating a folder: %w", err)
+		}
+		if err := os.WriteFile(target, files[name], 0o644); err != nil {
+			return fmt.Errorf("writing a file: %w", err)
+		}
+	}
+	return nil
+}
