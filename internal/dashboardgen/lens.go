@@ -3,6 +3,8 @@
 
 package main
 
+import "fmt"
+
 // Each Lens panel has one layer; its id need only be unique within the panel.
 const layerID = "layer"
 
@@ -199,8 +201,8 @@ func xy(series string, x column, split *column, query string) rendered {
 func (t table) render(panel) rendered {
 	var columns []column
 	var shown []any
-	for _, by := range t.by {
-		c := by.column(by.field, "count")
+	for i, by := range t.by {
+		c := by.column(fmt.Sprintf("by%d", i+1), "count")
 		columns = append(columns, c)
 		shown = append(shown, object{"columnId": c.id, "isTransposed": false})
 	}

@@ -86,6 +86,8 @@ func (c *Client) classifyTLS(e *Error, err error) bool {
 		if strings.Contains(alert, "certificate") {
 			hint = "it may want a client certificate: set request.ssl.certificate and request.ssl.key"
 		}
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		reason, hint = "the other side does not speak TLS", "check the port in url, and whether it has to be http://"
 	case tlsText(err) != "":
 		reason, hint = "the TLS handshake failed: "+tlsText(err), "check request.ssl"
 	default:
@@ -149,8 +151,14 @@ func (c *Client) classifyNet(e *Error, err error) bool {
 		where = "the proxy"
 	}
 	to := ""
-	if op != nil && op.Addr != nil {
-		to = " at " + op.Addr.String()
+	for inner := op; inner != nil; {
+		if inner.Addr != nil {
+			to = " at " + inner.Addr.String()
+		}
+		next := inner.Err
+		if inner = nil; !errors.As(next, &inner) {
+			break
+		}
 	}
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:

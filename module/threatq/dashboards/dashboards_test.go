@@ -6,55 +6,53 @@ package dashboards
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"gopkg.in/yaml.v3"
-)
 
-// fieldDefinition is one entry of the data stream's fields.yml.
-type fieldDefinition struct {
-	Name       string            `yaml:"name"`
-	Type       string            `yaml:"type"`
-	SourceOnly bool              `yaml:"source_only"`
-	DocValues  *bool             `yaml:"doc_values"`
-	Fields     []fieldDefinition `yaml:"fields"`
-}
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+)
 
 // aliasFields returns the type of each field of the index behind the alias.
 func aliasFields(t *testing.T) map[string]string {
 	t.Helper()
-	content, err := os.ReadFile("../threat/_meta/fields.yml")
+	body, err := elasticsearch.DestTemplate(elasticsearch.Server{})
 	require.NoError(t, err)
-	var top []fieldDefinition
-	require.NoError(t, yaml.Unmarshal(content, &top))
+	content, err := json.Marshal(body)
+	require.NoError(t, err)
+	var template struct {
+		Template struct {
+			Mappings mappedField `json:"mappings"`
+		} `json:"template"`
+	}
+	require.NoError(t, json.Unmarshal(content, &template))
 	types := map[string]string{}
-	var walk func(prefix string, fields []fieldDefinition)
-	walk = func(prefix string, fields []fieldDefinition) {
-		for _, f := range fields {
-			name := prefix + f.Name
-			switch {
-			case f.Type == "group":
-				walk(name+".", f.Fields)
-			case f.SourceOnly:
-			case f.DocValues != nil && !*f.DocValues:
-				types[name] = f.Type + " without doc values"
-			case f.Type == "constant_keyword":
-				types[name] = "keyword"
-			default:
-				types[name] = f.Type
-			}
-		}
-	}
-	for _, f := range top {
-		walk("", f.Fields)
-	}
+	template.Template.Mappings.collect(types, "")
 	require.NotEmpty(t, types)
 	return types
+}
+
+// mappedField is one level of a mapping: an object with properties, or a field.
+type mappedField struct {
+	Type       string                 `json:"type"`
+	DocValues  *bool                  `json:"doc_values"`
+	Properties map[string]mappedField `json:"properties"`
+}
+
+func (m mappedField) collect(types map[string]string, prefix string) {
+	for name, f := range m.Properties {
+		name = prefix + name
+		switch {
+		case f.DocValues != nil && !*f.DocValues:
+			types[name] = f.Type + " without doc values"
+		case f.Type != "":
+			types[name] = f.Type
+		}
+		f.collect(types, name+".")
+	}
 }
 
 func TestObjects(t *testing.T) {
