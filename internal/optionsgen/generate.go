@@ -11,30 +11,8 @@ import (
 	"strings"
 	"text/template"
 
-	"gopkg.in/yaml.v3"
-
 	"github.com/threatqbeat/threatqbeat/internal/options"
 )
-
-// libbeatSection is a section of settings that are Libbeat's, not ours.
-type libbeatSection struct {
-	options.Section `yaml:",inline"`
-	// Key is the setting that the others are nested below, such as
-	// output.kafka. Without it they stand at the top, by their full names.
-	Key string `yaml:"key"`
-	// Active shows Key without the comment sign.
-	Active bool `yaml:"active"`
-	// SSL is the prefix of the section's TLS settings, if it has any.
-	SSL string `yaml:"ssl"`
-}
-
-// name returns the full name of one of the section's settings.
-func (s libbeatSection) name(option options.Option) string {
-	if s.Key == "" {
-		return option.Name
-	}
-	return s.Key + "." + option.Name
-}
 
 // generate returns the generated files by their slash-separated paths.
 func generate(root string) (map[string][]byte, error) {
@@ -81,22 +59,6 @@ func execute(root, source string, style yamlStyle) ([]byte, error) {
 		return nil, err
 	}
 	return out.Bytes(), nil
-}
-
-// loadLibbeat reads the definitions of _meta/libbeat/<file>.yml.
-func loadLibbeat(root, file string) ([]libbeatSection, error) {
-	path := filepath.Join(root, "_meta", "libbeat", file+".yml")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	var sections []libbeatSection
-	if err := decoder.Decode(&sections); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return sections, nil
 }
 
 // defaultOf returns the default of an input's or the beat's own setting.

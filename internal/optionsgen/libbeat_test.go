@@ -117,9 +117,9 @@ func TestQueueDefaults(t *testing.T) {
 	}
 }
 
-func sectionOf(t *testing.T, file, title string) libbeatSection {
+func sectionOf(t *testing.T, file, title string) options.LibbeatSection {
 	t.Helper()
-	sections, err := loadLibbeat(root, file)
+	sections, err := options.LoadLibbeat(root, file)
 	require.NoError(t, err)
 	for _, section := range sections {
 		if section.Title == title {
@@ -127,7 +127,7 @@ func sectionOf(t *testing.T, file, title string) libbeatSection {
 		}
 	}
 	require.FailNow(t, "no such section", "%s in %s", title, file)
-	return libbeatSection{}
+	return options.LibbeatSection{}
 }
 
 // valueOf returns an option's default as YAML reads it from the file.

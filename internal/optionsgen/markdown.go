@@ -101,7 +101,7 @@ func markdownOption(option options.Option) (string, error) {
 func libbeatTables(root string, files []string) (string, error) {
 	var parts []string
 	for _, file := range files {
-		sections, err := loadLibbeat(root, file)
+		sections, err := options.LoadLibbeat(root, file)
 		if err != nil {
 			return "", err
 		}
@@ -110,7 +110,7 @@ func libbeatTables(root string, files []string) (string, error) {
 			if section.Text != "" {
 				part += strings.TrimSpace(section.Text) + "\n\n"
 			}
-			table, err := markdownTable(section.Options, section.name)
+			table, err := markdownTable(section.Options, section.FullName)
 			if err != nil {
 				return "", fmt.Errorf("section %s: %w", section.Title, err)
 			}

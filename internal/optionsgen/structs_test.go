@@ -23,6 +23,7 @@ import (
 
 	beatconfig "github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/internal/options"
+	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
@@ -50,6 +51,44 @@ func TestBeatSettingsAreThoseOfTheStructs(t *testing.T) {
 		return !strings.HasPrefix(name, "threatqbeat.")
 	})
 	require.ElementsMatch(t, read, defined)
+}
+
+func TestSetupSettingsAreThoseOfTheStruct(t *testing.T) {
+	defined := slices.DeleteFunc(options.Beat().Names(), func(name string) bool {
+		return !strings.HasPrefix(name, "setup.")
+	})
+	require.ElementsMatch(t, settingsOf(reflect.TypeFor[setup.Config](), "setup."), defined)
+}
+
+func unpackSetup(t *testing.T, with map[string]any) (setup.Config, error) {
+	t.Helper()
+	return setup.ConfigFrom(config.MustNewConfigFrom(with))
+}
+
+func TestSetupDefaultsAndRanges(t *testing.T) {
+	unset, err := unpackSetup(t, nil)
+	require.NoError(t, err)
+	for _, option := range options.Beat().All() {
+		if !strings.HasPrefix(option.Name, "setup.") {
+			continue
+		}
+		t.Run(option.Name, func(t *testing.T) {
+			if option.Default != nil {
+				set, err := unpackSetup(t, map[string]any{option.Name: option.Default})
+				require.NoError(t, err)
+				require.Equal(t, unset, set)
+			}
+			for bound, step := range map[string]int{option.Min: -1, option.Max: +1} {
+				if bound == "" {
+					continue
+				}
+				_, err := unpackSetup(t, map[string]any{option.Name: bound})
+				require.NoError(t, err)
+				_, err = unpackSetup(t, map[string]any{option.Name: next(t, option, bound, step)})
+				require.ErrorContains(t, err, option.Name)
+			}
+		})
+	}
 }
 
 // minimal is a configuration with the required settings and nothing else.

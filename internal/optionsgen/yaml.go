@@ -56,7 +56,7 @@ func (s yamlStyle) beatSection(title string) (string, error) {
 
 // libbeatFile renders the sections of one file of _meta/libbeat.
 func (s yamlStyle) libbeatFile(root, file string) (string, error) {
-	sections, err := loadLibbeat(root, file)
+	sections, err := options.LoadLibbeat(root, file)
 	if err != nil {
 		return "", err
 	}
@@ -71,7 +71,7 @@ func (s yamlStyle) libbeatFile(root, file string) (string, error) {
 	return strings.Join(parts, "\n\n"), nil
 }
 
-func (s yamlStyle) libbeatSection(section libbeatSection) (string, error) {
+func (s yamlStyle) libbeatSection(section options.LibbeatSection) (string, error) {
 	var out strings.Builder
 	out.WriteString(banner(section.Title) + "\n\n")
 	if section.Text != "" {
