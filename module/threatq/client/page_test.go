@@ -247,9 +247,10 @@ func TestPageStalled(t *testing.T) {
 		"trickling":          trickle,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			a := newAppliance(t, fault, says(onePage))
 			cfg := a.config()
-			cfg.Request.Timeout = 300 * time.Millisecond
+			cfg.Request.Timeout = 200 * time.Millisecond
 			c, _, _ := newClient(t, cfg)
 			start := time.Now()
 			page, err := c.Page(background, "")
@@ -262,7 +263,7 @@ func TestPageStalled(t *testing.T) {
 			c, _, _ = newClient(t, cfg)
 			_, err = c.Page(background, "")
 			asError(t, err, KindUnreachable)
-			assert.Contains(t, err.Error(), "300ms (request.timeout)")
+			assert.Contains(t, err.Error(), "200ms (request.timeout)")
 		})
 	}
 }
@@ -275,7 +276,7 @@ func TestPageSlowButSteady(t *testing.T) {
 			fmt.Fprint(w, rest[:n])
 			w.(http.Flusher).Flush()
 			rest = rest[n:]
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(25 * time.Millisecond)
 		}
 	})
 	cfg := a.config()
