@@ -72,6 +72,17 @@ func Package(ctx context.Context) error {
 	return show(packages, err)
 }
 
+// Image builds the Docker image threatqbeat.
+func Image(ctx context.Context) error {
+	source, err := packaging.OpenSource(ctx, ".")
+	if err != nil {
+		return err
+	}
+	return sh.RunV("docker", "build", "--tag", "threatqbeat", "--tag", "threatqbeat:"+source.Version,
+		"--build-arg", "COMMIT="+source.Commit,
+		"--build-arg", fmt.Sprint("SOURCE_DATE_EPOCH=", source.Time.Unix()), ".")
+}
+
 // PackageTest installs the deb in a clean chroot and runs threatqbeat there (as root, with debootstrap).
 func PackageTest(ctx context.Context) error {
 	source, targets, err := plan(ctx, "linux/amd64")

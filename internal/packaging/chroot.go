@@ -49,7 +49,9 @@ func (s *Source) TestDeb(ctx context.Context, deb string, log io.Writer) (err er
 	}
 	for _, step := range debSteps() {
 		fmt.Fprintf(log, "\n-- %s\n%s\n", step.what, strings.TrimSpace(step.script))
-		cmd := exec.CommandContext(ctx, "chroot", root, "/bin/sh", "-euc", step.script)
+		// The mount is gone with the namespace that it is made in.
+		cmd := exec.CommandContext(ctx, "unshare", "--mount", "/bin/sh", "-euc",
+			`mount -t proc proc "$0/proc" && exec chroot "$0" /bin/sh -euc "$1"`, root, step.script)
 		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C"}
 		cmd.Stdout, cmd.Stderr = log, log
 		if err := cmd.Run(); err != nil {
@@ -73,6 +75,7 @@ stat -c '%A %U:%G %n' /etc/threatqbeat /etc/threatqbeat/* /var/lib/threatqbeat /
 [ "$(stat -c '%a %U:%G' /var/log/threatqbeat)" = "750 threatqbeat:threatqbeat" ]`},
 		{"version", `threatqbeat version`},
 		{"check the configuration", `
+export THREATQ_URL=https://threatq.example.com THREATQ_DATA_COLLECTION_ID=0123456789abcdef
 export THREATQ_CLIENT_ID=id THREATQ_CLIENT_SECRET=secret
 threatqbeat test config`},
 		{"keystore belongs to the service", `

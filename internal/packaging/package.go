@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/threatqbeat/threatqbeat/internal/fleetpackage"
 )
 
 // Package builds the packages of the targets into dist (created if need be) and
@@ -41,6 +43,12 @@ func (s *Source) Package(ctx context.Context, dist string, targets ...Target) ([
 		}
 		packages = append(packages, native...)
 	}
+	integration, err := s.integrationPackage(ctx, dist)
+	if err != nil {
+		return nil, err
+	}
+	packages = append(packages, integration)
+
 	written := slices.Clone(packages)
 	for _, name := range packages {
 		sum, err := writeSum(name)
@@ -60,4 +68,19 @@ func (s *Source) archive(t Target, binary, dist string) (string, error) {
 		write = writeZip
 	}
 	return target, write(target, t.ArchiveName(s.Version), s.archiveFiles(t, binary), s.Time)
+}
+
+// integrationPackage builds the package that Kibana takes as an upload.
+func (s *Source) integrationPackage(ctx context.Context, dist string) (string, error) {
+	stage := filepath.Join(s.Root, "build", "stage", "fleet")
+	_, err := command(ctx, s.Root, nil, "go", "run", "./internal/fleetpackage/build", "-version", s.Version, "-o", stage)
+	if err != nil {
+		return "", fmt.Errorf("building the integration package: %w", err)
+	}
+	name := fmt.Sprintf("%s-%s.zip", fleetpackage.Name, s.Version)
+	target := filepath.Join(dist, name)
+	if err := copyFile(filepath.Join(stage, name), target, 0o644); err != nil {
+		return "", fmt.Errorf("copying the integration package: %w", err)
+	}
+	return target, nil
 }
