@@ -33,7 +33,7 @@ type section struct {
 }
 
 // field is one entry of a fields.yml. Its keys are those that Libbeat reads,
-// and value, depth_limit and source_only.
+// and ignore_malformed, value, depth_limit and source_only.
 type field struct {
 	Name        string  `yaml:"name"`
 	Type        string  `yaml:"type"`
@@ -45,6 +45,8 @@ type field struct {
 	IgnoreAbove int     `yaml:"ignore_above"`
 	DepthLimit  int     `yaml:"depth_limit"`
 	Value       string  `yaml:"value"`
+	// IgnoreMalformed overrides the index setting of the same name.
+	IgnoreMalformed *bool `yaml:"ignore_malformed"`
 	// SourceOnly keeps a field out of the index of active indicators.
 	SourceOnly bool `yaml:"source_only"`
 }

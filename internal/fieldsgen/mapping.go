@@ -96,6 +96,9 @@ func (f field) property(t target) map[string]any {
 	case f.IgnoreAbove == 0 && typ == "keyword":
 		p["ignore_above"] = defaultIgnoreAbove
 	}
+	if f.IgnoreMalformed != nil {
+		p["ignore_malformed"] = *f.IgnoreMalformed
+	}
 	if f.DepthLimit > 0 {
 		p["depth_limit"] = f.DepthLimit
 	}

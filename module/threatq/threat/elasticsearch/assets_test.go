@@ -1,0 +1,361 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package elasticsearch
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/elastic-agent-libs/version"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func server(v string) Server { return Server{Version: *version.MustNew(v)} }
+
+// property returns the entry of a field in a mapping, nil without one.
+func property(mapping Body, field string) Body {
+	p, _ := get(mapping, "properties."+strings.Join(strings.Split(field, "."), ".properties.")).(Body)
+	return p
+}
+
+func mappings(t *testing.T) (source, dest Body) {
+	t.Helper()
+	template, err := Template(server("8.0.0"))
+	require.NoError(t, err)
+	destTemplate, err := DestTemplate(server("8.0.0"))
+	require.NoError(t, err)
+	return get(template, "template.mappings").(Body), get(destTemplate, "template.mappings").(Body)
+}
+
+// The table is that of the requirements: every field, with exactly that type.
+func TestMappingHasTheExportedFields(t *testing.T) {
+	source, dest := mappings(t)
+	file, err := os.Open("testdata/exported_fields.tsv")
+	require.NoError(t, err)
+	defer file.Close()
+	rows := 0
+	for scanner := bufio.NewScanner(file); scanner.Scan(); {
+		columns := strings.Split(scanner.Text(), "\t")
+		require.Len(t, columns, 3)
+		field, typ := columns[0], columns[1]
+		if field == "field" {
+			continue
+		}
+		rows++
+		require.NotNil(t, property(source, field), field)
+		assert.Equal(t, typ, property(source, field)["type"], field)
+
+		if field == "labels.is_ioc_transform_source" {
+			assert.Equal(t, "true", property(source, field)["value"])
+			assert.Nil(t, property(dest, field), "the destination must not have it")
+			continue
+		}
+		if typ == "constant_keyword" {
+			typ = "keyword"
+		}
+		require.NotNil(t, property(dest, field), field)
+		assert.Equal(t, typ, property(dest, field)["type"], field)
+	}
+	assert.Equal(t, 32, rows)
+}
+
+// The types are those of ECS for the fields that events use.
+func TestMappingHasECSFields(t *testing.T) {
+	source, dest := mappings(t)
+	for field, typ := range map[string]string{
+		"event.kind": "keyword", "event.category": "keyword", "event.type": "keyword",
+		"event.created": "date", "event.ingested": "date", "event.original": "keyword",
+		"error.message": "match_only_text", "tags": "keyword", "ecs.version": "keyword",
+		"related.ip": "ip", "related.hosts": "keyword", "related.hash": "keyword",
+		"threat.feed.name": "keyword", "threat.indicator.type": "keyword", "threat.indicator.name": "keyword",
+		"threat.indicator.description": "keyword", "threat.indicator.confidence": "keyword",
+		"threat.indicator.provider": "keyword", "threat.indicator.marking.tlp": "keyword",
+		"threat.indicator.ip": "ip", "threat.indicator.port": "long", "threat.indicator.as.number": "long",
+		"threat.indicator.email.address": "keyword",
+		"threat.indicator.url.original":  "wildcard", "threat.indicator.url.full": "wildcard", "threat.indicator.url.path": "wildcard",
+		"threat.indicator.url.scheme": "keyword", "threat.indicator.url.domain": "keyword", "threat.indicator.url.port": "long",
+		"threat.indicator.url.query": "keyword", "threat.indicator.url.fragment": "keyword", "threat.indicator.url.extension": "keyword",
+		"threat.indicator.url.registered_domain": "keyword", "threat.indicator.url.top_level_domain": "keyword",
+		"threat.indicator.file.name": "keyword", "threat.indicator.file.path": "keyword",
+		"threat.indicator.file.hash.md5": "keyword", "threat.indicator.file.hash.sha1": "keyword",
+		"threat.indicator.file.hash.sha256": "keyword", "threat.indicator.file.hash.sha384": "keyword",
+		"threat.indicator.file.hash.sha512": "keyword", "threat.indicator.file.hash.ssdeep": "keyword",
+		"threat.indicator.registry.path": "keyword", "threat.indicator.registry.hive": "keyword", "threat.indicator.registry.key": "keyword",
+		"threat.indicator.x509.serial_number": "keyword", "threat.indicator.x509.subject.distinguished_name": "keyword",
+	} {
+		for _, m := range []Body{source, dest} {
+			require.NotNil(t, property(m, field), field)
+			assert.Equal(t, typ, property(m, field)["type"], field)
+		}
+	}
+}
+
+// Lucene refuses a term above 32766 bytes, and Elasticsearch then its document.
+func TestNoLongStringCostsItsDocument(t *testing.T) {
+	source, dest := mappings(t)
+	for _, m := range []Body{source, dest} {
+		limited := 0
+		walk(m, "", func(field string, p Body) {
+			switch p["type"] {
+			case "keyword":
+				if p["index"] == false && p["doc_values"] == false {
+					return // it is not made a term
+				}
+				require.Contains(t, p, "ignore_above", field)
+				assert.LessOrEqual(t, p["ignore_above"], float64(32766/4), field)
+				limited++
+			case "flattened":
+				// The term is the key and the value.
+				require.Contains(t, p, "ignore_above", field)
+				assert.LessOrEqual(t, p["ignore_above"], float64(4096), field)
+				limited++
+			}
+		})
+		assert.Greater(t, limited, 40)
+		dynamic := get(m["dynamic_templates"].([]any)[0].(Body), "strings_as_keyword").(Body)
+		assert.Equal(t, Body{"match_mapping_type": "string", "mapping": Body{"type": "keyword", "ignore_above": 1024.0}}, dynamic)
+		assert.Equal(t, false, m["date_detection"])
+	}
+}
+
+func walk(object Body, prefix string, visit func(string, Body)) {
+	properties, _ := object["properties"].(Body)
+	for name, p := range properties {
+		visit(prefix+name, p.(Body))
+		walk(p.(Body), prefix+name+".", visit)
+	}
+}
+
+// Elasticsearch refuses an index of a data stream whose @timestamp may be malformed.
+func TestTimestampIsNeverMalformed(t *testing.T) {
+	source, _ := mappings(t)
+	template, err := Template(server("8.0.0"))
+	require.NoError(t, err)
+	require.Equal(t, true, get(template, "template.settings.index.mapping.ignore_malformed"))
+	assert.Equal(t, Body{"type": "date", "ignore_malformed": false}, property(source, "@timestamp"))
+}
+
+func TestDestinationDiffersOnlyAsItMust(t *testing.T) {
+	source, dest := mappings(t)
+	var differing []string
+	walk(source, "", func(field string, p Body) {
+		if p["type"] == nil {
+			return
+		}
+		other := property(dest, field)
+		if p["type"] == "constant_keyword" {
+			differing = append(differing, field)
+			return
+		}
+		assert.Equal(t, p, other, field)
+	})
+	assert.ElementsMatch(t, []string{
+		"data_stream.type", "data_stream.dataset", "data_stream.namespace", "event.module", "event.dataset",
+		"threat.feed.dashboard_id", "labels.is_ioc_transform_source",
+	}, differing)
+	walk(dest, "", func(field string, _ Body) { assert.NotNil(t, property(source, field), field) })
+}
+
+func TestBodies(t *testing.T) {
+	opts := TransformOptions{DestIndex: DestIndexPrefix + "1", Frequency: 30 * time.Second, SyncDelay: time.Minute}
+	servers := map[string]Server{
+		"8.0.0": server("8.0.0"), "8.5.0": server("8.5.0"), "8.17.0": server("8.17.0"), "9.4.0": server("9.4.0"),
+		"serverless": {Version: *version.MustNew("8.11.0"), Serverless: true},
+	}
+	for name, s := range servers {
+		t.Run(name, func(t *testing.T) {
+			for asset, body := range map[string]func() (Body, error){
+				"template":      func() (Body, error) { return Template(s) },
+				"dest_template": func() (Body, error) { return DestTemplate(s) },
+				"transform":     func() (Body, error) { return Transform(s, opts) },
+			} {
+				b, err := body()
+				require.NoError(t, err)
+				golden(t, filepath.Join("testdata", name, asset+".json"), b)
+			}
+		})
+	}
+	for asset, body := range map[string]func() (Body, error){
+		"policy": Policy, "pipeline": Pipeline, "custom_template": CustomTemplate, "dest_index": DestIndex,
+	} {
+		b, err := body()
+		require.NoError(t, err)
+		golden(t, filepath.Join("testdata", asset+".json"), b)
+	}
+}
+
+func golden(t *testing.T, file string, body Body) {
+	t.Helper()
+	got, err := json.MarshalIndent(body, "", "  ")
+	require.NoError(t, err)
+	if *update {
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, append(got, '\n'), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.JSONEq(t, string(want), string(got), file)
+}
+
+// The golden files say what the bodies are; this says what they must be.
+func TestBodiesFollowTheDesign(t *testing.T) {
+	policy, err := Policy()
+	require.NoError(t, err)
+	assert.Equal(t, "1d", get(policy, "policy.phases.hot.actions.rollover.max_age"))
+	assert.Equal(t, "50gb", get(policy, "policy.phases.hot.actions.rollover.max_primary_shard_size"))
+	assert.Equal(t, "5d", get(policy, "policy.phases.delete.min_age"))
+
+	for _, v := range []string{"8.0.0", "9.4.0"} {
+		template, err := Template(server(v))
+		require.NoError(t, err)
+		assert.Equal(t, []any{"logs-ti_threatq.threat-*"}, template["index_patterns"])
+		assert.Equal(t, 200, template["priority"])
+		assert.Equal(t, Body{}, template["data_stream"])
+		assert.Equal(t, []any{CustomTemplateName}, template["composed_of"])
+		assert.Equal(t, PolicyName, get(template, "template.settings.index.lifecycle.name"))
+		assert.Equal(t, PipelineName, get(template, "template.settings.index.default_pipeline"))
+
+		dest, err := DestTemplate(server(v))
+		require.NoError(t, err)
+		assert.Equal(t, []any{"logs-ti_threatq_latest.dest_threat-*"}, dest["index_patterns"])
+		assert.Equal(t, 200, dest["priority"])
+		assert.NotContains(t, dest, "data_stream")
+		assert.Nil(t, get(dest, "template.settings.index.lifecycle"))
+		assert.Nil(t, get(dest, "template.settings.index.default_pipeline"))
+	}
+
+	alias, err := AliasProperties()
+	require.NoError(t, err)
+	assert.Equal(t, Body{"filter": Body{"range": Body{"threatq.ioc_expired_at": Body{"gt": "now"}}}}, alias)
+
+	transform, err := Transform(server("8.5.0"), TransformOptions{DestIndex: "d", Frequency: 30 * time.Second, SyncDelay: time.Minute})
+	require.NoError(t, err)
+	assert.Equal(t, []any{"logs-ti_threatq.threat-*"}, get(transform, "source.index"))
+	assert.Equal(t, Body{"unique_key": []any{"threatq.id", "threatq.indicator_id"}, "sort": "event.ingested"}, transform["latest"])
+	assert.Equal(t, Body{"index": "d"}, transform["dest"])
+	assert.Equal(t, "30s", transform["frequency"])
+	assert.Equal(t, Body{"field": "event.ingested", "delay": "60s"}, get(transform, "sync.time"))
+	assert.Equal(t, Body{"field": "threatq.ioc_expired_at", "max_age": "1m"}, get(transform, "retention_policy.time"))
+	assert.Equal(t, true, get(transform, "settings.unattended"))
+	assert.Equal(t, []any{Body{"term": Body{"event.kind": "pipeline_error"}}}, []any{get(transform, "source.query.bool.must_not").([]any)[0]})
+}
+
+func TestSettingsThatOldServersDontKnowAreLeftOut(t *testing.T) {
+	opts := TransformOptions{DestIndex: "d", Frequency: time.Second, SyncDelay: time.Second}
+	for _, tc := range []struct {
+		server                          Server
+		unattended, beyondLimit, logsdb bool // logsdb: its being switched off
+		policy                          bool
+	}{
+		{server("8.0.0"), false, false, false, true},
+		{server("8.4.3"), false, false, false, true},
+		{server("8.5.0"), true, false, false, true},
+		{server("8.14.0"), true, true, false, true},
+		{server("8.17.0"), true, true, true, true},
+		{server("9.4.0"), true, true, true, true},
+		{Server{Version: *version.MustNew("8.11.0"), Serverless: true}, true, true, false, false},
+	} {
+		t.Run(fmt.Sprint(tc.server.Version.String(), " ", tc.server.Serverless), func(t *testing.T) {
+			transform, err := Transform(tc.server, opts)
+			require.NoError(t, err)
+			assert.Equal(t, tc.unattended, get(transform, "settings.unattended") == true)
+			template, err := Template(tc.server)
+			require.NoError(t, err)
+			assert.Equal(t, tc.beyondLimit, get(template, "template.settings.index.mapping.total_fields.ignore_dynamic_beyond_limit") == true)
+			assert.Equal(t, tc.logsdb, get(template, "template.settings.index.mode") == "standard")
+			assert.Equal(t, tc.policy, get(template, "template.settings.index.lifecycle.name") != nil)
+			assert.Equal(t, !tc.policy, get(template, "template.lifecycle.data_retention") == "5d")
+		})
+	}
+}
+
+// A pipeline is read in Kibana, by somebody who wonders what happened.
+func TestEachProcessorHasTagAndDescription(t *testing.T) {
+	pipeline, err := Pipeline()
+	require.NoError(t, err)
+	seen := map[string]bool{}
+	for _, list := range []string{"processors", "on_failure"} {
+		processors := pipeline[list].([]any)
+		require.NotEmpty(t, processors)
+		for _, p := range processors {
+			for kind, settings := range p.(Body) {
+				// All of them are in 8.0.
+				assert.Contains(t, []string{"set", "script", "remove", "append"}, kind)
+				tag, _ := settings.(Body)["tag"].(string)
+				require.NotEmpty(t, tag, kind)
+				assert.False(t, seen[tag], "the tag %s is given twice", tag)
+				seen[tag] = true
+				assert.NotEmpty(t, settings.(Body)["description"], tag)
+			}
+		}
+	}
+}
+
+func TestHashCoversTheBodyOnly(t *testing.T) {
+	a, err := Transform(server("8.5.0"), TransformOptions{DestIndex: "a", Frequency: time.Second, SyncDelay: time.Second})
+	require.NoError(t, err)
+	b, err := Transform(server("8.5.0"), TransformOptions{DestIndex: "b", Frequency: time.Second, SyncDelay: time.Second})
+	require.NoError(t, err)
+	assert.NotEqual(t, Hash(a), Hash(b))
+
+	// A server returns what it was given, whatever the order of keys.
+	data, err := json.Marshal(a)
+	require.NoError(t, err)
+	var returned Body
+	require.NoError(t, json.Unmarshal(data, &returned))
+	hash, err := ContentHash(returned)
+	require.NoError(t, err)
+	assert.Equal(t, Hash(a), hash)
+	assert.Equal(t, ManagedBy, MetaManagedBy(returned))
+	v, err := Version()
+	require.NoError(t, err)
+	assert.Equal(t, v, MetaVersion(returned))
+	assert.Empty(t, Hash(Body{"_meta": "x"}))
+}
+
+func TestMappingOfAnIndexTellsItsTemplate(t *testing.T) {
+	template, err := Template(server("9.4.0"))
+	require.NoError(t, err)
+	assert.Equal(t, Hash(template), Hash(get(template, "template.mappings").(Body)))
+
+	dest, err := DestTemplate(server("9.4.0"))
+	require.NoError(t, err)
+	old, err := DestTemplate(server("8.0.0"))
+	require.NoError(t, err)
+	hash, err := DestMappingHash()
+	require.NoError(t, err)
+	assert.Equal(t, hash, Hash(get(dest, "template.mappings").(Body)))
+	assert.Equal(t, hash, Hash(get(old, "template.mappings").(Body)), "a newer server alone is no reason to move the index")
+}
+
+// A released version of the assets is what users have: it can't change any more.
+func TestVersionNamesTheTransform(t *testing.T) {
+	v, err := Version()
+	require.NoError(t, err)
+	_, err = version.New(v)
+	require.NoError(t, err)
+	id, err := TransformID()
+	require.NoError(t, err)
+	assert.Equal(t, "logs-ti_threatq.latest_ioc-default-"+v, id)
+}
+
+func TestDuration(t *testing.T) {
+	for want, d := range map[string]time.Duration{
+		"30s": 30 * time.Second, "60s": time.Minute, "90s": 90 * time.Second, "1h": time.Hour,
+		"15m": 15 * time.Minute, "1500ms": 1500 * time.Millisecond, "120s": 2 * time.Minute,
+	} {
+		assert.Equal(t, want, duration(d))
+	}
+}
