@@ -46,14 +46,9 @@ over HTTP and OAuth2 with the input that run uses, writes the events to an
 NDJSON file and prints what was collected.
 
 It needs no configuration, no server and no network.`,
-		Args:          cobra.NoArgs,
-		SilenceErrors: true,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := runDemo(cmd.OutOrStdout(), settings, opts); err != nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "demo: %s\n", err)
-				return err
-			}
-			return nil
+			return runDemo(cmd.OutOrStdout(), settings, opts)
 		},
 	}
 	cmd.Flags().IntVar(&opts.indicators, "indicators", opts.indicators, "number of indicators that the simulated appliance holds")

@@ -29,14 +29,9 @@ func newSimulateCmd() *cobra.Command {
 		Long: `Runs a simulated ThreatQ appliance in the foreground, until it is interrupted:
 the token endpoint and a data collection of generated indicators, with updates
 and faults as wanted. It prints the settings of an input that collects from it.`,
-		Args:          cobra.NoArgs,
-		SilenceErrors: true,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := runSimulate(cmd.Context(), cmd.OutOrStdout(), opts); err != nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "simulate: %s\n", err)
-				return err
-			}
-			return nil
+			return runSimulate(cmd.Context(), cmd.OutOrStdout(), opts)
 		},
 	}
 	flags := cmd.Flags()
