@@ -8,22 +8,24 @@
 set -eu
 
 user=threatqbeat
-command=${1:-run}
+run=/usr/share/threatqbeat/bin/threatqbeat
 
-set -- /usr/share/threatqbeat/bin/threatqbeat \
+# These have nothing to do with the installed configuration and data.
+case "${1:-run}" in
+demo | simulate | completion | help | version | -h | --help)
+	exec "$run" "$@"
+	;;
+esac
+
+set -- "$run" \
 	--path.home /usr/share/threatqbeat \
 	--path.config /etc/threatqbeat \
 	--path.data /var/lib/threatqbeat \
 	--path.logs /var/log/threatqbeat \
 	"$@"
 
-case "$command" in
-demo | simulate | completion | help | version | -h | --help) ;;
-*)
-	if [ "$(id -u)" = 0 ] && id "$user" >/dev/null 2>&1 && command -v setpriv >/dev/null; then
-		set -- setpriv --reuid="$user" --regid="$user" --init-groups -- "$@"
-	fi
-	;;
-esac
+if [ "$(id -u)" = 0 ] && id "$user" >/dev/null 2>&1 && command -v setpriv >/dev/null; then
+	set -- setpriv --reuid="$user" --regid="$user" --init-groups -- "$@"
+fi
 
 exec "$@"
