@@ -60,7 +60,7 @@ func TestSamplesAgree(t *testing.T) {
 	short, reference := read("threatqbeat.yml"), read("threatqbeat.reference.yml")
 	require.Equal(t, short, reference, "what is not commented out is the same in both")
 	require.Equal(t, map[string]any{
-		"hosts":   []any{"http://localhost:9200"},
+		"hosts":   "http://localhost:9200",
 		"api_key": "",
 		"preset":  "balanced",
 	}, short["output"].(map[string]any)["elasticsearch"])
