@@ -7,8 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/elastic/beats/v7/libbeat/esleg/eslegclient"
 	"github.com/elastic/elastic-agent-libs/config"
@@ -60,10 +60,12 @@ func orOutput(name string) string {
 // connectError says why the first request to a server failed.
 func connectError(host string, err error) *Error {
 	status := statusOf(err)
-	e := refusal("connecting with", serverAsset+" at "+host, privMonitor, status, nil, err)
+	// The text is "<status>: <answer>".
+	_, answer, _ := strings.Cut(err.Error(), ": ")
+	e := refusal("connecting with", serverAsset+" at "+host, privMonitor, status, []byte(answer), err)
 	var u *url.Error
 	switch {
-	case status == http.StatusForbidden, status == http.StatusUnauthorized:
+	case status != 0:
 	case errors.As(err, &u):
 		e.Cause = "the server can't be reached: " + shorten(u.Err.Error())
 	default:

@@ -4,6 +4,7 @@
 package setup
 
 import (
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -105,7 +106,16 @@ func (f *fakeElasticsearch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		hangUp()
 		return
 	}
-	data, _ := io.ReadAll(r.Body)
+	content := io.Reader(r.Body)
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		unzipped, err := gzip.NewReader(r.Body)
+		if err != nil {
+			f.t.Errorf("%s: %v", line, err)
+			return
+		}
+		content = unzipped
+	}
+	data, _ := io.ReadAll(content)
 	var body any
 	if len(strings.TrimSpace(string(data))) > 0 {
 		if err := json.Unmarshal(data, &body); err != nil {

@@ -75,7 +75,7 @@ func urlCause(err error) string {
 	return err.Error()
 }
 
-var statusPattern = regexp.MustCompile(`(?:status=|returned |response code: )(\d{3})\b`)
+var statusPattern = regexp.MustCompile(`(?:^|status=|returned |response code: )(\d{3})\b`)
 
 // statusOf finds the HTTP status in the text of an error of a library that says
 // it nowhere else; 0 if there is none.

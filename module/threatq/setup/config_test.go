@@ -1,0 +1,75 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package setup
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/elastic-agent-libs/config"
+)
+
+func TestConfigFrom(t *testing.T) {
+	for name, tc := range map[string]struct {
+		settings map[string]any
+		want     func(*Config)
+	}{
+		"nothing":     {nil, func(*Config) {}},
+		"other setup": {map[string]any{"setup.kibana.host": "http://localhost:5601"}, func(*Config) {}},
+		"transforms": {map[string]any{
+			"setup.transforms.frequency": "10s", "setup.transforms.sync_delay": "2m",
+		}, func(c *Config) { c.Transforms.Frequency, c.Transforms.SyncDelay = 10*time.Second, 2*time.Minute }},
+		"switched off": {map[string]any{
+			"setup.template.enabled": false, "setup.ilm.enabled": false,
+			"setup.pipelines.enabled": false, "setup.transforms.enabled": false,
+		}, func(c *Config) { *c = Config{} }},
+		"overwriting": {map[string]any{
+			"setup.template.overwrite": true, "setup.ilm.overwrite": true,
+		}, func(c *Config) { c.Template.Overwrite, c.ILM.Overwrite = true, true }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := ConfigFrom(config.MustNewConfigFrom(tc.settings))
+			require.NoError(t, err)
+			want := DefaultConfig()
+			tc.want(&want)
+			assert.Equal(t, want, got)
+		})
+	}
+	got, err := ConfigFrom(nil)
+	require.NoError(t, err)
+	assert.Equal(t, DefaultConfig(), got)
+}
+
+func TestConfigFromRefuses(t *testing.T) {
+	for setting, tc := range map[string]struct {
+		value any
+		want  []string
+	}{
+		"setup.transforms.frequency":                     {"2h", []string{"setup.transforms.frequency is 2h0m0s", "from 1s to 1h"}},
+		"setup.transforms.sync_delay":                    {"100ms", []string{"setup.transforms.sync_delay is 100ms", "from 1s to 24h"}},
+		"setup.transforms.enabled":                       {"perhaps", []string{"setup.transforms.enabled"}},
+		"setup.template.name":                            {"mine", []string{"setup.template.name can't be set", "logs-ti_threatq.threat"}},
+		"setup.template.settings.index.number_of_shards": {1, []string{"setup.template.settings can't be set", "@custom"}},
+		"setup.ilm.policy_name":                          {"mine", []string{"setup.ilm.policy_name can't be set"}},
+	} {
+		t.Run(setting, func(t *testing.T) {
+			_, err := ConfigFrom(config.MustNewConfigFrom(map[string]any{setting: tc.value}))
+			for _, want := range tc.want {
+				assert.ErrorContains(t, err, want)
+			}
+		})
+	}
+}
+
+func TestTimingOfServerless(t *testing.T) {
+	frequency, delay := TransformSettings{}.timing(false)
+	assert.Equal(t, []time.Duration{30 * time.Second, 60 * time.Second}, []time.Duration{frequency, delay})
+	frequency, delay = TransformSettings{}.timing(true)
+	assert.Equal(t, []time.Duration{120 * time.Second, 120 * time.Second}, []time.Duration{frequency, delay})
+	frequency, delay = TransformSettings{Frequency: time.Second, SyncDelay: 2 * time.Second}.timing(true)
+	assert.Equal(t, []time.Duration{time.Second, 2 * time.Second}, []time.Duration{frequency, delay})
+}

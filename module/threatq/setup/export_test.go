@@ -1,0 +1,93 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package setup
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/dashboards"
+)
+
+// What export prints is what setup sends.
+func TestExportPrintsWhatSetupSends(t *testing.T) {
+	f := newFake(t)
+	_, err := setupWith(t, f, DefaultConfig(), server)
+	require.NoError(t, err)
+	sent := map[string]any{}
+	for _, r := range f.requests {
+		sent[r.Line] = r.Body
+	}
+	exports, err := Exports()
+	require.NoError(t, err)
+	for _, e := range exports {
+		t.Run(e.Kind, func(t *testing.T) {
+			text, err := ExportAsset(e.Kind, ExportOptions{Version: f.version, Config: DefaultConfig()})
+			require.NoError(t, err)
+			assert.True(t, strings.HasSuffix(string(text), "\n"))
+			assert.NotEmpty(t, e.Short)
+			if e.Kind == "dashboard" {
+				ndjson, err := dashboards.NDJSON()
+				require.NoError(t, err)
+				assert.Equal(t, string(ndjson), string(text))
+				return
+			}
+			var body any
+			require.NoError(t, json.Unmarshal(text, &body))
+			method, path, _ := strings.Cut(e.Request, " ")
+			want, ok := sent[method+" /"+path]
+			require.True(t, ok, e.Request)
+			assert.Equal(t, want, body)
+		})
+	}
+}
+
+func TestExportForAVersion(t *testing.T) {
+	fast := DefaultConfig()
+	fast.Transforms.Frequency = 5 * time.Second
+	for name, tc := range map[string]struct {
+		kind    string
+		opts    ExportOptions
+		has     []string
+		hasNone []string
+	}{
+		"newest":     {"transform", ExportOptions{Config: DefaultConfig()}, []string{`"unattended": true`, `"frequency": "30s"`}, nil},
+		"oldest":     {"transform", ExportOptions{Version: "8.0.0", Config: fast}, []string{`"frequency": "5s"`}, []string{"unattended"}},
+		"serverless": {"template", ExportOptions{Serverless: true}, []string{"data_retention"}, []string{"default_policy"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := ExportAsset(tc.kind, tc.opts)
+			require.NoError(t, err)
+			for _, s := range tc.has {
+				assert.Contains(t, string(text), s)
+			}
+			for _, s := range tc.hasNone {
+				assert.NotContains(t, string(text), s)
+			}
+		})
+	}
+}
+
+func TestExportRefuses(t *testing.T) {
+	for name, tc := range map[string]struct {
+		kind string
+		opts ExportOptions
+		want string
+	}{
+		"unknown asset":     {"templates", ExportOptions{}, "one of pipeline, ilm-policy, component-template, template, dest-template, index, transform, dashboard"},
+		"no version":        {"template", ExportOptions{Version: "eight"}, `"eight"`},
+		"old version":       {"template", ExportOptions{Version: "7.17.0"}, "8.0.0 or later"},
+		"serverless policy": {"ilm-policy", ExportOptions{Serverless: true}, "no ILM"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ExportAsset(tc.kind, tc.opts)
+			assert.ErrorContains(t, err, tc.want)
+		})
+	}
+}

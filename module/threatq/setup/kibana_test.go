@@ -1,0 +1,183 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package setup
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/elastic-agent-libs/config"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/dashboards"
+)
+
+// fakeKibana behaves as the APIs of Kibana that setup uses do.
+type fakeKibana struct {
+	t       *testing.T
+	version string
+	objects map[string]object_
+	imports int
+	paths   []string
+	refuse  func(path string) (int, string)
+}
+
+func (k *fakeKibana) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	k.paths = append(k.paths, r.Method+" "+r.URL.RequestURI())
+	if k.refuse != nil {
+		if status, body := k.refuse(r.URL.Path); status != 0 {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+			return
+		}
+	}
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/api/status"):
+		_ = json.NewEncoder(w).Encode(object_{"name": "k", "version": object_{"number": k.version, "build_flavor": "traditional"}})
+	case strings.HasSuffix(r.URL.Path, "/api/saved_objects/_export"):
+		var wanted struct {
+			Objects []struct{ Type, ID string }
+		}
+		require.NoError(k.t, json.NewDecoder(r.Body).Decode(&wanted))
+		for _, o := range wanted.Objects {
+			if k.objects[o.Type+"/"+o.ID] == nil {
+				w.WriteHeader(400)
+				_, _ = io.WriteString(w, `{"statusCode":400,"error":"Bad Request","message":"Error fetching objects to export"}`)
+				return
+			}
+		}
+		for _, o := range wanted.Objects {
+			_ = json.NewEncoder(w).Encode(k.objects[o.Type+"/"+o.ID])
+		}
+	case strings.HasSuffix(r.URL.Path, "/api/saved_objects/_import"):
+		assert.Equal(k.t, "true", r.URL.Query().Get("overwrite"))
+		assert.NotEmpty(k.t, r.Header.Get("kbn-xsrf"))
+		file, header, err := r.FormFile("file")
+		require.NoError(k.t, err)
+		assert.True(k.t, strings.HasSuffix(header.Filename, ".ndjson"), "Kibana takes no other name")
+		data, err := io.ReadAll(file)
+		require.NoError(k.t, err)
+		for line := range strings.Lines(string(data)) {
+			var o object_
+			require.NoError(k.t, json.Unmarshal([]byte(line), &o))
+			// Kibana adds what it likes to know.
+			o["updated_at"] = "2024-01-01T00:00:00.000Z"
+			o["attributes"].(object_)["sourceFilters"] = "[]"
+			k.objects[o["type"].(string)+"/"+o["id"].(string)] = o
+		}
+		k.imports++
+		_ = json.NewEncoder(w).Encode(object_{"success": true, "successCount": len(k.objects)})
+	default:
+		w.WriteHeader(404)
+	}
+}
+
+func newFakeKibana(t *testing.T) (*fakeKibana, func() (Kibana, error)) {
+	k := &fakeKibana{t: t, version: "8.3.0", objects: map[string]object_{}}
+	s := httptest.NewServer(k)
+	t.Cleanup(s.Close)
+	return k, func() (Kibana, error) {
+		return ConnectKibana(config.MustNewConfigFrom(map[string]any{"host": s.URL, "username": "u", "password": "hunter2"}), "threatqbeat", "0.1.0")
+	}
+}
+
+func importInto(connect func() (Kibana, error)) ([]Report, error) {
+	var reports []Report
+	err := New(nil, DefaultConfig(), WithKibana(connect), WithReport(func(r Report) { reports = append(reports, r) })).
+		Setup(context.Background(), Dashboards)
+	return reports, err
+}
+
+func TestDashboardsAreImportedOnce(t *testing.T) {
+	k, connect := newFakeKibana(t)
+	reports, err := importInto(connect)
+	require.NoError(t, err)
+	require.Len(t, reports, 1)
+	assert.Equal(t, Updated, reports[0].Action)
+	assert.Equal(t, 1, k.imports)
+	objects, err := dashboards.Objects()
+	require.NoError(t, err)
+	assert.Len(t, k.objects, len(objects))
+	assert.Contains(t, k.objects, "index-pattern/"+dashboards.DataView)
+
+	reports, err = importInto(connect)
+	require.NoError(t, err)
+	assert.Equal(t, Unchanged, reports[0].Action)
+	assert.Equal(t, 1, k.imports, "nothing had changed")
+
+	k.objects["dashboard/"+dashboards.Overview]["attributes"].(object_)["title"] = "Mine"
+	reports, err = importInto(connect)
+	require.NoError(t, err)
+	assert.Equal(t, Updated, reports[0].Action)
+	assert.Equal(t, 2, k.imports)
+
+	delete(k.objects, "dashboard/"+dashboards.Files)
+	_, err = importInto(connect)
+	require.NoError(t, err)
+	assert.Equal(t, 3, k.imports)
+}
+
+func TestDashboardsGoToTheSpace(t *testing.T) {
+	k := &fakeKibana{t: t, version: "9.0.0", objects: map[string]object_{}}
+	s := httptest.NewServer(k)
+	t.Cleanup(s.Close)
+	_, err := importInto(func() (Kibana, error) {
+		return ConnectKibana(config.MustNewConfigFrom(map[string]any{"host": s.URL, "space.id": "soc"}), "threatqbeat", "0.1.0")
+	})
+	require.NoError(t, err)
+	assert.Contains(t, k.paths, "POST /s/soc/api/saved_objects/_import?overwrite=true")
+}
+
+func TestDashboardRefusals(t *testing.T) {
+	for name, tc := range map[string]struct {
+		version string
+		refuse  func(path string) (int, string)
+		kind    Kind
+		want    []string
+	}{
+		"too old": {"8.2.3", nil, KindVersion, []string{"8.2.3", dashboards.MinimumKibana}},
+		"credentials": {"8.3.0", func(string) (int, string) { return 401, `{"statusCode":401,"message":"Unauthorized"}` },
+			KindCredentials, []string{"401", "setup.kibana"}},
+		"not ready": {"8.3.0", func(string) (int, string) { return 503, `Kibana server is not ready yet` },
+			KindServer, []string{"503", "recovered"}},
+		"privilege": {"8.3.0", func(path string) (int, string) {
+			if strings.HasSuffix(path, "_import") {
+				return 403, `{"statusCode":403,"error":"Forbidden","message":"Unable to bulk_create dashboard,index-pattern"}`
+			}
+			return 0, ""
+		}, KindPrivilege, []string{"Unable to bulk_create", "Saved Objects Management"}},
+		"some objects": {"8.3.0", func(path string) (int, string) {
+			if strings.HasSuffix(path, "_import") {
+				return 200, `{"success":false,"errors":[{"id":"threatq-files","type":"dashboard","error":{"type":"missing_references"}}]}`
+			}
+			return 0, ""
+		}, KindServer, []string{"threatq-files", "missing_references"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k, connect := newFakeKibana(t)
+			k.version, k.refuse = tc.version, tc.refuse
+			_, err := importInto(connect)
+			refusedFor(t, err, tc.kind, append(tc.want, "Kibana dashboards")...)
+			assert.NotContains(t, err.Error(), "hunter2")
+			assert.Empty(t, k.objects)
+		})
+	}
+}
+
+func TestKibanaAbsent(t *testing.T) {
+	_, err := importInto(func() (Kibana, error) {
+		return ConnectKibana(config.MustNewConfigFrom(map[string]any{"host": "http://" + closedPort(t)}), "threatqbeat", "0.1.0")
+	})
+	refusedFor(t, err, KindUnreachable, "Kibana", "connection refused", "setup.kibana.host", "--index-management --pipelines --transforms")
+
+	_, err = importInto(nil)
+	refusedFor(t, err, KindUnreachable, "Kibana is not configured")
+}
