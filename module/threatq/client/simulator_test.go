@@ -1,0 +1,225 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
+)
+
+// simulated starts a simulator and returns a configuration for it.
+func simulated(t testing.TB, cfg simulator.Config) (*simulator.Simulator, Config) {
+	s, err := simulator.New(cfg)
+	require.NoError(t, err)
+	server, err := s.Start("")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Close()) })
+	client := testConfig(server.URL)
+	client.Auth.OAuth2.Client = OAuth2Client{ID: s.Config().ClientID, Secret: NewSecret(s.Config().ClientSecret)}
+	client.DataCollectionID = s.Config().DataCollectionID
+	client.PageSize = 50
+	return s, client
+}
+
+// collect reads from a mark to the end, and returns how often each id came and
+// the last mark. Pages that fail are asked for again, as the next cycle would.
+func collect(t testing.TB, c *Client, mark string) (map[string]int, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(background, time.Minute)
+	defer cancel()
+	ids := map[string]int{}
+	for failures := 0; ; {
+		page, err := c.Page(ctx, mark)
+		if err != nil {
+			page.Release()
+			failures++
+			require.Less(t, failures, 5, "%v", err)
+			continue
+		}
+		for _, raw := range page.Indicators {
+			var indicator struct {
+				ID    any `json:"id"`
+				Other any `json:"indicator_id"`
+			}
+			_ = json.Unmarshal(raw, &indicator)
+			switch {
+			case indicator.ID != nil:
+				ids[fmt.Sprint(indicator.ID)]++
+			case indicator.Other != nil:
+				ids[fmt.Sprint(indicator.Other)]++
+			default:
+				ids[fmt.Sprintf("unreadable %d", len(ids))]++
+			}
+		}
+		last, next := page.Last(), page.NextCursorMark
+		page.Release()
+		if last {
+			return ids, mark
+		}
+		mark = next
+	}
+}
+
+func once(t testing.TB, ids map[string]int, n int) {
+	t.Helper()
+	assert.Len(t, ids, n)
+	for id, count := range ids {
+		assert.Equal(t, 1, count, id)
+	}
+}
+
+func TestSimulator(t *testing.T) {
+	s, cfg := simulated(t, simulator.Config{Indicators: 1234, Seed: 1, Untidy: 0.3})
+	c, _, reg := newClient(t, cfg)
+	ids, mark := collect(t, c, "")
+	once(t, ids, 1234)
+	assert.EqualValues(t, 0, metric(reg, "http_retries_total"))
+
+	s.Touch(70)
+	s.Add(60)
+	ids, mark = collect(t, c, mark)
+	once(t, ids, 130)
+
+	before := metric(reg, "http_requests_total")
+	ids, _ = collect(t, c, mark)
+	assert.Empty(t, ids)
+	assert.Equal(t, before+1, metric(reg, "http_requests_total"), "one request when there is nothing new")
+}
+
+// Each fault that passes costs no indicator, and none comes twice.
+func TestSimulatorFaults(t *testing.T) {
+	for _, text := range []struct {
+		name  string
+		fault simulator.Fault
+	}{
+		{"500", simulator.Fault{Kind: simulator.KindStatus, Status: 500}},
+		{"503 with Retry-After", simulator.Fault{Kind: simulator.KindStatus, Status: 503, RetryAfter: "0"}},
+		{"429 with a date", simulator.Fault{Kind: simulator.KindStatus, Status: 429, RetryAfter: "+1s"}},
+		{"429", simulator.Fault{Kind: simulator.KindStatus, Status: 429}},
+		{"401", simulator.Fault{Kind: simulator.KindStatus, Status: 401}},
+		{"403", simulator.Fault{Kind: simulator.KindStatus, Status: 403}},
+		{"404", simulator.Fault{Kind: simulator.KindStatus, Status: 404}},
+		{"reset", simulator.Fault{Kind: simulator.KindReset}},
+		{"html", simulator.Fault{Kind: simulator.KindHTML}},
+		{"empty", simulator.Fault{Kind: simulator.KindEmpty}},
+		{"redirect", simulator.Fault{Kind: simulator.KindRedirect, Target: "http://127.0.0.1:9"}},
+		{"hang", simulator.Fault{Kind: simulator.KindHang}},
+		{"rejected", simulator.Fault{Kind: simulator.KindRejected}},
+		{"delay", simulator.Fault{Kind: simulator.KindDelay, Delay: 10 * time.Millisecond}},
+		{"truncated", simulator.Fault{Kind: simulator.KindTruncated}},
+		{"slow", simulator.Fault{Kind: simulator.KindSlow, Delay: 400 * time.Millisecond}},
+		{"stalled", simulator.Fault{Kind: simulator.KindStalled}},
+		{"bad JSON, start", simulator.Fault{Kind: simulator.KindBadJSON, Where: "start"}},
+		{"bad JSON, middle", simulator.Fault{Kind: simulator.KindBadJSON, Where: "middle"}},
+		{"bad JSON, end", simulator.Fault{Kind: simulator.KindBadJSON, Where: "end"}},
+		{"oversized", simulator.Fault{Kind: simulator.KindOversized, Size: 2 << 20}},
+		{"endless", simulator.Fault{Kind: simulator.KindEndless}},
+		{"no token", simulator.Fault{Endpoint: simulator.EndpointToken, Kind: simulator.KindNoToken}},
+		{"token 500", simulator.Fault{Endpoint: simulator.EndpointToken, Kind: simulator.KindStatus, Status: 500}},
+		{"token hangs", simulator.Fault{Endpoint: simulator.EndpointToken, Kind: simulator.KindHang}},
+		{"token is html", simulator.Fault{Endpoint: simulator.EndpointToken, Kind: simulator.KindHTML}},
+		{"token reset", simulator.Fault{Endpoint: simulator.EndpointToken, Kind: simulator.KindReset}},
+	} {
+		for _, count := range []int{1, 4} {
+			if count > 1 && text.fault.RetryAfter != "" {
+				continue // takes seconds
+			}
+			t.Run(fmt.Sprintf("%s, %d times", text.name, count), func(t *testing.T) {
+				t.Parallel()
+				s, cfg := simulated(t, simulator.Config{Indicators: 230, Seed: 2})
+				cfg.Request.Timeout = 200 * time.Millisecond
+				cfg.Request.MaxBodySize = 1 << 20
+				c, _, _ := newClient(t, cfg)
+				fault := text.fault
+				fault.Count = count
+				if fault.Endpoint != simulator.EndpointToken {
+					fault.After = 1
+				}
+				require.NoError(t, s.Inject(fault))
+				ids, _ := collect(t, c, "*")
+				once(t, ids, 230)
+			})
+		}
+	}
+}
+
+// What is odd for good doesn't stop the collection either.
+func TestSimulatorHostile(t *testing.T) {
+	for _, kind := range []simulator.Kind{simulator.KindNested, simulator.KindHuge, simulator.KindMany} {
+		t.Run(string(kind), func(t *testing.T) {
+			s, cfg := simulated(t, simulator.Config{Indicators: 120, Seed: 3})
+			c, _, _ := newClient(t, cfg)
+			require.NoError(t, s.Inject(simulator.Fault{Kind: kind, Size: 200_000, Count: simulator.Forever}))
+			ids, _ := collect(t, c, "*")
+			once(t, ids, 120)
+		})
+	}
+	t.Run("unreadable", func(t *testing.T) {
+		s, cfg := simulated(t, simulator.Config{Indicators: 120, Seed: 3, Unreadable: 0.2})
+		require.NoError(t, s.PutRaw(7, []byte(`{"id": 7, "value": "a" "b"}`)))
+		c, _, _ := newClient(t, cfg)
+		ids, _ := collect(t, c, "*")
+		total := 0
+		for _, n := range ids {
+			total += n
+		}
+		assert.Equal(t, 120, total, "odd ids may be the same")
+	})
+}
+
+func TestSimulatorTokens(t *testing.T) {
+	for _, style := range []simulator.AuthStyle{simulator.AuthBasic, simulator.AuthForm} {
+		s, cfg := simulated(t, simulator.Config{Indicators: 500, Seed: 4, AuthStyle: style})
+		c, _, reg := newClient(t, cfg)
+		page, err := c.Page(background, "*")
+		require.NoError(t, err)
+		mark := page.NextCursorMark
+		page.Release()
+		s.RevokeTokens()
+		ids, _ := collect(t, c, mark)
+		once(t, ids, 450)
+		assert.EqualValues(t, 2, metric(reg, "tokens_requested_total"))
+	}
+}
+
+func TestSimulatorTLS(t *testing.T) {
+	s, err := simulator.New(simulator.Config{Indicators: 10, Seed: 5})
+	require.NoError(t, err)
+	server, err := s.StartTLS("")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, server.Close()) }()
+	cfg := testConfig(server.URL)
+	cfg.Auth.OAuth2.Client = OAuth2Client{ID: s.Config().ClientID, Secret: NewSecret(s.Config().ClientSecret)}
+	cfg.DataCollectionID = s.Config().DataCollectionID
+	cfg.Request.SSL = NewSSL(&tlscommon.Config{CAs: []string{string(server.CAPEM)}})
+	c, _, _ := newClient(t, cfg)
+	ids, _ := collect(t, c, "*")
+	once(t, ids, 10)
+}
+
+// A thousand cycles leave nothing behind: connections are used again, and
+// those of failed requests are closed.
+func TestManyCycles(t *testing.T) {
+	s, cfg := simulated(t, simulator.Config{Indicators: 5, Seed: 6})
+	c, _, _ := newClient(t, cfg)
+	_, mark := collect(t, c, "*")
+	before := openFiles(t)
+	for i := range 1000 {
+		if i%100 == 0 {
+			require.NoError(t, s.Inject(simulator.Fault{Kind: simulator.KindTruncated}, simulator.Fault{Kind: simulator.KindReset, After: 1}))
+		}
+		collect(t, c, mark)
+	}
+	assert.InDelta(t, before, openFiles(t), 4)
+}
