@@ -4,6 +4,8 @@
 package cmd
 
 import (
+	"fmt"
+
 	"github.com/elastic/beats/v7/libbeat/cmd"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
 	"github.com/elastic/beats/v7/libbeat/publisher/processing"
@@ -27,11 +29,21 @@ const (
 var RootCmd = newRootCmd()
 
 func newRootCmd() *cmd.BeatsRootCmd {
+	loader := &assets{}
 	settings := settings()
-	root := cmd.GenRootCmdWithSettings(beater.New(), settings)
+	settings.IndexManagement = loader.indexManagement
+	root := cmd.GenRootCmdWithSettings(loader.install(beater.New()), settings)
 	root.Short = "Ships threat indicators from ThreatQ"
 	root.SilenceUsage = true
 	root.CompletionCmd.Hidden = false
+
+	// Libbeat's own setup would install none of our assets.
+	root.RemoveCommand(root.SetupCmd)
+	root.SetupCmd = newSetupCmd(settings)
+	root.AddCommand(root.SetupCmd)
+	if err := addExports(root.ExportCmd); err != nil {
+		panic(fmt.Sprintf("the embedded assets can't be read: %s", err))
+	}
 	root.AddCommand(newDemoCmd(settings), newSimulateCmd(), newCursorCmd(settings))
 	root.TestCmd.AddCommand(newTestInputCmd(settings))
 	return root

@@ -1,0 +1,44 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/idxmgmt"
+	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
+)
+
+// assets lets a beat that runs install the templates, policy and pipeline when
+// its Elasticsearch output connects.
+type assets struct {
+	// root is the whole configuration. Libbeat shows it to the index manager
+	// and not to the Beater.
+	root *conf.C
+}
+
+// indexManagement is the beat's index manager.
+func (a *assets) indexManagement(log *logp.Logger, info beat.Info, root *conf.C) (idxmgmt.Supporter, error) {
+	a.root = root
+	return setup.MakeIndexManager()(log, info, root)
+}
+
+// install wraps the creator of a Beater.
+func (a *assets) install(create beat.Creator) beat.Creator {
+	return func(b *beat.Beat, section *conf.C) (beat.Beater, error) {
+		bt, err := create(b, section)
+		if err != nil {
+			return nil, err
+		}
+		// Elastic Agent's integration brings the assets of a managed beat.
+		if b.Config.Output.Name() == "elasticsearch" && !b.Manager.Enabled() {
+			if _, err := setup.RegisterConnectCallback(a.root, b.Info.Logger); err != nil {
+				return nil, err
+			}
+		}
+		return bt, nil
+	}
+}

@@ -1,0 +1,91 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatqbeat/threatqbeat/internal/beattest"
+)
+
+// Each asset is printed without a server and without a configuration.
+func TestExport(t *testing.T) {
+	want := map[string][]string{
+		"template":           {`"logs-ti_threatq.threat-*"`, `"data_stream"`, `"constant_keyword"`},
+		"dest-template":      {`"logs-ti_threatq_latest.dest_threat-*"`, `"threatq"`},
+		"component-template": {`"template"`},
+		"ilm-policy":         {`"5d"`, `"50gb"`},
+		"pipeline":           {`"event.ingested"`, `"on_failure"`},
+		"index":              {`"logs-ti_threatq_latest.threat"`, `"threatq.ioc_expired_at"`},
+		"transform":          {`"latest"`, `"retention_policy"`},
+	}
+	dir := beattest.NewDir(t)
+	for kind, texts := range want {
+		t.Run(kind, func(t *testing.T) {
+			output, code := dir.Run("export", kind)
+			require.Zero(t, code, output)
+			assert.True(t, json.Valid([]byte(output)), "valid JSON")
+			for _, text := range texts {
+				assert.Contains(t, output, text)
+			}
+		})
+	}
+	t.Run("dashboard", func(t *testing.T) {
+		output, code := dir.Run("export", "dashboard")
+		require.Zero(t, code, output)
+		for line := range strings.Lines(output) {
+			assert.True(t, json.Valid([]byte(line)), "valid JSON in each line")
+		}
+		for _, id := range []string{"threatq-overview", "threatq-files", "threatq-network", "threatq-active-indicators"} {
+			assert.Contains(t, output, `"id":"`+id+`"`)
+		}
+	})
+	t.Run("for a version that is too old", func(t *testing.T) {
+		output, code := dir.Run("export", "template", "--es.version", "7.17.0")
+		assert.Equal(t, 1, code)
+		assert.Contains(t, output, "8.0.0")
+	})
+}
+
+// Setup says which asset, why, and what to do, and exits with 1.
+func TestSetupRefusals(t *testing.T) {
+	tests := map[string]struct {
+		settings map[string]any
+		args     []string
+		want     []string
+	}{
+		"no Elasticsearch": {
+			settings: map[string]any{"output": map[string]any{"elasticsearch": map[string]any{"hosts": []string{"http://127.0.0.1:1"}}}},
+			want:     []string{"Elasticsearch at http://127.0.0.1:1", "refused", "output.elasticsearch.hosts"},
+		},
+		"another output": {
+			want: []string{"output.elasticsearch is not configured", "export"},
+		},
+		"no Kibana": {
+			settings: map[string]any{"setup.kibana.host": "http://127.0.0.1:1"},
+			args:     []string{"--dashboards"},
+			want:     []string{"Kibana dashboards", "setup.kibana.host", "--index-management --pipelines --transforms"},
+		},
+		"a frequency out of range": {
+			settings: map[string]any{"setup.transforms.frequency": "2h"},
+			want:     []string{"setup.transforms.frequency", "2h0m0s", "1h0m0s"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := beattest.NewDir(t)
+			dir.Configure(tt.settings)
+			output, code := dir.Run(append([]string{"setup"}, tt.args...)...)
+			assert.Equal(t, 1, code)
+			for _, want := range tt.want {
+				assert.Contains(t, output, want)
+			}
+		})
+	}
+}
