@@ -14,9 +14,11 @@ import (
 	"github.com/elastic/elastic-agent-libs/mapstr"
 )
 
+// Dataset is event.dataset and data_stream.dataset of an event.
+const Dataset = "ti_threatq.threat"
+
 const (
 	module         = "ti_threatq"
-	dataset        = "ti_threatq.threat"
 	dataStreamType = "logs"
 
 	kindEnrichment    = "enrichment"
@@ -117,14 +119,14 @@ func (b *builder) eventFields(kind string, fetched time.Time) mapstr.M {
 		"type":     []string{"indicator"},
 		"created":  b.created,
 		"module":   module,
-		"dataset":  dataset,
+		"dataset":  Dataset,
 	}
 }
 
 func (b *builder) dataStream() mapstr.M {
 	return mapstr.M{
 		"type":      dataStreamType,
-		"dataset":   dataset,
+		"dataset":   Dataset,
 		"namespace": b.mapper.namespace,
 	}
 }

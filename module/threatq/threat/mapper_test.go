@@ -223,8 +223,8 @@ func checkEvent(t testing.TB, raw []byte, event beat.Event, err error) {
 		require.True(t, ok, key)
 		return s
 	}
-	assert.Equal(t, dataset, text("data_stream.dataset"))
-	assert.Equal(t, dataset, text("event.dataset"))
+	assert.Equal(t, Dataset, text("data_stream.dataset"))
+	assert.Equal(t, Dataset, text("event.dataset"))
 	assert.False(t, event.Timestamp.IsZero())
 	checkKeys(t, fields)
 	if err != nil {

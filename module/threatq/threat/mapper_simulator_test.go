@@ -1,0 +1,98 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
+)
+
+// TestSimulatedCollection compares the events of a large untidy collection with
+// what the simulator, which shares no code with the mapper, says it holds.
+func TestSimulatedCollection(t *testing.T) {
+	cfg := simulator.DefaultConfig()
+	cfg.Indicators, cfg.Untidy, cfg.Unreadable = 5000, 0.5, 0.02
+	sim, err := simulator.New(cfg)
+	require.NoError(t, err)
+	defer sim.Close()
+
+	m := testMapper()
+	policy := ExpirationPolicy{Duration: 90 * day, ExpiredStatuses: []string{DefaultExpiredStatus}}
+	types, misfits, unreadable := map[string]bool{}, 0, 0
+	for want := range sim.Expected() {
+		raw := sim.Indicator(want.Index)
+		event, err := m.Event(raw, testFetched)
+		checkEvent(t, raw, event, err)
+		require.Equal(t, want.Readable, err == nil, "%s: %v", raw, err)
+		if err != nil {
+			unreadable++
+			continue
+		}
+		got := flatten(encodeEvent(t, event))
+		date := func(name string) (at time.Time) {
+			if text, ok := got[name].(string); ok {
+				at, err = time.Parse(time.RFC3339, text)
+				require.NoError(t, err)
+			}
+			return at
+		}
+		id := got["threatq.id"]
+		if id == nil {
+			id = got["threatq.indicator_id"]
+		}
+		number, _ := id.(json.Number)
+		gotID, err := number.Int64()
+		require.NoError(t, err)
+		assert.Equal(t, want.ID, gotID)
+		assert.Equal(t, want.CreatedAt, date("threatq.created_at"), "%s", raw)
+		assert.Equal(t, want.PublishedAt, date("threatq.published_at"), "%s", raw)
+		assert.Equal(t, want.UpdatedAt, date("threatq.updated_at"), "%s", raw)
+		assert.Equal(t, want.ExpiresAt, date("threatq.expires_at"), "%s", raw)
+		assert.Equal(t, want.ExpiredAt, date("threatq.expired_at"), "%s", raw)
+		assert.Equal(t, want.Status, textOf(got["threatq.status"]), "%s", raw)
+		assert.Equal(t, want.Value, textOf(got["threatq.indicator_value"]), "%s", raw)
+		assert.Equal(t, want.Value, textOf(got["threat.indicator.name"]), "%s", raw)
+		if want.Misfit {
+			misfits++
+			assert.Contains(t, got["error.message"], "was left out", "%s", raw)
+		}
+
+		timestamp := firstDate(want.UpdatedAt, want.PublishedAt, want.CreatedAt, testFetched)
+		assert.Equal(t, timestamp, date("@timestamp"))
+		expiration := Expire(policy, timestamp, want.UpdatedAt, want.ExpiresAt, want.ExpiredAt, want.Status)
+		assert.Equal(t, expiration.At, date("threatq.ioc_expired_at"), "%s", raw)
+		assert.Equal(t, expiration.Reason, got["threatq.ioc_expiration_reason"], "%s", raw)
+		types[textOf(got["threat.indicator.type"])] = true
+	}
+	assert.Positive(t, misfits)
+	assert.Positive(t, unreadable)
+	for _, kind := range kinds {
+		assert.True(t, types[kind.stix], "no indicator is of type %s", kind.stix)
+	}
+}
+
+// TestTidyCollection makes sure that nothing is complained about without need.
+func TestTidyCollection(t *testing.T) {
+	sim, err := simulator.New(simulator.Config{Indicators: 2000, Seed: 2})
+	require.NoError(t, err)
+	defer sim.Close()
+	m := testMapper()
+	for i := range sim.Len() {
+		raw := sim.Indicator(i)
+		event, err := m.Event(raw, testFetched)
+		require.NoError(t, err)
+		assert.NotContains(t, event.Fields, "error", "%s", raw)
+	}
+}
+
+func textOf(v any) string {
+	s, _ := v.(string)
+	return s
+}
