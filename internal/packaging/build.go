@@ -21,14 +21,32 @@ func (s *Source) Build(ctx context.Context, targets ...Target) ([]string, error)
 	binaries := make([]string, 0, len(targets))
 	for _, t := range targets {
 		binary := filepath.Join(s.Root, "build", "bin", t.OS+"-"+t.Arch, t.Binary())
-		_, err := command(ctx, s.Root, t.env(), "go", "build",
-			"-modfile="+modfile, "-trimpath", "-buildvcs=false", "-ldflags="+s.ldflags(), "-o", binary, ".")
-		if err != nil {
-			return nil, fmt.Errorf("building for %s: %w", t, err)
+		if err := s.compile(ctx, modfile, t, ".", binary); err != nil {
+			return nil, err
 		}
 		binaries = append(binaries, binary)
 	}
 	return binaries, nil
+}
+
+// BuildWith compiles another program of the tree the way that Build does, so
+// that the two can be compared. It imports nothing of Libbeat that threatqbeat
+// doesn't.
+func (s *Source) BuildWith(ctx context.Context, t Target, pkg, binary string) error {
+	modfile, err := s.trim(ctx)
+	if err != nil {
+		return fmt.Errorf("trimming Libbeat: %w", err)
+	}
+	return s.compile(ctx, modfile, t, pkg, binary)
+}
+
+func (s *Source) compile(ctx context.Context, modfile string, t Target, pkg, binary string) error {
+	_, err := command(ctx, s.Root, t.env(), "go", "build",
+		"-modfile="+modfile, "-trimpath", "-buildvcs=false", "-ldflags="+s.ldflags(), "-o", binary, pkg)
+	if err != nil {
+		return fmt.Errorf("building %s for %s: %w", pkg, t, err)
+	}
+	return nil
 }
 
 // ldflags strips the binary, leaves out what differs between two builds of the

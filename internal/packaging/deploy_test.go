@@ -233,6 +233,23 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
+// TestWorkflow checks that the workflow does what .ci/run does, by calling it,
+// and that the forms for issues can be read.
+func TestWorkflow(t *testing.T) {
+	var workflow struct {
+		Jobs map[string]struct{ Steps []struct{ Run string } }
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, ".github", "workflows", "ci.yml")), &workflow))
+	var runs []string
+	for _, step := range workflow.Jobs["run"].Steps {
+		runs = append(runs, step.Run)
+	}
+	assert.Contains(t, runs, ".ci/run")
+	for _, name := range []string{"bug.yml", "feature.yml", "config.yml"} {
+		assert.Len(t, documents(t, readFile(t, ".github", "ISSUE_TEMPLATE", name)), 1, name)
+	}
+}
+
 // TestUnit checks the service's description: that it starts what the packages
 // install, as their user, and is shut in.
 func TestUnit(t *testing.T) {

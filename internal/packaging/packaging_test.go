@@ -273,3 +273,38 @@ func readZip(t *testing.T, content []byte) []entry {
 	}
 	return entries
 }
+
+func TestCopyTrimmedIsMadeOnce(t *testing.T) {
+	module, target := t.TempDir(), filepath.Join(t.TempDir(), "beats")
+	instance := filepath.Join(module, "libbeat", "cmd", "instance", "imports.go")
+	var imports strings.Builder
+	for _, path := range Dropped() {
+		imports.WriteString("import _ \"" + path + "\"\n")
+	}
+	write(t, instance, "package instance\n\n"+imports.String())
+	require.NoError(t, copyTrimmed(module, []string{instance}, target))
+	copied := filepath.Join(target, "libbeat", "cmd", "instance", "imports.go")
+	content, err := os.ReadFile(copied)
+	require.NoError(t, err)
+	assert.NotContains(t, string(content), beatsModule)
+
+	// Unchanged, it stays; with another file, it is made again.
+	write(t, copied, "package changed\n")
+	require.NoError(t, copyTrimmed(module, []string{instance}, target))
+	content, err = os.ReadFile(copied)
+	require.NoError(t, err)
+	assert.Equal(t, "package changed\n", string(content))
+
+	other := filepath.Join(module, "other.go")
+	write(t, other, "package other\n")
+	require.NoError(t, copyTrimmed(module, []string{instance, other}, target))
+	assert.FileExists(t, filepath.Join(target, "other.go"))
+	content, err = os.ReadFile(copied)
+	require.NoError(t, err)
+	assert.Contains(t, string(content), "package instance")
+
+	// Half a copy is never taken for a whole one.
+	require.Error(t, copyTrimmed(module, []string{instance, filepath.Join(module, "missing.go")}, target))
+	require.NoError(t, copyTrimmed(module, []string{instance, other}, target))
+	assert.FileExists(t, filepath.Join(target, "other.go"))
+}

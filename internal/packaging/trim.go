@@ -59,10 +59,6 @@ func (s *Source) trim(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("finding Libbeat: %w", err)
 	}
-	target := filepath.Join(s.Root, filepath.FromSlash(copied))
-	if err := os.RemoveAll(target); err != nil {
-		return "", fmt.Errorf("removing the last trimmed copy: %w", err)
-	}
 	files = append(files, filepath.Join(module, "go.mod"))
 	for _, dir := range dirs {
 		found, err := sourceFiles(dir)
@@ -71,17 +67,7 @@ func (s *Source) trim(ctx context.Context) (string, error) {
 		}
 		files = append(files, found...)
 	}
-	for _, file := range files {
-		relative, err := filepath.Rel(module, file)
-		if err != nil {
-			return "", fmt.Errorf("copying Libbeat: %w", err)
-		}
-		if err := copyFile(file, filepath.Join(target, relative), 0o644); err != nil {
-			return "", fmt.Errorf("copying Libbeat: %w", err)
-		}
-	}
-	instance := filepath.Join(target, strings.TrimPrefix(instancePackage, beatsModule))
-	if err := dropImports(instance, Dropped()); err != nil {
+	if err := copyTrimmed(module, files, filepath.Join(s.Root, filepath.FromSlash(copied))); err != nil {
 		return "", err
 	}
 
@@ -95,6 +81,36 @@ func (s *Source) trim(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("replacing Libbeat in %s: %w", modfile, err)
 	}
 	return modfile, nil
+}
+
+// copyTrimmed copies files of the module to target and drops imports there. A copy
+// that is complete and current stays, for another build may be reading it.
+func copyTrimmed(module string, files []string, target string) error {
+	stamp := target + ".stamp"
+	key := strings.Join(slices.Concat([]string{module}, Dropped(), files), "\n")
+	if current, err := os.ReadFile(stamp); err == nil && string(current) == key {
+		return nil
+	}
+	if err := errors.Join(os.RemoveAll(stamp), os.RemoveAll(target)); err != nil {
+		return fmt.Errorf("removing the last trimmed copy: %w", err)
+	}
+	for _, file := range files {
+		relative, err := filepath.Rel(module, file)
+		if err != nil {
+			return fmt.Errorf("copying Libbeat: %w", err)
+		}
+		if err := copyFile(file, filepath.Join(target, relative), 0o644); err != nil {
+			return fmt.Errorf("copying Libbeat: %w", err)
+		}
+	}
+	instance := filepath.Join(target, strings.TrimPrefix(instancePackage, beatsModule))
+	if err := dropImports(instance, Dropped()); err != nil {
+		return err
+	}
+	if err := os.WriteFile(stamp, []byte(key), 0o644); err != nil {
+		return fmt.Errorf("finishing the trimmed copy: %w", err)
+	}
+	return nil
 }
 
 // beatsFiles returns the directories of the packages of Libbeat that the binary
