@@ -61,7 +61,7 @@ func (c *Client) classifyTLS(e *Error, err error) bool {
 		trustHint = "put the certificate of the authority that issued it into request.ssl.certificate_authorities"
 		dateHint  = "renew the appliance's certificate, and check this host's clock"
 	)
-	reason, hint := "", ""
+	reason, hint, final := "", "", true
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		reason, hint = expiry(invalid.Cert, c.now()), dateHint
@@ -89,11 +89,13 @@ func (c *Client) classifyTLS(e *Error, err error) bool {
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		reason, hint = "the other side does not speak TLS", "check the port in url, and whether it has to be http://"
 	case tlsText(err) != "":
-		reason, hint = "the TLS handshake failed: "+tlsText(err), "check request.ssl"
+		// Also what was damaged on the way.
+		reason, hint, final = "the TLS connection failed: "+tlsText(err), "check request.ssl", false
 	default:
 		return false
 	}
-	e.Kind, e.Reason, e.Hint, e.final = KindTLS, reason, hint, true
+	e.Kind, e.Reason, e.Hint = KindTLS, reason, hint
+	e.final = final
 	return true
 }
 
@@ -178,6 +180,9 @@ func (c *Client) classifyNet(e *Error, err error) bool {
 		e.Reason, e.Hint = where+" reset the connection", lookHint
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		e.Reason, e.Hint = where+" closed the connection before the answer was complete", lookHint
+	case strings.Contains(err.Error(), "awaiting response headers"):
+		e.Reason = fmt.Sprintf("the appliance accepts the request but gives no answer within %v (request.timeout)", c.cfg.Request.Timeout)
+		e.Hint = "check the appliance's load, lower page_size or raise request.timeout"
 	case errors.As(err, &timeout) && timeout.Timeout():
 		e.Reason = fmt.Sprintf("%s gives no answer within %v (request.timeout)", where+to, c.cfg.Request.Timeout)
 		e.Hint = lookHint

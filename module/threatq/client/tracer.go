@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode"
@@ -99,11 +100,13 @@ func realPath(path string) (string, error) {
 // tracer writes each request with its answer to a file, as a line of JSON.
 type tracer struct {
 	c     *Client
-	out   *file.Rotator
 	count atomic.Uint64
+
+	mu  sync.Mutex
+	out *file.Rotator // nil once it is closed: writing would open a file again
 	// broken is set when a line could not be written, so that a full disk is
 	// told once.
-	broken atomic.Bool
+	broken bool
 }
 
 // newTracer returns the tracer of a Client, nil when it is off.
@@ -137,9 +140,32 @@ func newTracer(c *Client) (*tracer, error) {
 }
 
 func (t *tracer) close() {
-	if t != nil {
-		_ = t.out.Close()
+	if t == nil {
+		return
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.out != nil {
+		_ = t.out.Close()
+		t.out = nil
+	}
+}
+
+// append writes a line.
+func (t *tracer) append(entry map[string]any) {
+	line, err := json.Marshal(entry)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.out == nil {
+		return
+	}
+	if err == nil {
+		_, err = t.out.Write(append(line, '\n'))
+	}
+	if err != nil && !t.broken {
+		t.c.log.Warnw("The request tracer can't write its file", logp.Error(err))
+	}
+	t.broken = err != nil
 }
 
 // trace is one request with its answer.
@@ -193,16 +219,7 @@ func (tr *trace) write(bytes int64, duration time.Duration, problem string) {
 	if problem != "" {
 		tr.line["error.message"] = problem
 	}
-	line, err := json.Marshal(tr.line)
-	if err == nil {
-		_, err = tr.t.out.Write(append(line, '\n'))
-	}
-	switch {
-	case err == nil:
-		tr.t.broken.Store(false)
-	case !tr.t.broken.Swap(true):
-		tr.t.c.log.Warnw("The request tracer can't write its file", logp.Error(err))
-	}
+	tr.t.append(tr.line)
 }
 
 // headers copies headers for the trace, without what must not be shown.

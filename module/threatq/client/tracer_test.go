@@ -64,6 +64,7 @@ func TestTracer(t *testing.T) {
 	require.Error(t, read(c))
 	require.NoError(t, read(c))
 	c.Close()
+	require.NoError(t, read(c), "what is still running after Close is not written")
 	assert.Equal(t, 1, logs.FilterMessageSnippet("The request tracer is on").Len())
 
 	lines, files := traceLines(t, dir)
