@@ -35,6 +35,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`"duration_ms":[\d.e-]+`), `"duration_ms":0`},
 	{regexp.MustCompile(`valid until \d{4}-\d\d-\d\d`), "valid until DATE"},
 	{regexp.MustCompile(`(now|\d+ (second|minute)s? ago) +`), "AGE   "},
+	{regexp.MustCompile(`RECEIVED +`), "RECEIVED   "}, // as wide as the ages below
 	{regexp.MustCompile(`"updated":"[^"]+"`), `"updated":"TIME"`},
 	{regexp.MustCompile(`localhost is [0-9a-f:., ]+`), "localhost is ADDRESSES"},
 	{regexp.MustCompile(` +\n`), "\n"},
