@@ -121,7 +121,7 @@ func (bt *Beater) Run(b *beat.Beat) error {
 		defer stopReloader()
 	}
 
-	managed := cfgfile.NewRunnerList(management.DebugK, factory, pipeline, bt.log)
+	managed := &managedInputs{runners: cfgfile.NewRunnerList(management.DebugK, factory, pipeline, bt.log)}
 	defer managed.Stop()
 	b.Registry.MustRegisterInput(managed)
 	if err := b.Manager.Start(); err != nil {

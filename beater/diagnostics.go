@@ -4,10 +4,18 @@
 package beater
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/cfgfile"
+	"github.com/elastic/beats/v7/libbeat/common/diagnostics"
+	"github.com/elastic/beats/v7/libbeat/management/status"
 	"github.com/elastic/beats/v7/libbeat/monitoring/inputmon"
+	conf "github.com/elastic/elastic-agent-libs/config"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
 // registerDiagnostics adds the inputs' metrics to what Elastic Agent's action
@@ -22,4 +30,112 @@ func (bt *Beater) registerDiagnostics(b *beat.Beat) {
 			}
 			return data
 		})
+}
+
+// diagnosis is what Elastic Agent's action diagnostics collects of one input.
+type diagnosis struct {
+	// Configuration has the settings that are known to be no secrets.
+	Configuration map[string]any `json:"configuration"`
+	// SavedCursor is what a restart would go on from: the output has
+	// acknowledged what lies before it. Null when nothing is saved.
+	SavedCursor *threat.State `json:"saved_cursor"`
+	// Running tells whether the input runs; Report is empty when it doesn't.
+	Running bool `json:"running"`
+	threat.Report
+	// Error is why a part of the diagnosis is missing.
+	Error string `json:"error,omitempty"`
+}
+
+// diagnose collects the diagnosis of an input, as JSON.
+func (f *inputFactory) diagnose(raw *conf.C, cfg *threat.Config) []byte {
+	d := diagnosis{Configuration: cfg.Describe()}
+	describeCommon(d.Configuration, raw)
+	d.Report, d.Running = f.reports.Of(cfg.ID)
+	saved, found, err := f.store.savedCursor(cfg)
+	switch {
+	case err != nil:
+		d.Error = err.Error()
+	case found:
+		d.SavedCursor = &saved
+	}
+	text, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return []byte(fmt.Sprintf("encoding the diagnosis of input %q: %s", cfg.ID, err))
+	}
+	return text
+}
+
+// describeCommon adds those of the common input settings that are no secrets. A
+// processor's settings may be anything, so that only its name is shown.
+func describeCommon(settings map[string]any, raw *conf.C) {
+	var common struct {
+		Tags              []string         `config:"tags"`
+		Index             string           `config:"index"`
+		Pipeline          string           `config:"pipeline"`
+		Processors        []map[string]any `config:"processors"`
+		PublisherPipeline struct {
+			DisableHost bool `config:"disable_host"`
+		} `config:"publisher_pipeline"`
+	}
+	if err := raw.Unpack(&common); err != nil {
+		return
+	}
+	settings["tags"] = common.Tags
+	settings["publisher_pipeline.disable_host"] = common.PublisherPipeline.DisableHost
+	if common.Index != "" {
+		settings["index"] = common.Index
+	}
+	if common.Pipeline != "" {
+		settings["pipeline"] = common.Pipeline
+	}
+	names := []string{}
+	for _, processor := range common.Processors {
+		for name := range processor {
+			names = append(names, name)
+		}
+	}
+	settings["processors"] = names
+}
+
+// inputRunner is a runner that reports each change of its state, and what is the
+// matter when it is asked.
+type inputRunner struct {
+	cfgfile.Runner
+	id       string
+	diagnose func() []byte
+}
+
+var (
+	_ status.WithStatusReporter      = (*inputRunner)(nil)
+	_ diagnostics.DiagnosticReporter = (*inputRunner)(nil)
+)
+
+// SetStatusReporter says whom the states are reported to.
+func (r *inputRunner) SetStatusReporter(stream status.StatusReporter) {
+	if runner, ok := r.Runner.(status.WithStatusReporter); ok {
+		runner.SetStatusReporter(&streamReporter{StatusReporter: stream})
+	}
+}
+
+// Diagnostics is called once, after the start.
+func (r *inputRunner) Diagnostics() []diagnostics.DiagnosticSetup {
+	return []diagnostics.DiagnosticSetup{{
+		// The names of all streams of a unit are in one table.
+		Name:        "threatq_" + r.id,
+		Description: "Configuration without secrets, cursor, last error and last cycle of the stream " + r.id + ".",
+		Filename:    "threatq_" + fileName(r.id) + ".json",
+		ContentType: "application/json",
+		Callback:    r.diagnose,
+	}}
+}
+
+// fileName makes an id fit to be a part of a file's name anywhere.
+func fileName(id string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
+			return r
+		}
+		return '_'
+	}, id)
 }

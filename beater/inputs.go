@@ -12,7 +12,6 @@ import (
 	"github.com/elastic/beats/v7/filebeat/input/v2/compat"
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
-	"github.com/elastic/beats/v7/libbeat/statestore"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/paths"
@@ -32,9 +31,12 @@ var defaultTags = []string{"forwarded", "threatq-threat"}
 type inputFactory struct {
 	cfgfile.RunnerFactory
 	managed bool
+	store   *store
+	reports *threat.Reports
 }
 
-func newInputFactory(b *beat.Beat, store statestore.States, group unison.Group) (*inputFactory, error) {
+func newInputFactory(b *beat.Beat, store *store, group unison.Group) (*inputFactory, error) {
+	reports := &threat.Reports{}
 	log := b.Info.Logger.Named("input")
 	plugin := threat.Plugin(threat.Environment{
 		Log:       log,
@@ -42,6 +44,7 @@ func newInputFactory(b *beat.Beat, store statestore.States, group unison.Group) 
 		Paths:     b.Paths,
 		UserAgent: b.Info.UserAgent,
 		Totals:    b.Monitoring.StatsRegistry().GetOrCreateRegistry("threatqbeat"),
+		Reports:   reports,
 	})
 	loader, err := v2.NewLoader(log, []v2.Plugin{plugin}, "type", "")
 	if err != nil {
@@ -54,6 +57,8 @@ func newInputFactory(b *beat.Beat, store statestore.States, group unison.Group) 
 		RunnerFactory: channel.RunnerFactoryWithCommonInputSettings(b.Info,
 			compat.RunnerFactory(log, b.Info, b.Monitoring.InputsRegistry(), loader)),
 		managed: b.Manager.Enabled(),
+		store:   store,
+		reports: reports,
 	}, nil
 }
 
@@ -64,6 +69,9 @@ func (f *inputFactory) CheckConfig(input *conf.C) error { return f.check(input) 
 // Elastic Agent carries settings that are not for the input.
 func (f *inputFactory) check(input *conf.C) error {
 	if f.managed {
+		if err := refusal(input); err != nil {
+			return err
+		}
 		return checkValues(input)
 	}
 	return checkInput(input)
@@ -78,7 +86,15 @@ func (f *inputFactory) Create(pipeline beat.PipelineConnector, input *conf.C) (c
 	if err != nil {
 		return nil, err
 	}
-	return f.RunnerFactory.Create(pipeline, input)
+	runner, err := f.RunnerFactory.Create(pipeline, input)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := threat.UnpackConfig(input)
+	if err != nil {
+		return nil, err
+	}
+	return &inputRunner{Runner: runner, id: cfg.ID, diagnose: func() []byte { return f.diagnose(input, &cfg) }}, nil
 }
 
 func withDefaults(input *conf.C) (*conf.C, error) {

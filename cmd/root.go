@@ -6,12 +6,11 @@ package cmd
 import (
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"github.com/elastic/beats/v7/libbeat/cmd"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
 	"github.com/elastic/beats/v7/libbeat/publisher/processing"
-
-	// Elastic Agent's control protocol, in force with management.enabled only.
-	_ "github.com/elastic/beats/v7/x-pack/libbeat/management"
 
 	"github.com/threatqbeat/threatqbeat/beater"
 )
@@ -36,6 +35,7 @@ func newRootCmd() *cmd.BeatsRootCmd {
 	root.Short = "Ships threat indicators from ThreatQ"
 	root.SilenceUsage = true
 	root.CompletionCmd.Hidden = false
+	root.PersistentPreRun = func(*cobra.Command, []string) { prepareForAgent() }
 
 	// Libbeat's own setup would install none of our assets.
 	root.RemoveCommand(root.SetupCmd)
@@ -54,7 +54,7 @@ func settings() instance.Settings {
 		Name:            Name,
 		Version:         Version,
 		ElasticLicensed: true,
-		Processing: processing.MakeDefaultSupport(true, nil,
+		Processing: processing.MakeDefaultSupport(true, agentProcessors(),
 			processing.WithECS, processing.WithHost, processing.WithAgentMeta()),
 	}
 }

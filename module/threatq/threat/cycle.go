@@ -52,6 +52,7 @@ type fetched struct {
 // run returns nil once the collection is drained; else the pages before the one
 // that failed have been published.
 func (c *cycle) run(ctx context.Context) error {
+	c.reporter.cycle(c)
 	ctx, cancel := context.WithCancel(ctx)
 	answers := make(chan fetched)
 	go c.fetch(ctx, c.state.mark(), answers)
@@ -129,6 +130,11 @@ func (c *cycle) consume(ctx context.Context, answer fetched) error {
 	}
 	if err := c.publishPage(ctx, page); err != nil {
 		return err
+	}
+	if answer.err == nil {
+		// A long collection is healthy before it has come to its end.
+		c.status.healthy()
+		c.reporter.cycle(c)
 	}
 	c.progress()
 	return answer.err
@@ -238,6 +244,7 @@ func (c *cycle) progress() {
 func (c *cycle) report(err error) {
 	took := time.Since(c.start)
 	c.metrics.cycle(took, time.Now(), c.state.Updated, err)
+	c.reporter.ended(c, took, err)
 	fields := []any{
 		"pages", c.pages,
 		"indicators", c.indicators,

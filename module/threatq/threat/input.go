@@ -40,6 +40,8 @@ type Environment struct {
 	UserAgent string
 	// Totals receives the figures summed over all inputs; nil for none.
 	Totals *monitoring.Registry
+	// Reports receives what the inputs say about themselves; nil for nothing.
+	Reports *Reports
 }
 
 // Plugin returns the threatq input for a v2.Loader.
@@ -130,6 +132,8 @@ func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publi
 	}
 	run.state.URL = in.cfg.Client.URL
 	run.state.DataCollectionID = in.cfg.Client.DataCollectionID
+	run.reporter = in.env.Reports.start(in.cfg.ID, run.state)
+	defer in.env.Reports.stop(in.cfg.ID, run.reporter)
 	return run.loop(v2.GoContextFromCanceler(ctx.Cancelation))
 }
 
@@ -156,6 +160,7 @@ type runner struct {
 	state    State
 	metrics  *metrics
 	status   *statusReporter
+	reporter *reporter
 	log      *logp.Logger
 
 	// repeated remembers the last page of the previous cycle when its mark

@@ -59,6 +59,11 @@ func SourceName(url, dataCollectionID string) string {
 // start with.
 const RegistryKeyPrefix = InputType + "::"
 
+// RegistryKey returns the registry's key of a cursor.
+func RegistryKey(inputID, url, dataCollectionID string) string {
+	return RegistryKeyPrefix + inputID + "::" + SourceName(url, dataCollectionID)
+}
+
 // ParseRegistryKey splits the registry's key of a cursor into the input's id and
 // the source's name. ok is false when the key is not that of a threatq cursor.
 func ParseRegistryKey(key string) (inputID, sourceName string, ok bool) {

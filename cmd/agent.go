@@ -1,0 +1,104 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/elastic/beats/v7/libbeat/common/reload"
+	"github.com/elastic/beats/v7/libbeat/processors"
+	"github.com/elastic/beats/v7/x-pack/libbeat/management"
+	"github.com/elastic/elastic-agent-client/v7/pkg/client"
+	agentproto "github.com/elastic/elastic-agent-client/v7/pkg/proto"
+	"github.com/elastic/elastic-agent-libs/mapstr"
+
+	"github.com/threatqbeat/threatqbeat/beater"
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
+)
+
+// agentDataStreamType is the type of the data stream of a stream that names none.
+const agentDataStreamType = "logs"
+
+// prepareForAgent says how a policy of Elastic Agent is to be read, in case that
+// management.enabled is set. It has no other effect.
+func prepareForAgent() {
+	management.ConfigTransform.SetTransform(agentInputs)
+}
+
+// agentProcessors are the global processors under Elastic Agent, where the
+// configuration names none. What is known of this host is added to no indicator
+// that is tagged as forwarded.
+func agentProcessors() processors.PluginConfig {
+	list, err := processors.NewPluginConfigFromList([]mapstr.M{
+		{"add_host_metadata": mapstr.M{"when.not.contains.tags": "forwarded"}},
+	})
+	if err != nil {
+		panic(fmt.Sprintf("the processors for Elastic Agent are no configuration: %s", err))
+	}
+	return list
+}
+
+// agentInputs makes the configurations of inputs of what Elastic Agent expects of
+// a unit: one for each stream, in order, for the n-th is what the state of the
+// n-th stream is reported of.
+//
+// Nothing makes it fail: an error here would keep the other units from being
+// configured. A stream that is none becomes an input that fails with the reason.
+func agentInputs(unit *agentproto.UnitExpectedConfig, info *client.AgentInfo) ([]*reload.ConfigWithMeta, error) {
+	if len(unit.GetStreams()) == 0 {
+		return []*reload.ConfigWithMeta{beater.RefusedInput(unit.GetId(), fmt.Errorf(
+			"input %q has no streams: put url, data_collection_id, auth.oauth2 and the other settings under streams, once for each data collection", unit.GetId()))}, nil
+	}
+	inputs := make([]*reload.ConfigWithMeta, 0, len(unit.GetStreams()))
+	for i := range unit.GetStreams() {
+		inputs = append(inputs, agentInput(unit, i, info))
+	}
+	return inputs, nil
+}
+
+func agentInput(unit *agentproto.UnitExpectedConfig, index int, info *client.AgentInfo) *reload.ConfigWithMeta {
+	// What is completed here must not show in the unit, which is compared with
+	// the next one to find out what changed.
+	unit = proto.CloneOf(unit)
+	stream := unit.GetStreams()[index]
+	unit.Streams = []*agentproto.Stream{stream}
+	if unit.GetDataStream().GetDataset() == "" && stream.GetDataStream().GetDataset() == "" {
+		if stream.DataStream == nil {
+			stream.DataStream = &agentproto.DataStream{}
+		}
+		stream.DataStream.Dataset = threat.Dataset
+	}
+
+	id := agentInputID(unit, stream)
+	settings, err := management.CreateInputsFromStreams(unit, agentDataStreamType, info)
+	if err != nil {
+		return beater.RefusedInput(id, fmt.Errorf("stream %q: %w", id, err))
+	}
+	input := settings[0]
+	input["id"] = id
+	if _, ok := input["type"]; !ok {
+		input["type"] = unit.GetType()
+	}
+	configs, err := management.CreateReloadConfigFromInputs(settings)
+	if err != nil {
+		return beater.RefusedInput(id, fmt.Errorf("stream %q: %w", id, err))
+	}
+	return configs[0]
+}
+
+// agentInputID names the input of a stream, and with it the cursor. The stream's
+// id stays the same from one revision of a policy to the next, and when the
+// output changes, where the unit's id does not.
+func agentInputID(unit *agentproto.UnitExpectedConfig, stream *agentproto.Stream) string {
+	if id := stream.GetId(); id != "" {
+		return id
+	}
+	collection := stream.GetSource().GetFields()["data_collection_id"].GetStringValue()
+	if collection == "" {
+		return unit.GetId()
+	}
+	return unit.GetId() + "-" + collection
+}

@@ -1,0 +1,172 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"sync"
+	"time"
+)
+
+// Health says how an input fares.
+type Health string
+
+const (
+	// HealthStarting: nothing has been collected yet, and nothing has failed.
+	HealthStarting Health = "starting"
+	// HealthHealthy: the last answer could be collected.
+	HealthHealthy Health = "healthy"
+	// HealthDegraded: the last cycle failed.
+	HealthDegraded Health = "degraded"
+)
+
+// Report says what helps to find out why an input does not collect what it
+// should. It holds no secret.
+type Report struct {
+	// Health is the input's health.
+	Health Health `json:"health"`
+	// Cursor is where collecting goes on. What lies before it was published,
+	// and not necessarily acknowledged yet.
+	Cursor State `json:"cursor"`
+	// Cycle has the figures of the cycle that runs, nil between two cycles.
+	Cycle *CycleReport `json:"cycle,omitempty"`
+	// LastCycle has the figures of the last cycle that ended, nil before.
+	LastCycle *CycleReport `json:"last_cycle,omitempty"`
+	// LastSuccess is when a cycle last ended without an error.
+	LastSuccess time.Time `json:"last_success,omitzero"`
+	// LastError is the last error since the start of the input, whether
+	// overcome or not.
+	LastError *ErrorReport `json:"last_error,omitempty"`
+}
+
+// CycleReport has the figures of one cycle.
+type CycleReport struct {
+	Started time.Time `json:"started"`
+	// DurationMS is how long it took or, if it still runs, has taken so far.
+	DurationMS     int64 `json:"duration_ms"`
+	Pages          int   `json:"pages"`
+	Indicators     int64 `json:"indicators"`
+	Unreadable     int64 `json:"unreadable"`
+	RepeatsSkipped int64 `json:"repeats_skipped"`
+	Bytes          int64 `json:"bytes"`
+	// Total is how many indicators the data collection holds, -1 unknown.
+	Total int64 `json:"total"`
+	// Error is why the cycle failed, empty when it didn't.
+	Error string `json:"error,omitempty"`
+}
+
+// ErrorReport is an error and when it occurred.
+type ErrorReport struct {
+	Time    time.Time `json:"time"`
+	Message string    `json:"message"`
+}
+
+// Reports holds the reports of the running inputs. Its methods may be called at
+// any time from any goroutine. The inputs of a nil Reports report to nobody.
+type Reports struct {
+	mu      sync.Mutex
+	running map[string]*reporter
+}
+
+// Of returns the report of an input. ok is false when it does not run.
+func (r *Reports) Of(inputID string) (report Report, ok bool) {
+	r.mu.Lock()
+	found := r.running[inputID]
+	r.mu.Unlock()
+	if found == nil {
+		return Report{}, false
+	}
+	return found.snapshot(), true
+}
+
+func (r *Reports) start(inputID string, cursor State) *reporter {
+	if r == nil {
+		return nil
+	}
+	started := &reporter{current: Report{Health: HealthStarting, Cursor: cursor}}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running == nil {
+		r.running = map[string]*reporter{}
+	}
+	r.running[inputID] = started
+	return started
+}
+
+func (r *Reports) stop(inputID string, stopped *reporter) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running[inputID] == stopped {
+		delete(r.running, inputID)
+	}
+}
+
+// reporter keeps the report of one input. A nil one keeps nothing.
+type reporter struct {
+	mu      sync.Mutex
+	current Report
+}
+
+func (r *reporter) snapshot() Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	report := r.current
+	if report.Cycle != nil {
+		running := *report.Cycle
+		running.DurationMS = time.Since(running.Started).Milliseconds()
+		report.Cycle = &running
+	}
+	return report
+}
+
+// cycle takes the figures of a cycle that has just begun or published a page.
+func (r *reporter) cycle(c *cycle) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	figures := c.figures()
+	r.current.Cycle = &figures
+	r.current.Cursor = c.state
+	if c.pages > 0 {
+		r.current.Health = HealthHealthy
+	}
+}
+
+// ended takes the figures of a cycle that has ended, with an error or not.
+func (r *reporter) ended(c *cycle, took time.Duration, err error) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	figures := c.figures()
+	figures.DurationMS = took.Milliseconds()
+	at := c.start.Add(took).UTC()
+	if err != nil {
+		figures.Error = err.Error()
+		r.current.Health = HealthDegraded
+		r.current.LastError = &ErrorReport{Time: at, Message: err.Error()}
+	} else {
+		r.current.Health = HealthHealthy
+		r.current.LastSuccess = at
+	}
+	r.current.Cursor = c.state
+	r.current.Cycle, r.current.LastCycle = nil, &figures
+}
+
+func (c *cycle) figures() CycleReport {
+	return CycleReport{
+		Started:        c.start.UTC(),
+		Pages:          c.pages,
+		Indicators:     c.indicators,
+		Unreadable:     c.unreadable,
+		RepeatsSkipped: c.repeats,
+		Bytes:          c.bytes,
+		Total:          c.total,
+	}
+}
