@@ -18,8 +18,11 @@ import (
 const serverAsset = "Elasticsearch"
 
 // Connect connects with the first host of the settings under
-// output.elasticsearch that answers. The context governs every request of the
-// connection. A refusal is an *Error.
+// output.elasticsearch that answers. A refusal is an *Error.
+//
+// The end of the context ends the search for a host, but no request of the
+// connection: an Installer stops between two requests, and may have to put back
+// what it had begun.
 func Connect(ctx context.Context, output config.Namespace, beatName string, log *logp.Logger) (*eslegclient.Connection, error) {
 	if output.Name() != "elasticsearch" {
 		cause := "output.elasticsearch is not configured"
@@ -37,8 +40,11 @@ func Connect(ctx context.Context, output config.Namespace, beatName string, log 
 	}
 	var refused *Error
 	for n := range clients {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("connecting with Elasticsearch: %w", err)
+		}
 		conn := &clients[n]
-		err := conn.Connect(ctx)
+		err := conn.Connect(context.WithoutCancel(ctx))
 		if err == nil {
 			return conn, nil
 		}
