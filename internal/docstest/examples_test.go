@@ -6,6 +6,8 @@ package docstest
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -153,6 +155,26 @@ func TestJSONExamples(t *testing.T) {
 				require.NoError(t, json.Unmarshal([]byte(text), &any))
 			}
 		})
+	}
+}
+
+// The files that the pages offer parse as well.
+func TestExampleFiles(t *testing.T) {
+	root, _ := load(t)
+	files, err := filepath.Glob(filepath.Join(root, "docs", "examples", "*json"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		texts := []string{string(content)}
+		if strings.HasSuffix(file, ".ndjson") {
+			texts = strings.Split(strings.TrimSpace(string(content)), "\n")
+		}
+		for _, text := range texts {
+			var any any
+			require.NoError(t, json.Unmarshal([]byte(text), &any), file)
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // unwritten are pages that are linked to and still to come.
-var unwritten = []string{"docs/elasticsearch.md", "docs/performance.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"}
+var unwritten = []string{"docs/performance.md"}
 
 func TestUnwrittenPagesAreUnwritten(t *testing.T) {
 	root, _ := load(t)

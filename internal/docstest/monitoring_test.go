@@ -7,9 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
+	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -75,6 +78,9 @@ func TestMonitoringPage(t *testing.T) {
 		}
 	})
 	beat.Stop()
+	if runtime.GOOS != "windows" {
+		t.Run("modes", func(t *testing.T) { requirePrivate(t, home) })
+	}
 	t.Run("log line", func(t *testing.T) {
 		lines := slices.DeleteFunc(home.Logs(), func(line beattest.Event) bool {
 			return line["message"] != "The cycle is complete."
@@ -86,6 +92,30 @@ func TestMonitoringPage(t *testing.T) {
 			}
 		}
 	})
+}
+
+// requirePrivate fails for a file that others than the owner may read: that is
+// what docs/security.md says of data and logs.
+func requirePrivate(t *testing.T, home *beattest.Dir) {
+	t.Helper()
+	files := 0
+	for _, dir := range []string{"data", "logs"} {
+		require.NoError(t, filepath.WalkDir(home.File(dir), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			info, err := entry.Info()
+			if err != nil {
+				return err
+			}
+			files++
+			if info.Mode().Perm()&0o077 != 0 {
+				t.Errorf("%s has mode %s", path, info.Mode())
+			}
+			return nil
+		}))
+	}
+	require.Greater(t, files, 2)
 }
 
 // section returns a page's text from a heading to the next of its level or a

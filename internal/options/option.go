@@ -75,11 +75,16 @@ func (o Option) Free() bool {
 	}
 }
 
+// smallestDuration is the Min of a duration that must not be 0.
+const smallestDuration = "1ns"
+
 // RangeText says in words which values are allowed, or "".
 func (o Option) RangeText() string {
 	switch {
 	case len(o.Values) > 0:
 		return strings.Join(o.Values, ", ")
+	case o.Min == smallestDuration && o.Max != "":
+		return "above 0, up to " + o.Max
 	case o.Min != "" && o.Max != "":
 		return fmt.Sprintf("%s to %s", o.Min, o.Max)
 	case o.Min != "":

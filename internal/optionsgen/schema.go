@@ -43,6 +43,7 @@ func renderSchema() ([]byte, error) {
 	}
 	definitions := object{}
 	input.define(definitions, true)
+	input.require(definitions[input.path].(object))
 	beat.define(definitions, false)
 	schema := object{
 		"$schema":     schemaDialect,
@@ -119,24 +120,26 @@ func (t *tree) define(definitions object, closed bool) {
 		return
 	}
 	properties := object{}
-	var required []any
-	t.visit("", func(name string, below *tree) {
-		properties[name] = below.reference()
-		if below.leaf != nil && below.leaf.Required {
-			required = append(required, anyWriting(name))
-		}
-	})
+	t.visit("", func(name string, below *tree) { properties[name] = below.reference() })
 	schema := object{"type": "object", "properties": properties}
 	if closed {
 		schema["additionalProperties"] = false
-	}
-	if len(required) > 0 {
-		schema["allOf"] = required
 	}
 	definitions[t.path] = schema
 	for name, child := range t.children {
 		child.define(definitions, closed || name != sharedWithLibbeat)
 	}
+}
+
+// require demands the settings that have to be given, of the object that t is.
+func (t *tree) require(schema object) {
+	var required []any
+	t.visit("", func(name string, below *tree) {
+		if below.leaf != nil && below.leaf.Required {
+			required = append(required, inAnyWriting(name))
+		}
+	})
+	schema["allOf"] = required
 }
 
 // visit calls f with each section and setting below t, in the order of their
@@ -156,13 +159,17 @@ func (t *tree) visit(prefix string, f func(name string, below *tree)) {
 	}
 }
 
-// anyWriting requires a setting in one of its writings: the setting itself or a
-// section that it stands in, which requires the rest.
-func anyWriting(name string) object {
+// inAnyWriting demands a setting in one of its writings: by its whole name, or as
+// a section that has the rest of it, in any writing again.
+func inAnyWriting(name string) object {
 	var writings []any
 	for at, char := range name {
 		if char == '.' {
-			writings = append(writings, object{"required": []string{name[:at]}})
+			section, rest := name[:at], name[at+1:]
+			writings = append(writings, object{
+				"required":   []string{section},
+				"properties": object{section: inAnyWriting(rest)},
+			})
 		}
 	}
 	whole := object{"required": []string{name}}
