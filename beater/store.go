@@ -35,12 +35,16 @@ var _ statestore.States = (*store)(nil)
 func openStore(log *logp.Logger, cfg config.Registry, name string, p *paths.Path) (*store, error) {
 	log = log.Named("registry")
 	root := RegistryRoot(cfg, p)
+	home := filepath.Join(root, name)
+	if err := checkRoot(root); err != nil {
+		return nil, err
+	}
 	open := func() (*store, error) {
 		backend, err := memlog.New(log, memlog.Settings{Root: root, FileMode: cfg.Permissions})
 		if err != nil {
 			return nil, err
 		}
-		s := &store{registry: statestore.NewRegistry(backend), name: name, cleanInterval: cfg.CleanInterval}
+		s := &store{registry: statestore.NewRegistry(sturdyBackend{backend}), name: name, cleanInterval: cfg.CleanInterval}
 		s.opened, err = s.registry.Get(name)
 		if err != nil {
 			_ = s.registry.Close()
@@ -49,30 +53,74 @@ func openStore(log *logp.Logger, cfg config.Registry, name string, p *paths.Path
 		return s, nil
 	}
 
-	s, err := open()
+	err := misplaced(home)
 	if err == nil {
-		return s, nil
+		var s *store
+		if s, err = open(); err == nil {
+			return s, nil
+		}
 	}
-	home := filepath.Join(root, name)
 	if !isDamage(err) {
 		return nil, fmt.Errorf("opening the registry of cursors in %s: %w: the directory must be writable by the user that runs %s", home, err, name)
 	}
-	aside := fmt.Sprintf("%s.damaged-%s", home, time.Now().UTC().Format("20060102T150405"))
+	aside := fmt.Sprintf("%s.damaged-%s", home, time.Now().UTC().Format("20060102T150405.000000000"))
 	if renameErr := os.Rename(home, aside); renameErr != nil {
 		return nil, fmt.Errorf("opening the registry of cursors in %s: %w; putting it aside failed too: %w", home, err, renameErr)
 	}
 	log.Warnw("The registry of cursors is damaged. It was put aside, and each data collection is collected from its start.",
 		"error", err, "registry", home, "aside", aside)
-	if s, err = open(); err != nil {
+	s, err := open()
+	if err != nil {
 		return nil, fmt.Errorf("creating a new registry of cursors in %s: %w", home, err)
 	}
 	return s, nil
+}
+
+// checkRoot refuses a directory that memlog could not even look into: it
+// panics then.
+func checkRoot(root string) error {
+	info, err := os.Stat(root)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("opening the registry of cursors: %w: threatqbeat.registry.path must name a directory that can be read and written", err)
+	case !info.IsDir():
+		return fmt.Errorf("opening the registry of cursors: threatqbeat.registry.path names %s, which is no directory: move it away, or choose another path", root)
+	}
+	// Without the right to search it, nothing below can be examined.
+	if _, err := os.Lstat(filepath.Join(root, ".")); err != nil {
+		return fmt.Errorf("opening the registry of cursors: %w", err)
+	}
+	return nil
 }
 
 // isDamage tells contents that can't be read from files that may not be.
 func isDamage(err error) bool {
 	var pathErr *fs.PathError
 	return !errors.As(err, &pathErr) || errors.Is(err, fs.ErrNotExist)
+}
+
+// misplaced returns an error when a directory stands where memlog keeps a file,
+// or a file where it keeps its files.
+func misplaced(home string) error {
+	info, err := os.Stat(home)
+	if err != nil {
+		return nil // there is none yet, or memlog will say what is wrong
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is no directory", home)
+	}
+	entries, err := os.ReadDir(home)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			return fmt.Errorf("%s is a directory", filepath.Join(home, entry.Name()))
+		}
+	}
+	return nil
 }
 
 // RegistryRoot is the directory of the registry.
