@@ -48,6 +48,7 @@ type Client struct {
 	tokens     *tokenSource
 	tracer     *tracer // nil unless enabled
 	secrets    secrets
+	buffers    buffers
 }
 
 // Option sets something about a Client that no configuration does.

@@ -18,8 +18,11 @@ const (
 	firstRead = 64 << 10
 	// mostReserved bounds what an answer's Content-Length alone can reserve.
 	mostReserved = 8 << 20
-	// mostKept bounds the buffers that are kept for other pages.
-	mostKept = 32 << 20
+	// mostSpare bounds a buffer that is kept for another page, however long that
+	// takes to come.
+	mostSpare = 4 << 20
+	// mostPooled bounds one that is kept until the garbage collector comes.
+	mostPooled = 32 << 20
 )
 
 // Page is one page of a data collection.
@@ -43,7 +46,8 @@ type Page struct {
 	// without NextCursorMark, and holds valid indicators only.
 	Truncated bool
 
-	buf *buffer
+	buf  *buffer
+	from *buffers
 }
 
 // Last reports whether no page follows: this one is empty, or its mark leads
@@ -58,7 +62,7 @@ func (p *Page) Release() {
 	if p == nil || p.buf == nil {
 		return
 	}
-	p.buf.free()
+	p.from.put(p.buf)
 	p.buf, p.Indicators = nil, nil
 }
 
@@ -68,17 +72,51 @@ type buffer struct {
 	elems [][]byte
 }
 
-var buffers = sync.Pool{New: func() any { return new(buffer) }}
+// buffers keeps the memory of released pages for the next ones. A sync.Pool
+// alone loses it to the garbage collector many times in a long collection, and
+// new memory has to be cleared first. Large buffers are left to a pool all the
+// same: an idle client has no use for them.
+type buffers struct {
+	mu    sync.Mutex
+	spare []*buffer // at most spareBuffers
+	large sync.Pool
+}
 
-func newBuffer() *buffer { return buffers.Get().(*buffer) }
+// spareBuffers is how many pages a collection holds at a time: one is
+// published while the next is fetched.
+const spareBuffers = 2
 
-func (b *buffer) free() {
-	if cap(b.body) > mostKept || cap(b.elems) > mostKept/64 {
+// headerBytes is the size of a slice's header.
+const headerBytes = 24
+
+func (bs *buffers) get() *buffer {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	if last := len(bs.spare) - 1; last >= 0 {
+		b := bs.spare[last]
+		bs.spare = bs.spare[:last]
+		return b
+	}
+	if b, ok := bs.large.Get().(*buffer); ok {
+		return b
+	}
+	return new(buffer)
+}
+
+func (bs *buffers) put(b *buffer) {
+	size := cap(b.body) + cap(b.elems)*headerBytes
+	if size > mostPooled {
 		return
 	}
 	clear(b.elems)
 	b.body, b.elems = b.body[:0], b.elems[:0]
-	buffers.Put(b)
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	if size <= mostSpare && len(bs.spare) < spareBuffers {
+		bs.spare = append(bs.spare, b)
+		return
+	}
+	bs.large.Put(b)
 }
 
 // errTooLarge says that a body exceeds the limit.
@@ -115,8 +153,8 @@ func (b *buffer) fill(r io.Reader, size, limit int64) error {
 // the indicators begin and end is returned without an error, whatever they look
 // like; any other is returned as a truncated page, with the error.
 func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
-	buf := newBuffer()
-	page := &Page{Mark: call.mark, Total: -1, buf: buf}
+	buf := c.buffers.get()
+	page := &Page{Mark: call.mark, Total: -1, buf: buf, from: &c.buffers}
 	readErr := buf.fill(resp.Body, resp.ContentLength, int64(c.cfg.Request.MaxBodySize))
 	page.Bytes = int64(len(buf.body))
 
