@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bytedance/sonic/decoder"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -219,24 +218,7 @@ func BenchmarkScan(b *testing.B) {
 			}
 		}
 	})
-	// For comparison: what else could find the ends of the indicators.
-	b.Run("sonic", func(b *testing.B) {
-		b.SetBytes(int64(len(body)))
-		start := bytes.IndexByte(body, '[') + 1
-		for b.Loop() {
-			n := 0
-			for i := start; ; i++ {
-				_, end := decoder.Skip(body[i:])
-				n++
-				if i += end; body[i] != ',' {
-					break
-				}
-			}
-			if n != 1000 {
-				b.Fatal(n)
-			}
-		}
-	})
+	// For comparison.
 	b.Run("encoding_json", func(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
