@@ -101,6 +101,43 @@ func threatqbeat(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// docs/commands.md has every command, and every flag but those that Libbeat
+// gives to all of them.
+func TestCommandsPage(t *testing.T) {
+	_, pages := load(t)
+	index := slices.IndexFunc(pages, func(p page) bool { return p.name == "docs/commands.md" })
+	require.GreaterOrEqual(t, index, 0)
+	text := pages[index].text
+	list := regexp.MustCompile(`(?m)^  ([a-z-]+) {2,}`)
+	flags := regexp.MustCompile(`(?m)^ +(?:-\w, )?(--[a-z.-]+)`)
+	var visit func(command []string)
+	visit = func(command []string) {
+		output, err := threatqbeat(t, append(slices.Clone(command), "--help")...).CombinedOutput()
+		require.NoError(t, err)
+		help, _, _ := strings.Cut(string(output), "Global Flags:")
+		if len(command) > 0 {
+			name := command[len(command)-1]
+			require.Regexp(t, "`"+name+"`|[`t] "+strings.Join(command, " ")+"\\b", text)
+			for _, flag := range flags.FindAllStringSubmatch(help, -1) {
+				if flag[1] != "--help" {
+					require.Contains(t, text, flag[1], "threatqbeat %s", strings.Join(command, " "))
+				}
+			}
+		}
+		_, below, found := strings.Cut(help, "Available Commands:")
+		if !found {
+			return
+		}
+		below, _, _ = strings.Cut(below, "Flags:")
+		for _, child := range list.FindAllStringSubmatch(below, -1) {
+			if child[1] != "help" {
+				visit(append(slices.Clone(command), child[1]))
+			}
+		}
+	}
+	visit(nil)
+}
+
 func TestWords(t *testing.T) {
 	tests := map[string][]string{
 		"threatqbeat run -e":               {"threatqbeat", "run", "-e"},

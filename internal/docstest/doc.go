@@ -14,6 +14,7 @@
 //	sh            the commands of threatqbeat in it exist, with their flags
 //	sh run        the same, and each command succeeds when run in an empty
 //	              directory
+//	text doctor   what `threatqbeat test input` prints, but for names and figures
 //
 // Links within the repository lead somewhere, the metrics of docs/monitoring.md
 // are those that are served, and the tests that docs/reliability.md names exist.
