@@ -81,14 +81,14 @@ func newBeater(b *beat.Beat, section *conf.C, opts []Option) (*Beater, error) {
 	// Libbeat closes the pipeline before it stops the Beater. Closing it through
 	// this wrapper stops the inputs first, so that nothing is published to a
 	// pipeline that takes nothing any more.
-	bt.pipeline = &drainingPipeline{Pipeline: b.Publisher, drain: bt.drain, stopped: make(chan struct{})}
+	bt.pipeline = newDrainingPipeline(b.Publisher, bt.drain, cfg.ShutdownTimeout+closeGrace)
 	b.Publisher = bt.pipeline
 	return bt, nil
 }
 
 // Run runs the inputs until Stop.
 func (bt *Beater) Run(b *beat.Beat) error {
-	defer close(bt.pipeline.stopped)
+	defer bt.pipeline.inputsStopped()
 
 	store, err := openStore(bt.log, bt.config.Registry, b.Info.Beat, b.Paths)
 	if err != nil {
@@ -103,6 +103,9 @@ func (bt *Beater) Run(b *beat.Beat) error {
 		return err
 	}
 	bt.registerDiagnostics(b)
+	// What the output acknowledges until the pipeline is closed must find the
+	// store open, for its cursor to be saved.
+	defer bt.pipeline.inputsStopped()
 
 	pipeline := pipetool.WithDefaultGuarantees(pipetool.WithACKer(bt.pipeline, bt.inflight), beat.GuaranteedSend)
 	pipeline = pipetool.WithClientConfigEdit(pipeline, withoutNormalization)
@@ -150,6 +153,10 @@ func (bt *Beater) Stop() {
 // inputs. They stop at once, unless the output is blocked and the queue full:
 // then only closing the pipeline frees them.
 const inputStopGrace = 100 * time.Millisecond
+
+// closeGrace is how long a shutdown waits, beyond shutdown_timeout, for Libbeat to
+// close the pipeline. It waits a second itself for the output.
+const closeGrace = 2 * time.Second
 
 // drain stops the inputs and waits for what they have published, as long as
 // shutdown_timeout allows.

@@ -6,6 +6,7 @@ package beater
 import (
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
@@ -99,12 +100,41 @@ func (f *inflight) wait(timeout time.Duration) bool {
 // and waits for their events first.
 type drainingPipeline struct {
 	beat.Pipeline
-	drain   func()
-	stopped chan struct{} // closed once no input runs any more
+	drain    func()
+	stopOnce sync.Once
+	stopped  chan struct{} // closed once no input runs any more
+	closing  atomic.Bool
+	closed   chan struct{} // closed at the end of Close
+	limit    time.Duration // how long to wait for that
 }
 
-// Close drains and closes the pipeline.
+func newDrainingPipeline(pipeline beat.Pipeline, drain func(), limit time.Duration) *drainingPipeline {
+	return &drainingPipeline{
+		Pipeline: pipeline, drain: drain, limit: limit,
+		stopped: make(chan struct{}), closed: make(chan struct{}),
+	}
+}
+
+// inputsStopped says that no input runs any more. In case that closing the
+// pipeline is what stopped them, it waits until that is done, as long as the
+// limit allows: an output may hang.
+func (p *drainingPipeline) inputsStopped() {
+	p.stopOnce.Do(func() { close(p.stopped) })
+	if !p.closing.Load() {
+		return
+	}
+	timer := time.NewTimer(p.limit)
+	defer timer.Stop()
+	select {
+	case <-p.closed:
+	case <-timer.C:
+	}
+}
+
+// Close drains and closes the pipeline. It is called at most once.
 func (p *drainingPipeline) Close() error {
+	p.closing.Store(true)
+	defer close(p.closed)
 	p.drain()
 	if closer, ok := p.Pipeline.(io.Closer); ok {
 		return closer.Close()

@@ -68,10 +68,35 @@ func TestDrainingPipeline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var order []string
 		inner := &closablePipeline{closed: func() { order = append(order, "pipeline") }}
-		p := &drainingPipeline{Pipeline: inner, stopped: make(chan struct{})}
-		p.drain = func() { order = append(order, "inputs") }
+		p := newDrainingPipeline(inner, func() { order = append(order, "inputs") }, time.Second)
 		assert.NoError(t, p.Close())
 		assert.Equal(t, []string{"inputs", "pipeline"}, order)
+	})
+}
+
+// The inputs' store stays open until the pipeline is closed, but an output that
+// hangs holds up nobody for longer than the limit.
+func TestTheEndOfTheInputsWaitsForThePipeline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 3 * time.Second
+		var p *drainingPipeline
+		p = newDrainingPipeline(&closablePipeline{closed: func() { time.Sleep(time.Second) }}, func() { <-p.stopped }, limit)
+		start := time.Now()
+		p.inputsStopped()
+		assert.Zero(t, time.Since(start), "nobody closes it")
+
+		go func() { assert.NoError(t, p.Close()) }()
+		synctest.Wait()
+		p.inputsStopped()
+		assert.Equal(t, time.Second, time.Since(start))
+
+		hangs := newDrainingPipeline(&closablePipeline{closed: func() { time.Sleep(time.Hour) }}, func() {}, limit)
+		go func() { _ = hangs.Close() }()
+		synctest.Wait()
+		start = time.Now()
+		hangs.inputsStopped()
+		assert.Equal(t, limit, time.Since(start))
+		time.Sleep(time.Hour)
 	})
 }
 

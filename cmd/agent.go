@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/elastic/beats/v7/libbeat/common/reload"
+	lbmanagement "github.com/elastic/beats/v7/libbeat/management"
 	"github.com/elastic/beats/v7/libbeat/processors"
 	"github.com/elastic/beats/v7/x-pack/libbeat/management"
 	"github.com/elastic/elastic-agent-client/v7/pkg/client"
@@ -22,9 +23,10 @@ import (
 // agentDataStreamType is the type of the data stream of a stream that names none.
 const agentDataStreamType = "logs"
 
-// prepareForAgent says how a policy of Elastic Agent is to be read, in case that
-// management.enabled is set. It has no other effect.
+// prepareForAgent says how to connect to Elastic Agent and how to read its policy,
+// in case that management.enabled is set. It has no other effect.
 func prepareForAgent() {
+	lbmanagement.SetManagerFactory(newAgentManager)
 	management.ConfigTransform.SetTransform(agentInputs)
 }
 

@@ -1,0 +1,62 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"fmt"
+	"os"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/elastic/beats/v7/libbeat/common/reload"
+	lbmanagement "github.com/elastic/beats/v7/libbeat/management"
+	"github.com/elastic/beats/v7/libbeat/version"
+	"github.com/elastic/beats/v7/x-pack/libbeat/management"
+	"github.com/elastic/elastic-agent-client/v7/pkg/client"
+	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+)
+
+// agentClientName is what Elastic Agent knows each Beat by.
+const agentClientName = "beat-v2-client"
+
+// newAgentManager connects Libbeat's manager with Elastic Agent, as the factory
+// does that comes with it, but for two things: the client keeps back the stop of
+// an output (see outputStops), and no secrets get into the diagnostics. Libbeat
+// calls it with management.enabled only.
+func newAgentManager(section *conf.C, registry *reload.Registry, log *logp.Logger) (lbmanagement.Manager, error) {
+	settings := management.DefaultConfig()
+	if err := section.Unpack(settings); err != nil {
+		return nil, fmt.Errorf("reading the settings under management: %w", err)
+	}
+	agent, err := connectToAgent(settings)
+	if err != nil {
+		return nil, err
+	}
+	lbmanagement.SetUnderAgent(true)
+	return management.NewV2AgentManagerWithClient(settings, registry, redactingClient{agent}, log)
+}
+
+func connectToAgent(settings *management.Config) (client.V2, error) {
+	info := client.VersionInfo{
+		Name:      agentClientName,
+		BuildHash: version.Commit(),
+		Meta: map[string]string{
+			"commit":              version.Commit(),
+			"build_time":          version.BuildTime().String(),
+			"threatqbeat_version": Version,
+		},
+	}
+	stops := client.WithGRPCDialOptions(grpc.WithStreamInterceptor((&outputStops{}).intercept))
+	if address := settings.InsecureGRPCURLForTesting; address != "" {
+		return client.NewV2(address, "", info, stops,
+			client.WithGRPCDialOptions(grpc.WithTransportCredentials(insecure.NewCredentials()))), nil
+	}
+	agent, _, err := client.NewV2FromReader(os.Stdin, info, stops)
+	if err != nil {
+		return nil, fmt.Errorf("reading from standard input how to connect to Elastic Agent: %w: only Elastic Agent sets management.enabled, leave it out to run %s by yourself", err, Name)
+	}
+	return agent, nil
+}
