@@ -166,10 +166,12 @@ func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
 	return nil
 }
 
-// isRepeat tells a page that an appliance with a stuck cursor sends again in
-// each cycle from one with news. The first such page is published.
+// isRepeat tells a page that comes again in each cycle, for its cursor is stuck,
+// missing or lost with the page's end, from one with news. The first such page
+// is published.
 func (c *cycle) isRepeat(page *client.Page) bool {
-	if len(page.Indicators) == 0 || page.NextCursorMark != page.Mark || page.Truncated {
+	advances := page.NextCursorMark != page.Mark && page.NextCursorMark != "" && !page.Truncated
+	if advances || len(page.Indicators) == 0 {
 		return false
 	}
 	digest := digestOf(page)

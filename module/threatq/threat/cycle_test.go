@@ -241,21 +241,31 @@ func TestCycle(t *testing.T) {
 	}
 }
 
-// A cursor that doesn't advance over a page with indicators brings the same page
-// in each cycle. It is published once, and again only when it changes.
-func TestStuckCursorPublishesOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		pages := &answers{t: t, byMark: map[string][]answer{"a": {
-			{ids: []int{1, 2}, next: "a"}, {ids: []int{1, 2}, next: "a"}, {ids: []int{1, 2, 3}, next: "a"},
-		}}}
-		var out published
-		r := newTestRunner(t, pages, &out, nil)
-		r.state.Mark = "a"
-		for range 4 {
-			require.NoError(t, r.cycle(t.Context()))
-		}
-		assert.Equal(t, []string{"1", "2", "1", "2", "3"}, out.ids)
-	})
+// A page whose cursor doesn't lead on comes again in each cycle. It is published
+// once, and again only when it changes.
+func TestPageThatComesAgainIsPublishedOnce(t *testing.T) {
+	cut := errors.New("cut")
+	tests := map[string]answer{
+		"the cursor is stuck":   {next: "a"},
+		"the cursor is missing": {},
+		"the page is truncated": {truncated: true, err: cut},
+	}
+	for name, page := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				two, three := page, page
+				two.ids, three.ids = []int{1, 2}, []int{1, 2, 3}
+				pages := &answers{t: t, byMark: map[string][]answer{"a": {two, two, three}}}
+				var out published
+				r := newTestRunner(t, pages, &out, nil)
+				r.state.Mark = "a"
+				for range 4 {
+					assert.Equal(t, page.err, r.cycle(t.Context()))
+				}
+				assert.Equal(t, []string{"1", "2", "1", "2", "3"}, out.ids)
+			})
+		})
+	}
 }
 
 func TestNextPageIsFetchedWhileOneIsPublished(t *testing.T) {
