@@ -46,7 +46,9 @@ func (s *scene) listen() error {
 				s.last = time.Now()
 			}
 			s.mu.Unlock()
+			return
 		}
+		s.pages.Add(1)
 	})}
 	go func() { _ = s.server.Serve(listener) }()
 	return nil
@@ -65,6 +67,24 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 
 // Unwrap lets the appliance reach the connection.
 func (w *countingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// withLatency measures a first collection and the requests alone, in turn.
+func (s *scene) withLatency(p program, runs int) (collection, requests time.Duration, err error) {
+	var collections, alone []time.Duration
+	for range runs {
+		r, err := s.run(p)
+		if err != nil {
+			return 0, 0, err
+		}
+		took, err := s.requestTime()
+		if err != nil {
+			return 0, 0, err
+		}
+		collections, alone = append(collections, r.wall), append(alone, took)
+	}
+	self := func(d time.Duration) time.Duration { return d }
+	return medianOf(collections, self), medianOf(alone, self), nil
+}
 
 // requestTime measures what the requests alone take: one page after the other,
 // and nothing done with them.

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -19,6 +20,7 @@ type options struct {
 	pageSize   int
 	runs       int
 	out        string
+	functions  bool
 	profile    bool
 }
 
@@ -27,9 +29,10 @@ func main() {
 	flag.IntVar(&opts.indicators, "indicators", 200_000, "size of the data collection")
 	flag.IntVar(&opts.large, "large", 1_000_000, "size of the large data collection, whose peak memory shall be the same; 0 leaves it out")
 	flag.IntVar(&opts.pageSize, "page-size", 1000, "indicators on a page")
-	flag.IntVar(&opts.runs, "runs", 3, "runs of each process; the median counts")
+	flag.IntVar(&opts.runs, "runs", 3, "runs of each process; the median of each figure counts")
 	flag.StringVar(&opts.out, "out", "build/bench", "directory for binaries, profiles and the table")
-	flag.BoolVar(&opts.profile, "profile", true, "write a CPU profile of threatqbeat in a run of its own")
+	flag.BoolVar(&opts.functions, "functions", true, "run the Go benchmarks of the steps first")
+	flag.BoolVar(&opts.profile, "profile", true, "write profiles of threatqbeat (CPU, heap, allocations) in a run of its own")
 	flag.Parse()
 	if err := run(opts); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: %s\n", err)
@@ -45,7 +48,15 @@ func run(opts options) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return fmt.Errorf("creating the directory %s: %w", out, err)
 	}
-	programs, err := build(out)
+	if opts.runs < 1 {
+		return fmt.Errorf("-runs is %d: it must be at least 1", opts.runs)
+	}
+	if opts.functions {
+		if err := benchFunctions(out); err != nil {
+			return err
+		}
+	}
+	programs, err := build(context.Background(), out)
 	if err != nil {
 		return err
 	}
@@ -62,18 +73,15 @@ func run(opts options) error {
 	defer slow.close()
 
 	t := table{opts: opts}
-	for _, p := range programs {
-		r, err := small.median(p, opts.runs)
-		if err != nil {
-			return err
-		}
-		t.add(p.name, r)
-	}
-	beat := programs[0]
-	if t.slow, err = slow.median(beat, opts.runs); err != nil {
+	results, err := small.medians(programs, opts.runs)
+	if err != nil {
 		return err
 	}
-	if t.slowRequests, err = slow.requestTime(); err != nil {
+	for i, r := range results {
+		t.add(programs[i].name, r)
+	}
+	beat := programs[0]
+	if t.slow, t.slowRequests, err = slow.withLatency(beat, opts.runs); err != nil {
 		return err
 	}
 	if t.idle, err = small.idle(beat, 10*time.Second); err != nil {
@@ -89,12 +97,13 @@ func run(opts options) error {
 			return err
 		}
 	}
-	if opts.profile {
-		if err := small.profile(beat, filepath.Join(out, "cpu.pprof")); err != nil {
-			return err
-		}
-	}
 	text := t.String()
 	fmt.Print(text)
-	return os.WriteFile(filepath.Join(out, "table.txt"), []byte(text), 0o644)
+	if err := os.WriteFile(filepath.Join(out, "table.txt"), []byte(text), 0o644); err != nil {
+		return fmt.Errorf("writing the table: %w", err)
+	}
+	if opts.profile {
+		return small.profile(beat, out)
+	}
+	return nil
 }

@@ -6,17 +6,21 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"runtime"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/threatqbeat/threatqbeat/internal/packaging"
 )
 
 const (
 	nameBeat     = "threatqbeat"
 	nameFloor    = "Libbeat's floor"
+	nameLower    = "floor, not normalised"
 	nameFilebeat = "Filebeat httpjson"
 )
 
@@ -26,20 +30,31 @@ type program struct {
 	binary string
 	args   []string
 	config func(s *scene) map[string]any
+	// ends says that the program ends by itself and prints the nanoseconds that
+	// its work took. The others run until they are stopped.
+	ends bool
 }
 
-// build builds what is compared; Filebeat is only run.
-func build(out string) ([]program, error) {
-	programs := []program{
-		{name: nameBeat, binary: filepath.Join(out, "threatqbeat"), args: []string{"run"}, config: beatConfig},
-		{name: nameFloor, binary: filepath.Join(out, "floor"), args: []string{"run"}, config: floorConfig},
+// build builds what is compared, both programs as the packages are built: that
+// is what users run. Filebeat is only run.
+func build(ctx context.Context, out string) ([]program, error) {
+	source, err := packaging.OpenSource(ctx, ".")
+	if err != nil {
+		return nil, err
 	}
-	for i, pkg := range []string{".", "./internal/bench/floor"} {
-		cmd := exec.Command("go", "build", "-o", programs[i].binary, pkg)
-		cmd.Stderr = os.Stderr
-		if err := cmd.Run(); err != nil {
-			return nil, fmt.Errorf("building %s: %w", pkg, err)
-		}
+	target := packaging.Target{OS: runtime.GOOS, Arch: runtime.GOARCH}
+	binaries, err := source.Build(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	floor := filepath.Join(out, "floor")
+	if err := source.BuildWith(ctx, target, "./internal/bench/floor", floor); err != nil {
+		return nil, err
+	}
+	programs := []program{
+		{name: nameBeat, binary: binaries[0], args: []string{"run"}, config: beatConfig},
+		{name: nameFloor, binary: floor, args: []string{"run"}, config: floorConfig(true), ends: true},
+		{name: nameLower, binary: floor, args: []string{"run"}, config: floorConfig(false), ends: true},
 	}
 	if binary := os.Getenv("FILEBEAT_BIN"); binary != "" {
 		programs = append(programs, program{name: nameFilebeat, binary: binary, args: []string{"run"}, config: filebeatConfig})
@@ -66,10 +81,12 @@ func beatConfig(s *scene) map[string]any {
 	return cfg
 }
 
-func floorConfig(s *scene) map[string]any {
-	cfg := quiet()
-	cfg["floor"] = map[string]any{"events": s.indicators}
-	return cfg
+func floorConfig(normalize bool) func(*scene) map[string]any {
+	return func(s *scene) map[string]any {
+		cfg := quiet()
+		cfg["floor"] = map[string]any{"events": s.indicators, "normalize": normalize}
+		return cfg
+	}
 }
 
 // filebeatConfig is a plain httpjson input that follows the cursor and publishes
@@ -90,7 +107,7 @@ func filebeatConfig(s *scene) map[string]any {
 		"response.split": map[string]any{"target": "body.data", "ignore_empty_value": true},
 		"response.pagination": []any{
 			map[string]any{"set": map[string]any{"target": "url.params.cursorMark", "fail_on_template_error": true,
-				"value": "[[if eq (len .last_response.body.data) 0]][[fail \"end\"]][[else]][[.last_response.body.nextCursorMark]][[end]]"}},
+				"value": "[[if ne (len .last_response.body.data) 0]][[.last_response.body.nextCursorMark]][[end]]"}},
 		},
 		"cursor.mark": map[string]any{"value": "[[.last_response.body.nextCursorMark]]"},
 		"tags":        []string{"forwarded"},

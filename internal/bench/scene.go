@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -33,6 +34,7 @@ type scene struct {
 	pageSize   int
 	latency    time.Duration
 
+	pages atomic.Int64 // served in this run
 	mu    sync.Mutex
 	first time.Time // first request for a page
 	last  time.Time // last page without indicators
@@ -41,7 +43,7 @@ type scene struct {
 // result is what one run cost.
 type result struct {
 	cpu        time.Duration // user and system
-	wall       time.Duration // first request for a page to the last, empty one
+	wall       time.Duration // first request for a page to the last, empty one; of the floor, publishing
 	firstStart time.Duration // process start to the first request for a page
 	peak       int64         // resident bytes at most
 }
@@ -73,23 +75,21 @@ func (s *scene) run(p program) (result, error) {
 		return result{}, fmt.Errorf("creating a home for %s: %w", p.name, err)
 	}
 	defer os.RemoveAll(home)
-	return s.runIn(home, p, 0)
+	return s.runIn(home, p, nil)
 }
 
-// runIn runs a program in a home until it has collected everything, and lets it
-// go on for a while.
-func (s *scene) runIn(home string, p program, goOn time.Duration, args ...string) (result, error) {
+// runIn runs a program in a home until it has collected everything and, where
+// there is a function after, until that returns.
+func (s *scene) runIn(home string, p program, after func(), args ...string) (result, error) {
 	configFile := filepath.Join(home, "bench.yml")
 	if err := writeConfig(configFile, p.config(s)); err != nil {
 		return result{}, err
 	}
-	s.mu.Lock()
-	s.first, s.last = time.Time{}, time.Time{}
-	s.mu.Unlock()
+	s.reset()
 
 	cmd := exec.Command(p.binary, slices.Concat(p.args, args, []string{"-c", configFile, "--path.home", home, "--strict.perms=false"})...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	exited := make(chan error, 1)
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
@@ -97,7 +97,6 @@ func (s *scene) runIn(home string, p program, goOn time.Duration, args ...string
 	}
 	go func() { exited <- cmd.Wait() }()
 
-	// The floor ends by itself, the others go on for ever.
 	const limit = 10 * time.Minute
 	deadline := time.After(limit)
 	ended := false
@@ -105,7 +104,7 @@ func (s *scene) runIn(home string, p program, goOn time.Duration, args ...string
 	for !ended && !s.drained() {
 		select {
 		case err := <-exited:
-			if err != nil || p.name != nameFloor {
+			if err != nil || !p.ends {
 				return result{}, fmt.Errorf("%s ended early: %w\n%s", p.name, err, stderr.String())
 			}
 			ended = true
@@ -118,7 +117,10 @@ func (s *scene) runIn(home string, p program, goOn time.Duration, args ...string
 	}
 	if !ended {
 		// What is in the queue belongs to the work.
-		time.Sleep(time.Second + goOn)
+		time.Sleep(time.Second)
+		if after != nil {
+			after()
+		}
 		peak = max(peak, residentPeak(cmd.Process.Pid))
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		<-exited
@@ -126,27 +128,51 @@ func (s *scene) runIn(home string, p program, goOn time.Duration, args ...string
 	state := cmd.ProcessState
 	r := result{cpu: state.UserTime() + state.SystemTime(), peak: peak}
 	if ended {
-		r.wall = time.Since(start)
-	} else {
-		s.mu.Lock()
-		r.wall, r.firstStart = s.last.Sub(s.first), s.first.Sub(start)
-		s.mu.Unlock()
+		nanoseconds, err := strconv.ParseInt(strings.TrimSpace(stdout.String()), 10, 64)
+		if err != nil {
+			return result{}, fmt.Errorf("reading how long %s took: %w", p.name, err)
+		}
+		r.wall = time.Duration(nanoseconds)
+		return r, nil
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.wall, r.firstStart = s.last.Sub(s.first), s.first.Sub(start)
 	return r, nil
 }
 
-// median returns the run with the median CPU time.
-func (s *scene) median(p program, runs int) (result, error) {
-	var results []result
-	for range max(runs, 1) {
-		r, err := s.run(p)
-		if err != nil {
-			return result{}, err
+// medians runs programs in turn, so that what else the machine does hits all of
+// them, and returns the median of each figure of each.
+func (s *scene) medians(programs []program, runs int) ([]result, error) {
+	all := make([][]result, len(programs))
+	for range runs {
+		for i, p := range programs {
+			r, err := s.run(p)
+			if err != nil {
+				return nil, err
+			}
+			all[i] = append(all[i], r)
 		}
-		results = append(results, r)
 	}
-	slices.SortFunc(results, func(a, b result) int { return int(a.cpu - b.cpu) })
-	return results[len(results)/2], nil
+	medians := make([]result, len(programs))
+	for i, results := range all {
+		medians[i] = result{
+			cpu:        medianOf(results, func(r result) time.Duration { return r.cpu }),
+			wall:       medianOf(results, func(r result) time.Duration { return r.wall }),
+			firstStart: medianOf(results, func(r result) time.Duration { return r.firstStart }),
+			peak:       medianOf(results, func(r result) int64 { return r.peak }),
+		}
+	}
+	return medians, nil
+}
+
+func medianOf[R any, F ~int64](runs []R, figure func(R) F) F {
+	figures := make([]F, len(runs))
+	for i, r := range runs {
+		figures[i] = figure(r)
+	}
+	slices.Sort(figures)
+	return figures[len(figures)/2]
 }
 
 // idle returns the CPU time per second of a program that has nothing to do.
@@ -157,28 +183,26 @@ func (s *scene) idle(p program, period time.Duration) (time.Duration, error) {
 	}
 	defer os.RemoveAll(home)
 	// After the first run there is nothing new.
-	if _, err := s.runIn(home, p, 0); err != nil {
+	if _, err := s.runIn(home, p, nil); err != nil {
 		return 0, err
 	}
-	briefly, err := s.runIn(home, p, 0)
+	briefly, err := s.runIn(home, p, nil)
 	if err != nil {
 		return 0, err
 	}
-	longer, err := s.runIn(home, p, period)
+	longer, err := s.runIn(home, p, func() { time.Sleep(period) })
 	if err != nil {
 		return 0, err
 	}
 	return max(longer.cpu-briefly.cpu, 0) * time.Second / period, nil
 }
 
-func (s *scene) profile(p program, file string) error {
-	home, err := os.MkdirTemp(s.dir, "home-")
-	if err != nil {
-		return fmt.Errorf("creating a home for %s: %w", p.name, err)
-	}
-	defer os.RemoveAll(home)
-	_, err = s.runIn(home, p, 0, "--cpuprofile", file)
-	return err
+// reset forgets the last run.
+func (s *scene) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.first, s.last = time.Time{}, time.Time{}
+	s.pages.Store(0)
 }
 
 func (s *scene) drained() bool {
