@@ -139,8 +139,10 @@ func checkValues(input *conf.C) error {
 	if kind != threat.InputType {
 		return fmt.Errorf("type is %q: it must be %s, the only input of threatqbeat", kind, threat.InputType)
 	}
-	_, err = threat.UnpackConfig(input)
-	return err
+	if _, err = threat.UnpackConfig(input); err != nil {
+		return options.ExplainInput(input, err)
+	}
+	return nil
 }
 
 // followFiles runs the inputs of the files that threatqbeat.config.inputs names

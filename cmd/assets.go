@@ -4,10 +4,14 @@
 package cmd
 
 import (
+	"fmt"
+
 	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/cmd/instance"
 	"github.com/elastic/beats/v7/libbeat/idxmgmt"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/paths"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
 )
@@ -20,9 +24,17 @@ type assets struct {
 	root *conf.C
 }
 
-// indexManagement is the beat's index manager.
+// indexManagement is the beat's index manager. It is made after the keystore is
+// open and before the outputs read their settings.
 func (a *assets) indexManagement(log *logp.Logger, info beat.Info, root *conf.C) (idxmgmt.Supporter, error) {
 	a.root = root
+	if !variablesAreShown() {
+		store, err := instance.LoadKeystore(root, info.Beat, paths.Paths)
+		if err != nil {
+			return nil, fmt.Errorf("opening the keystore: %w", err)
+		}
+		useVariables(store)
+	}
 	return setup.MakeIndexManager()(log, info, root)
 }
 

@@ -10,11 +10,9 @@ import (
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
 	conf "github.com/elastic/elastic-agent-libs/config"
-	"github.com/elastic/elastic-agent-libs/keystore"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/logp/configure"
 	"github.com/elastic/elastic-agent-libs/paths"
-	"github.com/elastic/go-ucfg"
 
 	"github.com/threatqbeat/threatqbeat/config"
 )
@@ -45,11 +43,7 @@ func load(settings instance.Settings) (*loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the keystore: %w", err)
 	}
-	if secrets != nil {
-		conf.OverwriteConfigOpts([]ucfg.Option{
-			ucfg.PathSep("."), ucfg.Resolve(keystore.ResolverWrap(secrets)), ucfg.ResolveEnv, ucfg.VarExp,
-		})
-	}
+	useVariables(secrets)
 
 	l := &loaded{paths: paths.Paths, log: logp.NewNopLogger()}
 	if toStderr() {

@@ -73,3 +73,27 @@ func TestRefusalWithoutInputs(t *testing.T) {
 	assert.Equal(t, 1, code)
 	assert.Contains(t, output, "threatqbeat.inputs")
 }
+
+// A secret from the environment is taken as it is, whatever it begins with, and
+// never quoted by an error about it.
+func TestSecretsThatLookLikeSomethingElse(t *testing.T) {
+	for _, secret := range []string{`[` + refusedSecret, `"` + refusedSecret, `{` + refusedSecret, `'` + refusedSecret} {
+		t.Run(secret[:1], func(t *testing.T) {
+			t.Setenv("THREATQBEAT_TEST_SECRET", secret)
+			dir := beattest.NewDir(t)
+			dir.Configure(map[string]any{
+				"threatqbeat.inputs": []any{beattest.Input("a", "https://threatq.example.com", "0123456789abcdef", "client", "${THREATQBEAT_TEST_SECRET}", nil)},
+				"output": map[string]any{"elasticsearch": map[string]any{
+					"hosts": []string{"http://127.0.0.1:1"}, "username": "u", "password": "${THREATQBEAT_TEST_SECRET}"}},
+			})
+			output, code := dir.Run("test", "config")
+			assert.Zero(t, code, output)
+			assert.NotContains(t, output, refusedSecret)
+
+			output, code = dir.Run("export", "config")
+			assert.Zero(t, code, output)
+			assert.Contains(t, output, "${THREATQBEAT_TEST_SECRET}")
+			assert.NotContains(t, output, refusedSecret)
+		})
+	}
+}

@@ -1,0 +1,71 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package options
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/go-ucfg"
+)
+
+// ExplainInput puts an error of unpacking an input's settings into words: the
+// input, the setting, its value unless it is a secret, and what would be right.
+// An error that says all that by itself loses what was added to it on the way.
+func ExplainInput(cfg *config.C, err error) error {
+	var wrong ucfg.Error
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	where := describeInput(cfg)
+	path := wrong.Path()
+	if base := cfg.Path(); base != "" {
+		path = strings.TrimPrefix(strings.TrimPrefix(path, base), ".")
+	}
+	if path == "" {
+		return fmt.Errorf("%s: %w", where, wrong.Reason())
+	}
+	if errors.Is(wrong.Reason(), ucfg.ErrMissing) {
+		return fmt.Errorf("%s: %s refers to a variable that is neither in the keystore nor in the environment: set it, or add it with the command keystore add", where, path)
+	}
+	option, known := Input().Lookup(path)
+	if option.Secret {
+		// The reason may quote the value.
+		return fmt.Errorf("%s: %s can't be read: it must be a text", where, path)
+	}
+	value := ""
+	if text, err := cfg.String(path, -1); err == nil && known {
+		value = fmt.Sprintf(" is %q", text)
+	}
+	// Errors of our own types say what would be right, those of Go and ucfg don't.
+	if expectation := option.expectation(); known && expectation != "" {
+		return fmt.Errorf("%s: %s%s: it must be %s", where, path, value, expectation)
+	}
+	return fmt.Errorf("%s: %s%s: %w", where, path, value, wrong.Reason())
+}
+
+// expectation says what a value must be, "" where that is best left to the error.
+func (o Option) expectation() string {
+	kinds := map[Type]string{
+		TypeBool:     "true or false",
+		TypeInt:      "a whole number",
+		TypeFloat:    "a number",
+		TypeDuration: "a duration such as 30s or 1m",
+		TypeLifetime: "a whole number of days, hours or minutes above zero, such as 90d, 12h or 30m",
+		TypeBytes:    "a number of bytes, or one with a unit such as 256MiB",
+		TypeFileMode: "a file mode such as 0600",
+		TypeList:     "a list",
+		TypeObject:   "a group of settings",
+	}
+	text := kinds[o.Type]
+	if text == "" {
+		return ""
+	}
+	if limits := o.RangeText(); limits != "" && o.Type != TypeBool {
+		text += " (" + limits + ")"
+	}
+	return text
+}
