@@ -45,6 +45,7 @@ func newCycle(r *runner) *cycle {
 
 type fetched struct {
 	page *client.Page
+	sum  uint64 // of the indicators
 	at   time.Time
 	err  error
 }
@@ -84,14 +85,24 @@ func (f fetched) release() {
 // it is taken. It ends after the last page or the first error.
 func (c *cycle) fetch(ctx context.Context, mark string, answers chan<- fetched) {
 	defer close(answers)
-	loop := loopDetector{}
+	var (
+		marks    loopDetector[string]
+		contents loopDetector[uint64]
+		repeats  int
+	)
 	for {
 		page, err := c.runner.pages.Page(ctx, mark)
 		answer := fetched{page: page, at: time.Now(), err: err}
+		if page != nil {
+			answer.sum = sumOf(page)
+		}
 		last := err != nil || page.Last()
 		if !last {
 			mark = page.NextCursorMark
-			if loop.seen(mark) {
+			if contents.seen(answer.sum) {
+				repeats++
+			}
+			if marks.seen(mark) || repeats >= maxRepeats {
 				answer.err = errCursorLoop
 				last = true
 			}
@@ -107,6 +118,10 @@ func (c *cycle) fetch(ctx context.Context, mark string, answers chan<- fetched) 
 		}
 	}
 }
+
+// maxRepeats is how often a page may come again in a cycle, under other marks,
+// before that counts as a circle.
+const maxRepeats = 3
 
 var errCursorLoop = errors.New("the appliance sends cursors in a circle, so that the data collection has no end: what it holds was published, the next cycle continues from the last cursor; check the appliance's search index")
 
@@ -124,7 +139,7 @@ func (c *cycle) consume(ctx context.Context, answer fetched) error {
 		c.total = page.Total
 	}
 
-	if c.isRepeat(page) {
+	if c.isRepeat(answer) {
 		c.repeats += int64(len(page.Indicators))
 		return answer.err
 	}
@@ -166,15 +181,14 @@ func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
 	return nil
 }
 
-// isRepeat tells a page that comes again in each cycle, for its cursor is stuck,
-// missing or lost with the page's end, from one with news. The first such page
-// is published.
-func (c *cycle) isRepeat(page *client.Page) bool {
-	advances := page.NextCursorMark != page.Mark && page.NextCursorMark != "" && !page.Truncated
-	if advances || len(page.Indicators) == 0 {
+// isRepeat tells a page that an appliance with a stuck cursor sends again in
+// each cycle from one with news. The first such page is published.
+func (c *cycle) isRepeat(answer fetched) bool {
+	page := answer.page
+	if len(page.Indicators) == 0 || page.NextCursorMark != page.Mark || page.Truncated {
 		return false
 	}
-	digest := digestOf(page)
+	digest := pageDigest{mark: page.Mark, sum: answer.sum}
 	repeat := digest == c.repeated
 	c.repeated = digest
 	return repeat
@@ -194,29 +208,30 @@ type pageDigest struct {
 	sum  uint64
 }
 
-func digestOf(page *client.Page) pageDigest {
+func sumOf(page *client.Page) uint64 {
 	var sum xxhash.Digest
 	sum.Reset()
 	for _, raw := range page.Indicators {
 		_, _ = sum.Write(raw)
 	}
-	return pageDigest{mark: page.Mark, sum: sum.Sum64()}
+	return sum.Sum64()
 }
 
-// loopDetector finds out that a sequence of marks runs in a circle, by Brent's
-// method: it keeps one mark, whatever the sequence's length.
-type loopDetector struct {
-	kept  string
+// loopDetector finds out that a sequence runs in a circle, by Brent's method: it
+// keeps one element, whatever the sequence's length.
+type loopDetector[T comparable] struct {
+	kept  T
 	steps int
 	limit int
 }
 
-func (l *loopDetector) seen(mark string) bool {
-	if mark == l.kept && l.limit > 0 {
+// seen takes the next element, and reports whether it is the one that is kept.
+func (l *loopDetector[T]) seen(next T) bool {
+	if next == l.kept && l.limit > 0 {
 		return true
 	}
 	if l.steps == l.limit {
-		l.kept, l.limit, l.steps = mark, max(1, 2*l.limit), 0
+		l.kept, l.limit, l.steps = next, max(1, 2*l.limit), 0
 	}
 	l.steps++
 	return false

@@ -216,6 +216,34 @@ func TestCycle(t *testing.T) {
 			marks:    map[int]string{1: "a", 2: "b", 3: "a", 4: "b"},
 			failed:   true,
 		},
+		"a circle under ever new cursors ends": {
+			answers: map[string][]answer{
+				"*": {{ids: []int{1}, next: "a"}},
+				"a": {{ids: []int{2}, next: "b"}},
+				"b": {{ids: []int{1}, next: "c"}},
+				"c": {{ids: []int{2}, next: "d"}},
+				"d": {{ids: []int{1}, next: "e"}},
+				"e": {{ids: []int{2}, next: "f"}},
+				"f": {{ids: []int{1}, next: "g"}},
+				"g": {{ids: []int{2}, next: "h"}},
+				"h": {{ids: []int{1}, next: "i"}},
+			},
+			requests: []string{"*", "a", "b", "c", "d", "e", "f", "g", "h"},
+			ids:      []string{"1", "2", "1", "2", "1", "2", "1", "2", "1"},
+			marks:    map[int]string{1: "a", 2: "b", 3: "c", 4: "d", 5: "e", 6: "f", 7: "g", 8: "h", 9: "i"},
+			failed:   true,
+		},
+		"a page that comes twice is no circle": {
+			answers: map[string][]answer{
+				"*": {{ids: []int{1}, next: "a"}},
+				"a": {{ids: []int{1}, next: "b"}},
+				"b": {{ids: []int{2}, next: "c"}},
+				"c": {{next: "c"}},
+			},
+			requests: []string{"*", "a", "b", "c"},
+			ids:      []string{"1", "1", "2"},
+			marks:    map[int]string{1: "a", 2: "b", 3: "c"},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -363,7 +391,7 @@ func TestCancelInTheMiddleOfAPage(t *testing.T) {
 func TestLoopDetector(t *testing.T) {
 	for _, circle := range []struct{ lead, length int }{{0, 1}, {0, 2}, {5, 1}, {17, 3}, {100, 64}} {
 		t.Run(fmt.Sprintf("%d marks, then a circle of %d", circle.lead, circle.length), func(t *testing.T) {
-			var l loopDetector
+			var l loopDetector[string]
 			for i := range circle.lead {
 				require.False(t, l.seen("lead"+strconv.Itoa(i)))
 			}
@@ -377,7 +405,7 @@ func TestLoopDetector(t *testing.T) {
 		})
 	}
 	t.Run("no circle", func(t *testing.T) {
-		var l loopDetector
+		var l loopDetector[string]
 		for i := range 100_000 {
 			require.False(t, l.seen(strconv.Itoa(i)))
 		}
