@@ -181,11 +181,13 @@ func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
 	return nil
 }
 
-// isRepeat tells a page that an appliance with a stuck cursor sends again in
-// each cycle from one with news. The first such page is published.
+// isRepeat tells a page that comes again in each cycle, for its cursor is stuck,
+// missing or lost with the page's end, from one with news. The first such page
+// is published.
 func (c *cycle) isRepeat(answer fetched) bool {
 	page := answer.page
-	if len(page.Indicators) == 0 || page.NextCursorMark != page.Mark || page.Truncated {
+	advances := page.NextCursorMark != page.Mark && page.NextCursorMark != "" && !page.Truncated
+	if advances || len(page.Indicators) == 0 {
 		return false
 	}
 	digest := pageDigest{mark: page.Mark, sum: answer.sum}
@@ -250,7 +252,7 @@ func (c *cycle) progress() {
 		"collected", c.state.Collected,
 		"rate_per_second", int64(rate),
 	}
-	if backlog := c.backlog(); backlog >= 0 {
+	if backlog := c.backlog(); backlog >= 0 && rate > 0 {
 		fields = append(fields, "total", c.total,
 			"time_left", (time.Duration(float64(backlog) / rate * float64(time.Second))).Round(time.Second).String())
 	}
