@@ -1,0 +1,20 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package integration tests the assets on a real Elasticsearch, and on Kibana if there is one:
+//
+//	ELASTICSEARCH_URL=http://localhost:9200 go test -tags integration -v ./module/threatq/setup/integration
+//
+// The environment says where they are:
+//
+//	ELASTICSEARCH_URL        of Elasticsearch 8.0 or later, required
+//	ELASTICSEARCH_USERNAME   with ELASTICSEARCH_PASSWORD, of a superuser
+//	ELASTICSEARCH_API_KEY    instead of the two, as id:key
+//	ELASTICSEARCH_CA         file with the certificate authority
+//	KIBANA_URL               of Kibana 8.3 or later; without it what needs Kibana is skipped
+//
+// The assets have fixed names, so the tests need a cluster without them, and remove them before and
+// after. Where they find data of threatqbeat that they did not make, they refuse to run.
+//
+// They take about six minutes: the transform deletes nothing before it has been expired for a minute.
+package integration

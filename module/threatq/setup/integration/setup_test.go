@@ -1,0 +1,223 @@
+//go:build integration
+
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatqbeat/threatqbeat/internal/beattest"
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+)
+
+// fingerprint is what changes when something is created or replaced.
+func fingerprint(c *cluster) object {
+	id, err := elasticsearch.TransformID()
+	require.NoError(c.t, err)
+	transform := c.must("GET", "/_transform/"+id, nil)
+	_, policy := c.try("GET", "/_ilm/policy/"+elasticsearch.PolicyName, nil)
+	return object{
+		"transform": get(transform["transforms"].([]any)[0], "create_time"),
+		"index":     c.must("GET", "/"+elasticsearch.DestIndexPrefix+"*/_settings?filter_path=*.settings.index.uuid", nil),
+		"policy":    get(policy, elasticsearch.PolicyName, "version"),
+		"alias":     c.must("GET", "/_alias/"+elasticsearch.Alias, nil),
+		"template":  c.must("GET", "/_index_template/"+elasticsearch.TemplateName, nil),
+		"custom":    c.must("GET", "/_component_template/"+elasticsearch.CustomTemplateName, nil),
+	}
+}
+
+func TestSetupTwice(t *testing.T) {
+	c := connect(t)
+	c.reset()
+	dir := c.beat(nil)
+	first := c.setup(dir)
+	assert.Contains(t, first, "transform "+elasticsearch.TransformPrefix)
+	before := fingerprint(c)
+	assert.Equal(t, "started", c.transformState())
+
+	second := c.setup(dir)
+	assert.Equal(t, before, fingerprint(c))
+	for line := range strings.Lines(second) {
+		for _, action := range []string{": created", ": updated", ": started", ": moved", ": removed"} {
+			assert.NotContains(t, line, action)
+		}
+	}
+
+	// What the users put into their template stays.
+	own := object{"template": object{"settings": object{"index": object{"number_of_replicas": "0"}}}}
+	c.must("PUT", "/_component_template/"+elasticsearch.CustomTemplateName, own)
+	c.setup(dir)
+	custom := c.must("GET", "/_component_template/"+elasticsearch.CustomTemplateName, nil)
+	assert.Equal(t, own["template"], get(custom["component_templates"].([]any)[0], "component_template", "template"))
+
+	// A setting of the transform reaches it, and it goes on.
+	dir = c.beat(object{"setup.transforms.frequency": "7s"})
+	assert.Contains(t, c.setup(dir), ": updated (and started)")
+	id, err := elasticsearch.TransformID()
+	require.NoError(t, err)
+	transform := c.must("GET", "/_transform/"+id, nil)
+	assert.Equal(t, "7s", get(transform["transforms"].([]any)[0], "frequency"))
+	c.eventually("the transform runs", patience, func() bool { return c.transformState() == "started" })
+}
+
+// transformState returns the state of the transform; indexing counts as started.
+func (c *cluster) transformState() string {
+	c.t.Helper()
+	id, err := elasticsearch.TransformID()
+	require.NoError(c.t, err)
+	stats := c.must("GET", "/_transform/"+id+"/_stats", nil)
+	state := get(stats["transforms"].([]any)[0], "state").(string)
+	if state == "indexing" {
+		state = "started"
+	}
+	return state
+}
+
+// apiKey makes a key with the privileges of a file of docs/examples, and skips
+// the test where security is off.
+func (c *cluster) apiKey(file string) string {
+	c.t.Helper()
+	data, err := os.ReadFile("../../../../docs/examples/" + file)
+	require.NoError(c.t, err)
+	var role object
+	require.NoError(c.t, json.Unmarshal(data, &role))
+	status, answer := c.try("POST", "/_security/api_key", object{
+		"name": "threatqbeat-integration", "expiration": "1h", "role_descriptors": object{"role": role},
+	})
+	text := strings.ToLower(path("%v", answer))
+	if status >= 300 && (strings.Contains(text, "security") && strings.Contains(text, "enabled") ||
+		strings.Contains(text, "no handler") || strings.Contains(text, "derived")) {
+		c.t.Skip("this cluster or this user can't make API keys: ", text)
+	}
+	require.Less(c.t, status, 300, "%v", answer)
+	c.t.Cleanup(func() { c.try("DELETE", "/_security/api_key", object{"ids": []any{answer["id"]}}) })
+	return path("%s:%s", answer["id"], answer["api_key"])
+}
+
+// with returns the output's settings with another key.
+func (c *cluster) with(apiKey string) object {
+	settings := object{}
+	for k, v := range c.settings {
+		settings[k] = v
+	}
+	delete(settings, "username")
+	delete(settings, "password")
+	settings["api_key"] = apiKey
+	return settings
+}
+
+// The documented roles are enough, and the one for publishing is not enough for setup.
+func TestDocumentedRoles(t *testing.T) {
+	c := connect(t)
+	c.reset()
+	setupKey, publishKey := c.apiKey("role-setup.json"), c.apiKey("role-publish.json")
+
+	output, code := c.beatAs(c.with(publishKey), nil).Run("setup", "--index-management")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, output, "the user lacks a privilege")
+	assert.Contains(t, output, "manage_ilm")
+
+	c.setup(c.beatAs(c.with(setupKey), nil))
+
+	sim := startAppliance(t, 1, 5)
+	dir := c.beatAs(c.with(publishKey), object{
+		"setup.template.enabled": false, "setup.ilm.enabled": false, "setup.pipelines.enabled": false,
+	}, sim.input("publisher", nil))
+	beat := dir.Start("run")
+	c.eventually("what a publisher publishes is active", patience, func() bool { return len(c.active()) == 5 })
+	beat.Stop()
+}
+
+func TestWrongCredentials(t *testing.T) {
+	c := connect(t)
+	if status, _, err := (&cluster{http: c.http, auth: func(*http.Request) {}}).send(c.url, "GET", "/", nil); err != nil || status != http.StatusUnauthorized {
+		t.Skip("this cluster asks for no credentials")
+	}
+	output, code := c.beatAs(c.with("wrong:key"), nil).Run("setup")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, output, "api_key")
+	assert.NotContains(t, output, "wrong:key")
+}
+
+// kibana returns the URL of Kibana, and skips the test without one.
+func kibana(t *testing.T) string {
+	t.Helper()
+	url := strings.TrimSuffix(os.Getenv("KIBANA_URL"), "/")
+	if url == "" {
+		t.Skip("KIBANA_URL is not set")
+	}
+	return url
+}
+
+func TestDashboards(t *testing.T) {
+	url := kibana(t)
+	c := connect(t)
+	dir := c.beat(object{"setup.kibana.host": url})
+	output, code := dir.Run("setup", "--dashboards")
+	require.Zero(t, code, output)
+	ndjson, code := beattest.NewDir(t).Run("export", "dashboard")
+	require.Zero(t, code, ndjson)
+	objects := []any{}
+	for scanner := bufio.NewScanner(strings.NewReader(ndjson)); scanner.Scan(); {
+		var o object
+		require.NoError(t, json.Unmarshal(scanner.Bytes(), &o))
+		objects = append(objects, object{"type": o["type"], "id": o["id"]})
+	}
+	require.NotEmpty(t, objects)
+	// Kibana exports them with all that they refer to, so nothing is missing.
+	status, answer, err := c.send(url, "POST", "/api/saved_objects/_export", object{"objects": objects, "includeReferencesDeep": true, "excludeExportDetails": false})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, status, "%v", answer)
+	lines := strings.Split(strings.TrimSpace(answer["text"].(string)), "\n")
+	var details object
+	require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &details))
+	assert.EqualValues(t, 0, details["missingRefCount"])
+	assert.EqualValues(t, len(objects), details["exportedCount"])
+
+	output, code = dir.Run("setup", "--dashboards")
+	require.Zero(t, code, output)
+}
+
+func TestExampleRuleImports(t *testing.T) {
+	url := kibana(t)
+	c := connect(t)
+	rule, err := os.ReadFile("../../../../docs/examples/indicator-match-rule.ndjson")
+	require.NoError(t, err)
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	file, err := form.CreateFormFile("file", "rule.ndjson")
+	require.NoError(t, err)
+	_, err = file.Write(rule)
+	require.NoError(t, err)
+	require.NoError(t, form.Close())
+	request, err := http.NewRequest("POST", url+"/api/detection_engine/rules/_import?overwrite=true", &body)
+	require.NoError(t, err)
+	request.Header.Set("Content-Type", form.FormDataContentType())
+	request.Header.Set("kbn-xsrf", "threatqbeat")
+	c.auth(request)
+	response, err := c.http.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, response.StatusCode, string(data))
+	var answer object
+	require.NoError(t, json.Unmarshal(data, &answer))
+	assert.Equal(t, true, answer["success"], string(data))
+	assert.EqualValues(t, 1, answer["success_count"], string(data))
+	_, _, err = c.send(url, "DELETE", "/api/detection_engine/rules?rule_id=threatqbeat-active-indicator-match", nil)
+	require.NoError(t, err)
+}
