@@ -29,6 +29,7 @@ func parseDate(text []byte) (t time.Time, ok bool) {
 	if len(text) > maxQuoted {
 		return time.Time{}, false
 	}
+	text = bytes.ToUpper(text) // RFC 3339 allows a small t and z
 	for _, layout := range [...]string{
 		time.RFC3339,
 		"2006-01-02 15:04:05Z07:00",

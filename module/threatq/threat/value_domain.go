@@ -18,9 +18,9 @@ const (
 	maxLabelBytes = 63
 )
 
-// toASCII converts international domain names the way that browsers do, but
+// idnaProfile converts international domain names the way that browsers do, but
 // lets underscores and the like pass, which names of services have.
-var toASCII = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
+var idnaProfile = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
 
 // parseDomain returns a domain name as the DNS knows it, and so as the events
 // of a network name it: in lower case, without the root's dot, international
@@ -32,18 +32,23 @@ func parseDomain(name string) (domain, unicode string, ok bool) {
 	if len(name) > 4*maxDomainBytes {
 		return "", "", false
 	}
-	name = strings.ToLower(name)
-	if !isASCII(name) {
-		ascii, err := toASCII.ToASCII(name)
-		if err != nil {
+	if isASCII(name) {
+		domain = strings.ToLower(name)
+	} else {
+		var err error
+		if domain, err = idnaProfile.ToASCII(name); err != nil {
 			return "", "", false
 		}
-		name, unicode = ascii, name
+		// A name may be international in its spelling only, as one in full-width
+		// letters or with an ideographic full stop.
+		if unicode, _ = idnaProfile.ToUnicode(domain); unicode == domain {
+			unicode = ""
+		}
 	}
-	if !isDomain(name) {
+	if !isDomain(domain) {
 		return "", "", false
 	}
-	return name, unicode, true
+	return domain, unicode, true
 }
 
 func isASCII(text string) bool {
@@ -55,11 +60,10 @@ func isASCII(text string) bool {
 	return true
 }
 
-// isDomain says whether name consists of labels that are neither empty nor
-// too long. It knows
-// that the DNS is more liberal than the host names that it was made for:
-// underscores and wildcards are fine. What makes something no name is a
-// character that has a meaning in URLs, and what can't be seen.
+// isDomain says whether name consists of labels that are neither empty nor too
+// long. It knows that the DNS is more liberal than the host names that it was
+// made for: underscores and wildcards are fine. What makes something no name is
+// a character that has a meaning in URLs, and what can't be seen.
 func isDomain(name string) bool {
 	if name == "" || len(name) > maxDomainBytes {
 		return false

@@ -99,7 +99,7 @@ func splitScheme(value string) (scheme, rest string) {
 // pathExtension returns the extension of the last part of a path, without its
 // dot.
 func pathExtension(path string) string {
-	name := path[strings.LastIndexByte(path, '/')+1:]
+	name := path[strings.LastIndexAny(path, `/\`)+1:]
 	if i := strings.LastIndexByte(name, '.'); i >= 0 {
 		return name[i+1:]
 	}
