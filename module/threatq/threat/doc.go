@@ -31,8 +31,8 @@
 // integers and scores as numbers or strings, a type or a status as a plain
 // string in the place of an object, null or "" for nothing, dates in several
 // forms and the several ways in which databases write that there is none,
-// numbers and booleans in the place of text, unknown keys. Where a key occurs
-// twice the last one counts.
+// numbers and booleans in the place of text, a list with gaps as an object,
+// unknown keys. Where a key occurs twice the last one counts.
 //
 // The decoder is written by hand on a scanner that checks all of the JSON and
 // builds only what is needed; docs/performance.md says what that is worth.

@@ -71,24 +71,25 @@ type Source struct {
 // the process nor make a document that no output accepts. What is cut or left
 // out is named in error.message.
 const (
-	// maxTextBytes is the longest string of an event: no Elasticsearch field
-	// can search for a longer one, since that is Lucene's limit for a term.
-	maxTextBytes = 32766
+	// maxTextBytes is the longest string of an event. It is far beyond what
+	// Elasticsearch can search for: there ignore_above decides what is indexed,
+	// and the whole value stays in the document.
+	maxTextBytes = 128 << 10
 	// maxNameBytes is the longest name of an attribute. A flattened field adds
 	// it to each value, and both together have to fit into a term.
 	maxNameBytes = 256
 	// maxAttributes is how many attributes of an indicator are looked at.
 	maxAttributes = 10_000
-	// maxAttributeBytes is how much they may hold together.
-	maxAttributeBytes = 1 << 20
 	// maxListed is how many sources and adversaries are looked at.
 	maxListed = 1_000
+	// maxListBytes is how much text each of these lists may hold together.
+	maxListBytes = 1 << 20
 	// maxProblems is how many problems of one indicator are named.
 	maxProblems = 16
 	// maxQuoted is how much of an unusable value a problem quotes.
 	maxQuoted = 64
 	// maxOriginalBytes is how much of an indicator event.original holds.
-	maxOriginalBytes = 1 << 20
+	maxOriginalBytes = 8 << 20
 )
 
 // reset makes i ready for the next indicator but keeps its memory, unless that

@@ -37,8 +37,8 @@ type decoder struct {
 	arena strings.Builder
 	// names holds the normalised form of each attribute name met of late.
 	names map[string]string
-	// attributeBytes is what the attributes of this indicator hold so far.
-	attributeBytes int
+	// listBytes is how much text of the list that is being read was kept so far.
+	listBytes int
 }
 
 // decode reads one indicator. The error says why it can't be read at all; what
@@ -46,7 +46,6 @@ type decoder struct {
 func (d *decoder) decode(raw []byte) error {
 	d.scanner.reset(raw)
 	d.ind.reset()
-	d.attributeBytes = 0
 
 	switch c := d.peek(); {
 	case d.pos >= len(raw):
@@ -293,7 +292,7 @@ func (d *decoder) readName(s *string, field string) error {
 }
 
 // keep copies text, which is about to be overwritten, to a string that lives as
-// long as its event. It cuts what no field could hold.
+// long as its event. It cuts what is too long.
 func (d *decoder) keep(text []byte, field string) string {
 	if len(text) > maxTextBytes {
 		text = cutText(text, maxTextBytes)

@@ -8,7 +8,7 @@ import "fmt"
 // readAttributes reads the list of attributes. A list that occurs again
 // replaces the one before.
 func (d *decoder) readAttributes() error {
-	d.ind.Attributes, d.attributeBytes = d.ind.Attributes[:0], 0
+	d.ind.Attributes = d.ind.Attributes[:0]
 	return d.readList("attributes", maxAttributes, (*decoder).readAttribute)
 }
 
@@ -23,18 +23,30 @@ func (d *decoder) readAdversaries() error {
 }
 
 // readList reads at most limit elements of a list with read and skips the
-// others.
+// others. A list with gaps comes as an object, for that is how PHP writes one:
+// its keys are the positions.
 func (d *decoder) readList(field string, limit int, read func(*decoder) error) error {
-	if d.peek() != '[' {
+	d.listBytes = 0
+	closing := byte(']')
+	switch d.peek() {
+	case '[':
+	case '{':
+		closing = '}'
+	default:
 		return d.wrongType(field, "a list")
 	}
 	if err := d.enter(); err != nil {
 		return err
 	}
 	for i := 0; ; i++ {
-		more, err := d.next(i, ']')
+		more, err := d.next(i, closing)
 		if err != nil || !more {
 			return err
+		}
+		if closing == '}' {
+			if _, err := d.key(); err != nil {
+				return err
+			}
 		}
 		if i < limit {
 			err = read(d)
@@ -48,6 +60,17 @@ func (d *decoder) readList(field string, limit int, read func(*decoder) error) e
 			return err
 		}
 	}
+}
+
+// fits says whether a list has room for that much more text. What doesn't fit is
+// to be left out.
+func (d *decoder) fits(field string, bytes int) bool {
+	d.listBytes += bytes
+	if d.listBytes > maxListBytes {
+		d.ind.cut(fmt.Sprintf("%s after the first %d bytes of them were left out", field, maxListBytes))
+		return false
+	}
+	return true
 }
 
 func (d *decoder) readAttribute() error {
@@ -84,18 +107,9 @@ func (d *decoder) readAttribute() error {
 			return err
 		}
 	}
-	if !hasValue {
-		return nil
+	if hasValue && d.fits("attributes", len(name)+len(value)) {
+		d.ind.Attributes = append(d.ind.Attributes, Attribute{Name: name, Value: value})
 	}
-	before := d.attributeBytes
-	d.attributeBytes += len(name) + len(value)
-	if d.attributeBytes > maxAttributeBytes {
-		if before <= maxAttributeBytes {
-			d.ind.cut(fmt.Sprintf("attributes after the first %d bytes of them were left out", maxAttributeBytes))
-		}
-		return nil
-	}
-	d.ind.Attributes = append(d.ind.Attributes, Attribute{Name: name, Value: value})
 	return nil
 }
 
@@ -111,7 +125,10 @@ func (d *decoder) readAttributeName() (string, error) {
 	if name, ok := d.names[string(raw)]; ok {
 		return name, nil
 	}
-	name := attributeName(raw)
+	name, cut := attributeName(raw)
+	if cut {
+		d.ind.cut(fmt.Sprintf("the name of an attribute was cut to its first %d bytes", maxNameBytes))
+	}
 	if len(raw) <= maxCachedNameBytes {
 		if d.names == nil {
 			d.names = make(map[string]string)
@@ -131,7 +148,7 @@ func (d *decoder) readAttributeValue() (value string, ok bool, err error) {
 	if !ok {
 		return "", false, d.wrongType("the value of an attribute", "a string")
 	}
-	if d.attributeBytes > maxAttributeBytes {
+	if d.listBytes > maxListBytes {
 		return "", true, nil // it is left out, so don't copy it
 	}
 	return d.keep(text, "the value of an attribute"), true, nil
@@ -173,7 +190,9 @@ func (d *decoder) readSource() error {
 			return err
 		}
 	}
-	d.ind.Sources = append(d.ind.Sources, source)
+	if d.fits("sources", len(source.Name)) {
+		d.ind.Sources = append(d.ind.Sources, source)
+	}
 	return nil
 }
 
@@ -182,7 +201,7 @@ func (d *decoder) readAdversary() error {
 	if err := d.readName(&name, "an element of adversaries"); err != nil {
 		return err
 	}
-	if name != "" {
+	if name != "" && d.fits("adversaries", len(name)) {
 		d.ind.Adversaries = append(d.ind.Adversaries, name)
 	}
 	return nil

@@ -44,6 +44,11 @@ func encodeEvent(t testing.TB, event beat.Event) map[string]any {
 	t.Helper()
 	encoded, err := jsoncodec.New("9.9.9", jsoncodec.Config{}).Encode("threatqbeat", &event)
 	require.NoError(t, err)
+	return decodeDocument(t, encoded)
+}
+
+func decodeDocument(t testing.TB, encoded []byte) map[string]any {
+	t.Helper()
 	dec := json.NewDecoder(bytes.NewReader(encoded))
 	dec.UseNumber() // an id may be beyond what a float64 can say
 	var doc map[string]any

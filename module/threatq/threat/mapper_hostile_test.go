@@ -46,10 +46,10 @@ func TestHostile(t *testing.T) {
 		},
 		{
 			"long attributes",
-			`{"id":1,"attributes":[` + many(200, func(i int) string {
-				return fmt.Sprintf(`{"name":"%s%d","value":"%s%d"}`, strings.Repeat("n", 5000), i, strings.Repeat("v", 40_000), i)
+			`{"id":1,"attributes":[` + many(70, func(i int) string {
+				return fmt.Sprintf(`{"name":"%s%d","value":"%s%d"}`, strings.Repeat("n", 5000), i, strings.Repeat("v", 140_000), i)
 			}) + `]}`,
-			[]string{"the value of an attribute was cut to its first 32766 bytes", "attributes after the first 1048576 bytes of them were left out"},
+			[]string{"the name of an attribute was cut to its first 256 bytes", "the value of an attribute was cut to its first 131072 bytes", "attributes after the first 1048576 bytes of them were left out"},
 		},
 		{
 			"a hundred thousand sources and adversaries",
@@ -58,14 +58,20 @@ func TestHostile(t *testing.T) {
 			[]string{"sources after the first 1000 were left out", "adversaries after the first 1000 were left out"},
 		},
 		{
-			"a value of 4 MB",
-			`{"id":1,"value":"http://example.com/` + strings.Repeat("x", 4*mega) + `","type":{"name":"URL"}}`,
-			[]string{"value was cut to its first 32766 bytes"},
+			"long sources and adversaries",
+			`{"id":1,"sources":[` + many(30, func(i int) string { return fmt.Sprintf(`{"name":"%d%s"}`, i, strings.Repeat("s", 100_000)) }) +
+				`],"adversaries":[` + many(30, func(i int) string { return fmt.Sprintf(`{"name":"%d%s"}`, i, strings.Repeat("a", 100_000)) }) + `]}`,
+			[]string{"sources after the first 1048576 bytes of them were left out", "adversaries after the first 1048576 bytes of them were left out"},
+		},
+		{
+			"a value of 10 MB",
+			`{"id":1,"value":"http://example.com/` + strings.Repeat("x", 10*mega) + `","type":{"name":"URL"}}`,
+			[]string{"value was cut to its first 131072 bytes"},
 		},
 		{
 			"a value of 6 MB in escapes",
 			`{"id":1,"value":"` + strings.Repeat(`\u2603`, mega) + `","type":{"name":"FQDN"}}`,
-			[]string{"value was cut to its first 32766 bytes", "threat.indicator.url.domain was left out"},
+			[]string{"value was cut to its first 131072 bytes", "threat.indicator.url.domain was left out"},
 		},
 		{
 			"names of 2 MB",
@@ -79,7 +85,7 @@ func TestHostile(t *testing.T) {
 		},
 		{
 			"more problems than anybody reads",
-			`{"id":1,"sources":[` + many(40, func(i int) string { return fmt.Sprintf(`{"tlp_name":"%dx%s"}`, i, strings.Repeat("\\u0007", 1500*i)) }) + `]}`,
+			`{"id":1,"sources":[` + many(40, func(i int) string { return fmt.Sprintf(`{"tlp_name":"%dx%s"}`, i, strings.Repeat("\\u0007", 5000*i)) }) + `]}`,
 			[]string{"more was left out", "sources.tlp_name was cut"},
 		},
 		{
@@ -126,9 +132,9 @@ func TestHostile(t *testing.T) {
 			require.NoError(t, err)
 			assert.LessOrEqual(t, len(original.(string)), 3*maxOriginalBytes)
 			if len(raw) <= maxOriginalBytes {
-				assert.Equal(t, tc.raw, original)
+				assert.Equal(t, strings.ToValidUTF8(tc.raw, "\uFFFD"), original)
 			} else {
-				assert.Contains(t, message, "event.original was cut to its first 1048576 bytes")
+				assert.Contains(t, message, "event.original was cut to its first 8388608 bytes")
 			}
 		})
 	}

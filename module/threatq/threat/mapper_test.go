@@ -214,6 +214,7 @@ func checkEvent(t testing.TB, raw []byte, event beat.Event, err error) {
 	require.NoError(t, encodeErr)
 	require.True(t, json.Valid(encoded), "%s", encoded)
 	require.True(t, utf8.Valid(encoded))
+	checkMapping(t, decodeDocument(t, encoded))
 
 	fields := event.Fields
 	text := func(key string) string {

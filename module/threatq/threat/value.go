@@ -65,7 +65,7 @@ func parseNumber(text []byte) (float64, bool) {
 // underscore. Letters and digits are those of ASCII and of every other script.
 // A name without any character becomes "_", and one longer than maxNameBytes is
 // cut. Without dots no key can nest or collide with another one.
-func attributeName(name []byte) string {
+func attributeName(name []byte) (key string, cut bool) {
 	var b strings.Builder
 	b.Grow(min(len(name), maxNameBytes))
 	replaced := false
@@ -82,7 +82,7 @@ func attributeName(name []byte) string {
 			need++
 		}
 		if b.Len()+need > maxNameBytes {
-			return b.String()
+			return b.String(), true
 		}
 		if replaced {
 			b.WriteByte('_')
@@ -90,10 +90,13 @@ func attributeName(name []byte) string {
 		}
 		b.WriteRune(r)
 	}
-	if (replaced || b.Len() == 0) && b.Len() < maxNameBytes {
+	if replaced || b.Len() == 0 {
+		if b.Len() == maxNameBytes {
+			return b.String(), true
+		}
 		b.WriteByte('_')
 	}
-	return b.String()
+	return b.String(), false
 }
 
 // emptyAttributeName is the key of an attribute whose name has no characters.

@@ -35,8 +35,9 @@ func TestAttributeName(t *testing.T) {
 		{strings.Repeat("x", maxNameBytes-1) + ".y", strings.Repeat("x", maxNameBytes-1)},
 		{strings.Repeat("x", maxNameBytes) + ".", strings.Repeat("x", maxNameBytes)},
 	} {
-		got := attributeName([]byte(tc.name))
+		got, cut := attributeName([]byte(tc.name))
 		assert.Equal(t, tc.want, got, "%q", tc.name)
+		assert.Equal(t, len(tc.name) > maxNameBytes, cut, "%q", tc.name)
 		assert.LessOrEqual(t, len(got), maxNameBytes)
 	}
 }
