@@ -51,8 +51,7 @@ func agentProcessors() processors.PluginConfig {
 // configured. A stream that is none becomes an input that fails with the reason.
 func agentInputs(unit *agentproto.UnitExpectedConfig, info *client.AgentInfo) ([]*reload.ConfigWithMeta, error) {
 	if len(unit.GetStreams()) == 0 {
-		return []*reload.ConfigWithMeta{beater.RefusedInput(unit.GetId(), fmt.Errorf(
-			"input %q has no streams: put url, data_collection_id, auth.oauth2 and the other settings under streams, once for each data collection", unit.GetId()))}, nil
+		return []*reload.ConfigWithMeta{beater.RefusedInput(unit.GetId(), fmt.Errorf("input %q has no streams", unit.GetId()))}, nil
 	}
 	inputs := make([]*reload.ConfigWithMeta, 0, len(unit.GetStreams()))
 	for i := range unit.GetStreams() {

@@ -23,9 +23,9 @@ import (
 const agentClientName = "beat-v2-client"
 
 // newAgentManager connects Libbeat's manager with Elastic Agent, as the factory
-// does that comes with it, but for two things: the client keeps back the stop of
-// an output (see outputStops), and no secrets get into the diagnostics. Libbeat
-// calls it with management.enabled only.
+// does that comes with it, but for two things: what goes to and fro is put right
+// (see checkins), and no secrets get into the diagnostics. Libbeat calls it with
+// management.enabled only.
 func newAgentManager(section *conf.C, registry *reload.Registry, log *logp.Logger) (lbmanagement.Manager, error) {
 	settings := management.DefaultConfig()
 	if err := section.Unpack(settings); err != nil {
@@ -49,12 +49,12 @@ func connectToAgent(settings *management.Config) (client.V2, error) {
 			"threatqbeat_version": Version,
 		},
 	}
-	stops := client.WithGRPCDialOptions(grpc.WithStreamInterceptor((&outputStops{}).intercept))
+	between := client.WithGRPCDialOptions(grpc.WithStreamInterceptor((&checkins{}).intercept))
 	if address := settings.InsecureGRPCURLForTesting; address != "" {
-		return client.NewV2(address, "", info, stops,
+		return client.NewV2(address, "", info, between,
 			client.WithGRPCDialOptions(grpc.WithTransportCredentials(insecure.NewCredentials()))), nil
 	}
-	agent, _, err := client.NewV2FromReader(os.Stdin, info, stops)
+	agent, _, err := client.NewV2FromReader(os.Stdin, info, between)
 	if err != nil {
 		return nil, fmt.Errorf("reading from standard input how to connect to Elastic Agent: %w: only Elastic Agent sets management.enabled, leave it out to run %s by yourself", err, Name)
 	}

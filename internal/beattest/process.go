@@ -165,6 +165,9 @@ func (d *Dir) Logs() []Event {
 	var lines []Event
 	for _, name := range files {
 		text, err := os.ReadFile(name)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // rotated away just now
+		}
 		if err != nil {
 			d.tb.Fatal(err)
 		}
@@ -202,8 +205,16 @@ type Process struct {
 // test's end at the latest.
 func (d *Dir) Start(args ...string) *Process {
 	d.tb.Helper()
+	return d.StartWithInput(nil, args...)
+}
+
+// StartWithInput is Start with something to read on standard input; nil is
+// nothing.
+func (d *Dir) StartWithInput(stdin io.Reader, args ...string) *Process {
+	d.tb.Helper()
 	cmd := exec.Command(Binary(d.tb), append(args, "--path.home", d.Path, "--strict.perms=false")...)
 	cmd.Dir = d.Path
+	cmd.Stdin = stdin
 	p := &Process{tb: d.tb, cmd: cmd, exited: make(chan struct{}), output: &lockedBuffer{}}
 	cmd.Stdout, cmd.Stderr = p.output, p.output
 	if err := cmd.Start(); err != nil {

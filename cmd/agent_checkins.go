@@ -1,0 +1,122 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	"github.com/elastic/elastic-agent-client/v7/pkg/proto"
+)
+
+// checkins stands between the client of Elastic Agent and the connection, and
+// makes up for what Libbeat's manager lacks:
+//
+//   - It dereferences a nil pointer when an output is to stop
+//     (elastic/beats#41796), and Elastic Agent says so before each stop of a
+//     component. An output has nothing to do once the inputs have stopped, so it
+//     is reported as stopped as soon as they are; what is in the queue then is
+//     published until the process ends. An output that is to stop while inputs go
+//     on, because its configuration became wrong, stays as it was.
+//   - It reports no state of an input without streams. The settings of such an
+//     input become its only stream.
+//   - It reports an input as healthy while its streams are being configured.
+type checkins struct {
+	mu       sync.Mutex
+	stopping map[string]bool // ids of the output units that are to stop
+}
+
+// intercept is a grpc.StreamClientInterceptor.
+func (c *checkins) intercept(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	stream, err := streamer(ctx, desc, conn, method, opts...)
+	if err != nil || !strings.HasSuffix(method, "/CheckinV2") {
+		return stream, err
+	}
+	return &checkinStream{ClientStream: stream, checkins: c}, nil
+}
+
+type checkinStream struct {
+	grpc.ClientStream
+	checkins *checkins
+}
+
+// RecvMsg receives what Elastic Agent expects.
+func (s *checkinStream) RecvMsg(m any) error {
+	if err := s.ClientStream.RecvMsg(m); err != nil {
+		return err
+	}
+	if expected, ok := m.(*proto.CheckinExpected); ok {
+		s.checkins.expect(expected.GetUnits())
+	}
+	return nil
+}
+
+// SendMsg sends what is the case.
+func (s *checkinStream) SendMsg(m any) error {
+	if observed, ok := m.(*proto.CheckinObserved); ok {
+		s.checkins.observe(observed.GetUnits())
+	}
+	return s.ClientStream.SendMsg(m)
+}
+
+func (c *checkins) expect(units []*proto.UnitExpected) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, unit := range units {
+		switch {
+		case unit.GetType() == proto.UnitType_INPUT:
+			addStream(unit.GetConfig())
+		case unit.GetState() == proto.State_STOPPED:
+			if c.stopping == nil {
+				c.stopping = map[string]bool{}
+			}
+			c.stopping[unit.GetId()] = true
+			unit.State = proto.State_HEALTHY
+		default:
+			delete(c.stopping, unit.GetId())
+		}
+	}
+}
+
+// addStream makes a stream of the settings of an input that has none.
+func addStream(input *proto.UnitExpectedConfig) {
+	if input == nil || len(input.GetStreams()) > 0 {
+		return
+	}
+	input.Streams = []*proto.Stream{{Id: input.GetId(), DataStream: input.GetDataStream(), Source: input.GetSource()}}
+}
+
+func (c *checkins) observe(units []*proto.UnitObserved) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	running := false
+	for _, unit := range units {
+		if unit.GetType() != proto.UnitType_INPUT {
+			continue
+		}
+		running = running || unit.GetState() != proto.State_STOPPED
+		if unit.GetState() == proto.State_HEALTHY && configuring(unit) {
+			unit.State, unit.Message = proto.State_CONFIGURING, "Configuring"
+		}
+	}
+	for _, unit := range units {
+		if unit.GetType() == proto.UnitType_OUTPUT && c.stopping[unit.GetId()] && !running {
+			unit.State, unit.Message = proto.State_STOPPED, "Stopped"
+		}
+	}
+}
+
+// configuring tells whether a stream of an input is still being started.
+func configuring(unit *proto.UnitObserved) bool {
+	for _, stream := range unit.GetPayload().GetFields()["streams"].GetStructValue().GetFields() {
+		switch stream.GetStructValue().GetFields()["status"].GetStringValue() {
+		case proto.State_STARTING.String(), proto.State_CONFIGURING.String():
+			return true
+		}
+	}
+	return false
+}
