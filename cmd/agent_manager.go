@@ -28,6 +28,8 @@ const agentClientName = "beat-v2-client"
 // management.enabled only.
 func newAgentManager(section *conf.C, registry *reload.Registry, log *logp.Logger) (lbmanagement.Manager, error) {
 	settings := management.DefaultConfig()
+	// Libbeat can't replace an output that runs.
+	settings.RestartOnOutputChange = true
 	if err := section.Unpack(settings); err != nil {
 		return nil, fmt.Errorf("reading the settings under management: %w", err)
 	}
