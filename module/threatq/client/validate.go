@@ -181,6 +181,16 @@ func (c *Config) baseURL() (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path}, nil
 }
 
+// Address returns the appliance's address in its one form, without a trailing
+// slash or /api; a URL that Validate refuses is returned as it is.
+func (c *Config) Address() string {
+	u, err := c.baseURL()
+	if err != nil {
+		return c.URL
+	}
+	return u.String()
+}
+
 // parseEndpoint accepts an address that credentials may be sent to. Its errors
 // continue a sentence that begins with the setting's path.
 func parseEndpoint(address string, r RequestConfig, example string) (*url.URL, error) {

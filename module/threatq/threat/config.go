@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/elastic/elastic-agent-libs/config"
 
@@ -23,7 +24,7 @@ const (
 	defaultExpiration    = 90 * 24 * time.Hour
 	defaultNamespace     = "default"
 	maxNamespaceBytes    = 100
-	forbiddenInNamespace = `\/*?"<>|,#: `
+	forbiddenInNamespace = `\/*?"<>|,#:`
 )
 
 // Config is what a configuration may say of one input, common input settings
@@ -97,6 +98,8 @@ func UnpackConfig(raw *config.C) (Config, error) {
 	if err := raw.Unpack(&cfg); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", describeInput(raw), err)
 	}
+	// The cursor is saved under the address, of which a slash more is no other.
+	cfg.Client.URL = cfg.Client.Address()
 	return cfg, nil
 }
 
@@ -126,7 +129,19 @@ func (c *Config) Validate() error {
 	if err := validateNamespace(c.DataStream.Namespace); err != nil {
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return inOneLine(errs)
+}
+
+// inOneLine joins errors, for a log entry is one line.
+func inOneLine(errs []error) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	texts := make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = err.Error()
+	}
+	return errors.New(strings.Join(texts, "; "))
 }
 
 func validateNamespace(namespace string) error {
@@ -135,11 +150,13 @@ func validateNamespace(namespace string) error {
 		return errors.New("data_stream.namespace is empty: it must be a lower-case name such as default")
 	case len(namespace) > maxNamespaceBytes:
 		return fmt.Errorf("data_stream.namespace is %d bytes long: it must be at most %d", len(namespace), maxNamespaceBytes)
-	case strings.ToLower(namespace) != namespace || strings.ContainsAny(namespace, forbiddenInNamespace):
-		return fmt.Errorf("data_stream.namespace is %q: it must be in lower case and free of %s and spaces, such as default", namespace, strings.TrimSpace(forbiddenInNamespace))
+	case strings.ToLower(namespace) != namespace || strings.ContainsAny(namespace, forbiddenInNamespace) || strings.ContainsFunc(namespace, isBlank):
+		return fmt.Errorf("data_stream.namespace is %q: it must be in lower case and free of %s, spaces and control characters, such as default", namespace, forbiddenInNamespace)
 	}
 	return nil
 }
+
+func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 func (c *Config) mapper() MapperConfig {
 	return MapperConfig{
