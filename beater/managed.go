@@ -14,6 +14,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/common/reload"
 	"github.com/elastic/beats/v7/libbeat/management/status"
 	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/go-ucfg"
 )
 
 // refusalSetting holds why a stream is none. No policy has a setting of that name.
@@ -22,9 +23,8 @@ const refusalSetting = "threatqbeat_refusal"
 // RefusedInput stands for a stream of Elastic Agent's policy that can't be made
 // an input. It never runs, and the stream's state is failed, for that reason.
 func RefusedInput(id string, reason error) *reload.ConfigWithMeta {
-	return &reload.ConfigWithMeta{Config: conf.MustNewConfigFrom(map[string]any{
-		"id": id, refusalSetting: []string{reason.Error()},
-	})}
+	config := ucfg.MustNewFrom(map[string]any{"id": id, refusalSetting: reason.Error()}) // without variables
+	return &reload.ConfigWithMeta{Config: (*conf.C)(config)}
 }
 
 // refusal returns why RefusedInput was called for an input.
@@ -32,7 +32,7 @@ func refusal(input *conf.C) error {
 	if !input.HasField(refusalSetting) {
 		return nil
 	}
-	reason, err := input.String(refusalSetting, 0)
+	reason, err := input.String(refusalSetting, -1)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,9 @@ import (
 	"github.com/elastic/beats/v7/x-pack/libbeat/management"
 	"github.com/elastic/elastic-agent-client/v7/pkg/client"
 	agentproto "github.com/elastic/elastic-agent-client/v7/pkg/proto"
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/mapstr"
+	"github.com/elastic/go-ucfg"
 
 	"github.com/threatqbeat/threatqbeat/beater"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
@@ -83,11 +85,13 @@ func agentInput(unit *agentproto.UnitExpectedConfig, index int, info *client.Age
 	if _, ok := input["type"]; !ok {
 		input["type"] = unit.GetType()
 	}
-	configs, err := management.CreateReloadConfigFromInputs(settings)
+	// Taken literally: Elastic Agent has replaced the variables of its policy, and
+	// what looks like one now, in a secret for one, is none.
+	config, err := ucfg.NewFrom(input, ucfg.PathSep("."))
 	if err != nil {
 		return beater.RefusedInput(id, fmt.Errorf("stream %q: %w", id, err))
 	}
-	return configs[0]
+	return &reload.ConfigWithMeta{Config: (*conf.C)(config)}
 }
 
 // agentInputID names the input of a stream, and with it the cursor. The stream's

@@ -138,6 +138,17 @@ func TestAgentInputsKeepTheirOrder(t *testing.T) {
 	assert.Equal(t, "httpjson", inputs[4]["type"], "to be refused")
 }
 
+// What looks like a variable in a policy is none any more.
+func TestAgentInputsAreTakenLiterally(t *testing.T) {
+	for _, secret := range []string{"a$$b", "a${HOME}b", "a${b", "%{[a]}"} {
+		inputs := transformed(t, &agentproto.UnitExpectedConfig{
+			Id: "u", Type: "threatq", Source: source(t, map[string]any{}),
+			Streams: []*agentproto.Stream{{Id: "s", Source: source(t, map[string]any{"auth.oauth2": map[string]any{"client.secret": secret}})}},
+		})
+		assert.Equal(t, map[string]any{"oauth2": map[string]any{"client": map[string]any{"secret": secret}}}, inputs[0]["auth"])
+	}
+}
+
 // The cursor is saved under the id: nothing that a revision of the policy or
 // another output changes may be in it.
 func TestAgentInputIDIsStable(t *testing.T) {

@@ -31,7 +31,7 @@ func newAgentHome(t *testing.T) *beattest.Dir {
 
 func TestAgentCollects(t *testing.T) {
 	t.Parallel()
-	const secret = "never-to-be-seen-by-anybody"
+	const secret = "never-to-be-$$een-by-${anybody}"
 	first, second := tidy(300), simulator.Config{Indicators: 200, Seed: 2, FirstID: 1_000_000}
 	first.ClientSecret, second.ClientSecret = secret, secret
 	a, b := startAppliance(t, first), startAppliance(t, second)

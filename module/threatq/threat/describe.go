@@ -20,7 +20,7 @@ func (c *Config) Describe() map[string]any {
 		"id":                          c.ID,
 		"url":                         c.Client.URL,
 		"data_collection_id":          c.Client.DataCollectionID,
-		"auth.oauth2.client.id":       set(oauth2.Client.ID != ""),
+		"auth.oauth2.client.id":       oauth2.Client.ID,
 		"auth.oauth2.client.secret":   set(!oauth2.Client.Secret.IsZero()),
 		"interval":                    c.Interval.String(),
 		"page_size":                   c.Client.PageSize,
