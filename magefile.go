@@ -36,8 +36,10 @@ func Build(ctx context.Context) error {
 // Test runs the tests.
 func Test() error { return sh.RunV("go", "test", "./...") }
 
-// IntegTest runs the tests that need Elasticsearch and Kibana (see docs/contributing.md).
-func IntegTest() error { return sh.RunV("go", "test", "-tags", "integration", "-count=1", "./...") }
+// IntegTest runs the tests that need Elasticsearch and Kibana (module/threatq/setup/integration says which).
+func IntegTest() error {
+	return sh.RunV("go", "test", "-tags", "integration", "-count=1", "-timeout=30m", "./module/threatq/setup/integration")
+}
 
 // Check runs format, vet, linter and looks for stale generated files.
 func Check() error {
@@ -95,7 +97,7 @@ func PackageTest(ctx context.Context) error {
 	return source.TestDeb(ctx, filepath.Join(distributions, targets[0].DebFile(source.Version)), os.Stdout)
 }
 
-// Reproduce builds the packages again from a fresh clone elsewhere and compares them with those in build/distributions.
+// Reproduce builds the packages again from a copy of the tree elsewhere and compares them with those in build/distributions.
 func Reproduce(ctx context.Context) error {
 	source, targets, err := plan(ctx, "")
 	if err != nil {
