@@ -17,6 +17,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +29,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
+	"gopkg.in/yaml.v3"
 
 	"github.com/elastic/elastic-agent-client/v7/pkg/client/mock"
 	agentproto "github.com/elastic/elastic-agent-client/v7/pkg/proto"
@@ -95,15 +98,37 @@ func startElasticAgent(t *testing.T) *elasticAgent {
 }
 
 // start runs threatqbeat as a component, with the arguments of its component
-// specification that matter here.
-func (a *elasticAgent) start(dir *beattest.Dir, args ...string) *beattest.Process {
+// specification.
+func (a *elasticAgent) start(dir *beattest.Dir) *beattest.Process {
 	a.t.Helper()
-	return dir.StartWithInput(bytes.NewReader(a.stdin), append([]string{
-		"run",
-		"-E", "management.enabled=true",
-		"-E", "logging.level=info",
-		"-E", "logging.to_stderr=true",
-	}, args...)...)
+	var spec struct {
+		Inputs []struct {
+			Command struct {
+				Args []string `yaml:"args"`
+			} `yaml:"command"`
+		} `yaml:"inputs"`
+	}
+	require.NoError(a.t, yaml.Unmarshal(rootFile(a.t, "threatqbeat.spec.yml"), &spec))
+	require.Len(a.t, spec.Inputs, 1)
+	return dir.StartWithInput(bytes.NewReader(a.stdin), spec.Inputs[0].Command.Args...)
+}
+
+// newAgentHome returns a home with the configuration file of a component.
+func newAgentHome(t *testing.T) *beattest.Dir {
+	t.Helper()
+	const name = "threatqbeat.elastic-agent.yml"
+	dir := beattest.NewDir(t)
+	require.NoError(t, os.WriteFile(dir.File(name), rootFile(t, name), 0o600))
+	return dir
+}
+
+func rootFile(t *testing.T, name string) []byte {
+	t.Helper()
+	root, err := beattest.Root()
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(root, name))
+	require.NoError(t, err)
+	return text
 }
 
 // expect sets the units that the component should have.

@@ -21,14 +21,6 @@ import (
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
-// newAgentHome returns a home with the configuration file of a component.
-func newAgentHome(t *testing.T) *beattest.Dir {
-	t.Helper()
-	dir := beattest.NewDir(t)
-	dir.Write("threatqbeat.yml", map[string]any{"threatqbeat.config.inputs.enabled": false})
-	return dir
-}
-
 func TestAgentCollects(t *testing.T) {
 	t.Parallel()
 	const secret = "never-to-be-$$een-by-${anybody}"
@@ -459,7 +451,7 @@ func TestWithoutAgent(t *testing.T) {
 // A beat that is told to be managed and isn't says so.
 func TestManagedByNobody(t *testing.T) {
 	t.Parallel()
-	output, code := newAgentHome(t).Run("run", "-E", "management.enabled=true")
+	output, code := newAgentHome(t).Run("run", "-c", "threatqbeat.elastic-agent.yml", "-E", "management.enabled=true")
 	assert.Equal(t, 1, code)
 	assert.Contains(t, output, "standard input")
 	assert.Contains(t, output, "management.enabled")
