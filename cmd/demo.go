@@ -109,8 +109,12 @@ func collectDemo(out io.Writer, settings instance.Settings, appliance *demoAppli
 	if err := writeDemoConfig(configFile, appliance, work); err != nil {
 		return "", err
 	}
-	// The Beat takes its file names from the command line's flags only.
-	for name, value := range map[string]string{"c": configFile, "path.home": work} {
+	// The Beat takes its file names from the command line's flags only. All of
+	// them are set, lest the demo opens the files of an installed beat.
+	for name, value := range map[string]string{
+		"c": configFile, "path.home": work, "path.config": work,
+		"path.data": filepath.Join(work, "data"), "path.logs": filepath.Join(work, "logs"),
+	} {
 		if err := flag.Set(name, value); err != nil {
 			return "", fmt.Errorf("setting -%s: %w", name, err)
 		}

@@ -48,6 +48,15 @@ func TestDemo(t *testing.T) {
 	assert.Empty(t, left, "working directories left behind")
 }
 
+// An installed beat's data directory, whose keystore may be somebody else's, is
+// none of the demo's business.
+func TestDemoLeavesTheDataDirectoryAlone(t *testing.T) {
+	dir := beattest.NewDir(t)
+	dir.Write("data/threatqbeat.keystore", "no keystore")
+	output, code := dir.Run("demo", "--indicators", "10", "-o", dir.File("demo.ndjson"), "--path.data", dir.File("data"))
+	require.Zero(t, code, output)
+}
+
 func TestDemoRefusesNoIndicators(t *testing.T) {
 	dir := beattest.NewDir(t)
 	output, code := dir.Run("demo", "--indicators", "0")
