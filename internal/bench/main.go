@@ -93,9 +93,12 @@ func run(opts options) error {
 			return err
 		}
 		defer large.close()
-		if t.large, err = large.run(beat); err != nil {
+		// A peak is a matter of chance as well: as many runs as of the others.
+		results, err := large.medians([]program{beat}, opts.runs)
+		if err != nil {
 			return err
 		}
+		t.large = results[0]
 	}
 	text := t.String()
 	fmt.Print(text)
