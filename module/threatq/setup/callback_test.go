@@ -23,6 +23,8 @@ import (
 // connectOutput lets Libbeat's Elasticsearch output connect, as when a beat runs.
 func connectOutput(t *testing.T, f *fakeElasticsearch, settings map[string]any) error {
 	t.Helper()
+	url, stop := f.start()
+	defer stop()
 	root := config.MustNewConfigFrom(settings)
 	deregister, err := RegisterConnectCallback(root, logp.NewNopLogger())
 	require.NoError(t, err)
@@ -32,7 +34,7 @@ func connectOutput(t *testing.T, f *fakeElasticsearch, settings map[string]any) 
 	manager, err := MakeIndexManager()(info.Logger, info, root)
 	require.NoError(t, err)
 	group, err := outputs.Load(manager, info, outputs.NewStats(monitoring.NewRegistry(), info.Logger), "elasticsearch",
-		config.MustNewConfigFrom(map[string]any{"hosts": []string{f.start()}}))
+		config.MustNewConfigFrom(map[string]any{"hosts": []string{url}}))
 	require.NoError(t, err)
 	require.Len(t, group.Clients, 1)
 	client, ok := group.Clients[0].(outputs.NetworkClient)
@@ -51,7 +53,7 @@ func TestOutputInstallsOnConnecting(t *testing.T) {
 		"PUT /_index_template/logs-ti_threatq.threat",
 	}, f.changes())
 
-	f.requests = nil
+	f.forget()
 	require.NoError(t, connectOutput(t, f, nil))
 	assert.Empty(t, f.changes())
 }
@@ -67,7 +69,7 @@ func TestOutputUpdatesOnlyWhatIsOlder(t *testing.T) {
 	}, f.changes())
 
 	// Of the same version, but for a server that could do less: setup's to change.
-	f.requests = nil
+	f.forget()
 	f.indexTemplates[elasticsearch.TemplateName]["_meta"].(object_)["hash"] = "other"
 	require.NoError(t, connectOutput(t, f, nil))
 	assert.Empty(t, f.changes())
@@ -78,7 +80,7 @@ func TestOutputLeavesWhatIsSwitchedOff(t *testing.T) {
 	require.NoError(t, connectOutput(t, f, map[string]any{
 		"setup.template.enabled": false, "setup.ilm.enabled": false, "setup.pipelines.enabled": false,
 	}))
-	assert.Empty(t, f.requests)
+	assert.Empty(t, f.sent())
 
 	require.NoError(t, connectOutput(t, f, map[string]any{"setup.template.enabled": false, "setup.ilm.enabled": false}))
 	assert.Equal(t, []string{"PUT /_ingest/pipeline/logs-ti_threatq.threat"}, f.changes())

@@ -59,7 +59,7 @@ func TestConnectRefusals(t *testing.T) {
 
 func TestConnectTakesTheFirstHostThatAnswers(t *testing.T) {
 	f := newFake(t)
-	url := f.start()
+	url, _ := f.start()
 	conn, err := Connect(t.Context(), outputOf(t, map[string]any{
 		"hosts": []string{"http://" + closedPort(t), url},
 	}), "threatqbeat", logp.NewNopLogger())

@@ -21,7 +21,7 @@ func TestExportPrintsWhatSetupSends(t *testing.T) {
 	_, err := setupWith(t, f, DefaultConfig(), server)
 	require.NoError(t, err)
 	sent := map[string]any{}
-	for _, r := range f.requests {
+	for _, r := range f.sent() {
 		sent[r.Line] = r.Body
 	}
 	exports, err := Exports()

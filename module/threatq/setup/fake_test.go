@@ -80,11 +80,33 @@ func newFake(t *testing.T) *fakeElasticsearch {
 	}
 }
 
-// start serves the fake on a loopback port and returns its URL.
-func (f *fakeElasticsearch) start() string {
+// start serves the fake on a loopback port and returns its URL. Stop waits for
+// the requests under way, such as one that the client repeats.
+func (f *fakeElasticsearch) start() (url string, stop func()) {
 	server := httptest.NewServer(f)
 	f.t.Cleanup(server.Close)
-	return server.URL
+	return server.URL, server.Close
+}
+
+// sent returns the recorded requests.
+func (f *fakeElasticsearch) sent() []recorded {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.requests)
+}
+
+// forget drops the recorded requests.
+func (f *fakeElasticsearch) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests = nil
+}
+
+// die lets the client die at a request, counted from here; 0 lets it live.
+func (f *fakeElasticsearch) die(at int, after bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests, f.dead, f.dieAt, f.dieAfter = nil, false, at, after
 }
 
 func (f *fakeElasticsearch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -492,7 +514,7 @@ func (f *fakeElasticsearch) state() map[string]any {
 // changes returns the recorded requests that change something.
 func (f *fakeElasticsearch) changes() []string {
 	var lines []string
-	for _, r := range f.requests {
+	for _, r := range f.sent() {
 		if !strings.HasPrefix(r.Line, "GET ") {
 			lines = append(lines, r.Line)
 		}

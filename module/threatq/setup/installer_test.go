@@ -34,8 +34,11 @@ const server = IndexManagement | Pipelines | Transforms
 // setupWith connects with the fake and installs parts, without waiting.
 func setupWith(t *testing.T, f *fakeElasticsearch, cfg Config, parts Parts, opts ...Option) ([]Report, error) {
 	t.Helper()
-	es, err := Connect(t.Context(), outputOf(t, map[string]any{"hosts": []string{f.start()}}), "threatqbeat", logp.NewNopLogger())
+	url, stop := f.start()
+	defer stop()
+	es, err := Connect(t.Context(), outputOf(t, map[string]any{"hosts": []string{url}}), "threatqbeat", logp.NewNopLogger())
 	require.NoError(t, err)
+	defer es.Close()
 	var reports []Report
 	opts = append(opts,
 		WithReport(func(r Report) { reports = append(reports, r) }),
@@ -56,7 +59,7 @@ func install(t *testing.T, f *fakeElasticsearch) {
 	t.Helper()
 	_, err := setupWith(t, f, DefaultConfig(), server)
 	require.NoError(t, err)
-	f.requests = nil
+	f.forget()
 }
 
 // installPrevious gives the fake what version 0.9.0 of the assets would have
@@ -130,7 +133,7 @@ func TestUpgrade(t *testing.T) {
 // mappings are left out: the golden files of package elasticsearch have them.
 func transcript(t *testing.T, f *fakeElasticsearch, reports []Report) string {
 	var b bytes.Buffer
-	for _, r := range f.requests {
+	for _, r := range f.sent() {
 		fmt.Fprintln(&b, r.Line)
 		if r.Body == nil {
 			continue
@@ -329,7 +332,7 @@ func TestChangedTransform(t *testing.T) {
 			assert.Equal(t, tc.want, f.changes())
 			assert.True(t, works(f))
 
-			f.requests = nil
+			f.forget()
 			_, err = setupWith(t, f, cfg, server)
 			require.NoError(t, err)
 			assert.Empty(t, f.changes())
@@ -383,31 +386,31 @@ func TestCrashAtEachRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
 			tc.prepare(t, f)
-			f.requests = nil
+			f.forget()
 			_, err := setupWith(t, f, tc.cfg, server)
 			require.NoError(t, err)
-			want, steps := f.state(), len(f.requests)
+			want, steps := f.state(), len(f.sent())
 			require.Greater(t, steps, 5)
 
 			for at := 1; at <= steps; at++ {
 				for _, after := range []bool{false, true} {
 					f := newFake(t)
 					tc.prepare(t, f)
-					f.requests, f.dieAt, f.dieAfter = nil, at, after
+					f.die(at, after)
 					_, err := setupWith(t, f, tc.cfg, server)
-					line := f.requests[at-1].Line
+					line := f.sent()[at-1].Line
 					require.Error(t, err, "died at %s", line)
 					var refused *Error
 					require.ErrorAs(t, err, &refused)
 					assert.Equal(t, KindUnreachable, refused.Kind)
 
-					f.dead, f.dieAt = false, 0
+					f.die(0, false)
 					_, err = setupWith(t, f, tc.cfg, server)
 					require.NoError(t, err, "died at %s, after: %t", line, after)
 					assert.Equal(t, want, f.state(), "died at %s, after: %t", line, after)
 					assert.True(t, works(f), "died at %s, after: %t", line, after)
 
-					f.requests = nil
+					f.forget()
 					_, err = setupWith(t, f, tc.cfg, server)
 					require.NoError(t, err)
 					assert.Empty(t, f.changes(), "died at %s, after: %t", line, after)
@@ -426,7 +429,7 @@ func TestRefusalAtEachRequestKeepsWhatWorks(t *testing.T) {
 	require.NoError(t, err)
 	want := f.state()
 	var lines []string
-	for _, r := range f.requests {
+	for _, r := range f.sent() {
 		if !slices.Contains(lines, r.Line) {
 			lines = append(lines, r.Line)
 		}
@@ -502,7 +505,7 @@ func TestOldServerIsRefusedBeforeAnythingIsChanged(t *testing.T) {
 	f.version = "7.17.9"
 	_, err := setupWith(t, f, DefaultConfig(), server)
 	refusedFor(t, err, KindVersion, "7.17.9", "8.0.0 or later")
-	assert.Empty(t, f.requests)
+	assert.Empty(t, f.sent())
 }
 
 func TestFleetsAssetsAreRefused(t *testing.T) {
@@ -575,13 +578,14 @@ func TestTransformThatDoesNotStop(t *testing.T) {
 
 func TestInterruption(t *testing.T) {
 	f := newFake(t)
-	es, err := Connect(t.Context(), outputOf(t, map[string]any{"hosts": []string{f.start()}}), "threatqbeat", logp.NewNopLogger())
+	url, _ := f.start()
+	es, err := Connect(t.Context(), outputOf(t, map[string]any{"hosts": []string{url}}), "threatqbeat", logp.NewNopLogger())
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err = New(es, DefaultConfig()).Setup(ctx, server)
 	require.ErrorIs(t, err, context.Canceled)
-	assert.Empty(t, f.requests)
+	assert.Empty(t, f.sent())
 }
 
 // refusedFor wants an Error of that kind whose message has all the parts.
