@@ -29,7 +29,9 @@ const waitLimit = 2 * time.Minute
 // Dir is the home of a Beat: configuration, data, logs and events.
 type Dir struct {
 	Path string
-	tb   testing.TB
+	// Env is added to the environment of each process, as KEY=value.
+	Env []string
+	tb  testing.TB
 }
 
 // NewDir returns an empty home.
@@ -214,6 +216,7 @@ func (d *Dir) StartWithInput(stdin io.Reader, args ...string) *Process {
 	d.tb.Helper()
 	cmd := exec.Command(Binary(d.tb), append(args, "--path.home", d.Path, "--strict.perms=false")...)
 	cmd.Dir = d.Path
+	cmd.Env = append(os.Environ(), d.Env...)
 	cmd.Stdin = stdin
 	p := &Process{tb: d.tb, cmd: cmd, exited: make(chan struct{}), output: &lockedBuffer{}}
 	cmd.Stdout, cmd.Stderr = p.output, p.output

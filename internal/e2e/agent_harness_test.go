@@ -19,6 +19,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -110,7 +111,37 @@ func (a *elasticAgent) start(dir *beattest.Dir) *beattest.Process {
 	}
 	require.NoError(a.t, yaml.Unmarshal(rootFile(a.t, "threatqbeat.spec.yml"), &spec))
 	require.Len(a.t, spec.Inputs, 1)
-	return dir.StartWithInput(bytes.NewReader(a.stdin), spec.Inputs[0].Command.Args...)
+	dir.Env = []string{"GORACE=exitcode=0"} // see requireNoRaces
+	beat := dir.StartWithInput(bytes.NewReader(a.stdin), spec.Inputs[0].Command.Args...)
+	a.t.Cleanup(func() {
+		beat.Kill()
+		requireNoRaces(a.t, beat.Output())
+	})
+	return beat
+}
+
+// knownRaces are in what Elastic Agent's client and Libbeat's manager do with each
+// other: the comparison of a unit's payload while it is sent, and a flag that Start
+// sets when the manager runs already.
+var knownRaces = []string{
+	"elastic-agent-client/v7/pkg/client.(*Unit).UpdateState()",
+	"x-pack/libbeat/management.(*BeatV2Manager).Start()\n",
+}
+
+// requireNoRaces checks the reports of the race detector, where the binary has it.
+func requireNoRaces(t *testing.T, output string) {
+	t.Helper()
+	const border = "=================="
+	reports := strings.Split(output, border+"\nWARNING: DATA RACE\n")
+	for _, report := range reports[1:] {
+		report, _, _ = strings.Cut(report, border)
+		// The first two stacks are those of the accesses, the others say who
+		// started the goroutines.
+		accesses, _, _ := strings.Cut(report, "\n\nGoroutine ")
+		if !slices.ContainsFunc(knownRaces, func(known string) bool { return strings.Contains(accesses, known) }) {
+			t.Errorf("DATA RACE\n%s", report)
+		}
+	}
 }
 
 // newAgentHome returns a home with the configuration file of a component.
