@@ -4,6 +4,7 @@
 package beater
 
 import (
+	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -131,13 +132,26 @@ func (p *drainingPipeline) inputsStopped() {
 	}
 }
 
-// Close drains and closes the pipeline. It is called at most once.
+// Close drains and closes the pipeline, and returns when the limit has passed
+// though the pipeline isn't closed: some outputs can't be while they connect to
+// a server that says nothing. It is called at most once.
 func (p *drainingPipeline) Close() error {
 	p.closing.Store(true)
-	defer close(p.closed)
+	timer := time.NewTimer(p.limit)
+	defer timer.Stop()
 	p.drain()
-	if closer, ok := p.Pipeline.(io.Closer); ok {
-		return closer.Close()
+	failed := make(chan error, 1)
+	go func() {
+		defer close(p.closed)
+		defer close(failed)
+		if closer, ok := p.Pipeline.(io.Closer); ok {
+			failed <- closer.Close()
+		}
+	}()
+	select {
+	case err := <-failed:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("closing the output: it is still waiting for its server after %s; what it has not acknowledged is collected again at the next start", p.limit)
 	}
-	return nil
 }
