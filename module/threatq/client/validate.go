@@ -17,6 +17,8 @@ import (
 	"github.com/elastic/elastic-agent-libs/file"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
+
+	"github.com/threatqbeat/threatqbeat/internal/refusal"
 )
 
 const (
@@ -37,21 +39,6 @@ type problems []error
 
 func (p *problems) add(path, format string, args ...any) {
 	*p = append(*p, fmt.Errorf("%s %w", path, fmt.Errorf(format, args...)))
-}
-
-func (p problems) err() error {
-	switch len(p) {
-	case 0:
-		return nil
-	case 1:
-		return p[0]
-	}
-	// errors.Join would put each on a line of its own, and a log entry is one line.
-	texts := make([]string, len(p))
-	for i, err := range p {
-		texts[i] = err.Error()
-	}
-	return errors.New(strings.Join(texts, "; "))
 }
 
 // Validate refuses what can't work. The error names every wrong setting by its
@@ -78,7 +65,7 @@ func (c *Config) Validate() error {
 		p.add("fields_param", "is %q, set it to a list such as %q", shorten(c.FieldsParam), DefaultConfig().FieldsParam)
 	}
 	c.Request.validate(&p)
-	return p.err()
+	return refusal.Join(p...)
 }
 
 func (c *Config) validateAuth(p *problems) {

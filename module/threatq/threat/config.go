@@ -12,6 +12,7 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/config"
 
+	"github.com/threatqbeat/threatqbeat/internal/refusal"
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
 )
 
@@ -126,22 +127,8 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("expired_statuses.%d is empty: it must be the name of a ThreatQ status, such as Expired", i))
 		}
 	}
-	if err := validateNamespace(c.DataStream.Namespace); err != nil {
-		errs = append(errs, err)
-	}
-	return inOneLine(errs)
-}
-
-// inOneLine joins errors, for a log entry is one line.
-func inOneLine(errs []error) error {
-	if len(errs) == 0 {
-		return nil
-	}
-	texts := make([]string, len(errs))
-	for i, err := range errs {
-		texts[i] = err.Error()
-	}
-	return errors.New(strings.Join(texts, "; "))
+	errs = append(errs, validateNamespace(c.DataStream.Namespace))
+	return refusal.Join(errs...)
 }
 
 func validateNamespace(namespace string) error {
