@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/elastic/elastic-agent-client/v7/pkg/client"
 )

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/threatqbeat/threatqbeat/internal/packaging"
 )

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/threatqbeat/threatqbeat/internal/beattest"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"

@@ -30,7 +30,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/elastic/elastic-agent-client/v7/pkg/client/mock"
 	agentproto "github.com/elastic/elastic-agent-client/v7/pkg/proto"
