@@ -53,6 +53,9 @@ func New(opts ...Option) beat.Creator {
 }
 
 func newBeater(b *beat.Beat, section *conf.C, opts []Option) (*Beater, error) {
+	if err := checkSelectors(logp.HasSelector); err != nil {
+		return nil, err
+	}
 	if err := options.CheckBeat(section); err != nil {
 		return nil, err
 	}

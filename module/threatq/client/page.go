@@ -173,6 +173,11 @@ func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 		buf.elems = env.elems
 		if scanErr == nil {
 			page.take(env)
+			for _, raw := range page.Indicators {
+				if raw[0] != '{' {
+					c.conceal(raw)
+				}
+			}
 			return page, nil
 		}
 		err = answerError(buf.body, scanErr)
@@ -189,6 +194,7 @@ func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 		return nil, err
 	}
 
+	c.conceal(buf.body)
 	env, whole := salvage(buf.body, buf.elems)
 	page.take(env)
 	if whole && readErr == nil {

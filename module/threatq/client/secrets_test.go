@@ -123,3 +123,26 @@ func TestNoSecretGetsOut(t *testing.T) {
 		}
 	}
 }
+
+// A page that repeats what was sent has the secrets made unreadable, and is
+// otherwise as it was. A secret that is a word could be an indicator's.
+func TestPageRepeatsSecrets(t *testing.T) {
+	for name, test := range map[string]struct{ secret, says, want string }{
+		"token":          {testSecret, `["Bearer token-1-is-long"]`, `"Bearer xxxxxxxxxxxxxxx"`},
+		"as PHP writes":  {"a secret/of the client", `["a secret\/of the client"]`, `"xxxxxxxxxxxxxxxxxxxxxxx"`},
+		"several times":  {"the-client-secret", `["the-client-secret the-client-secretthe-client-secret"]`, `"xxxxxxxxxxxxxxxxx xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"`},
+		"a short secret": {"domain", `["domain"]`, `"domain"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAppliance(t, says(`{"data": `+test.says+`}`))
+			a.token = says(`{"access_token": "token-1-is-long"}`)
+			cfg := a.config()
+			cfg.Auth.OAuth2.Client.Secret = NewSecret(test.secret)
+			c, _, _ := newClient(t, cfg)
+			page, err := c.Page(background, "*")
+			require.NoError(t, err)
+			assert.Equal(t, []string{test.want}, texts(page))
+			page.Release()
+		})
+	}
+}
