@@ -10,7 +10,13 @@ import (
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/config"
+
+	"github.com/threatqbeat/threatqbeat/internal/options"
+	"github.com/threatqbeat/threatqbeat/internal/refusal"
 )
+
+// minReloadPeriod is the least time between two looks at the files of inputs.
+const minReloadPeriod = time.Second
 
 // Config is the part of the configuration under the key threatqbeat.
 type Config struct {
@@ -58,16 +64,32 @@ func Default() Config {
 // Unpack reads the section threatqbeat over the defaults and validates it.
 func Unpack(section *config.C) (Config, error) {
 	cfg := Default()
+	if err := checkIsList(section); err != nil {
+		return Config{}, err
+	}
 	if err := section.Unpack(&cfg); err != nil {
-		return Config{}, fmt.Errorf("reading the settings under threatqbeat: %w", err)
+		return Config{}, options.ExplainBeat("threatqbeat", section, err)
 	}
 	return cfg, nil
+}
+
+// checkIsList refuses an input that stands below threatqbeat.inputs without a
+// dash: what isn't a list would count as an empty one.
+func checkIsList(section *config.C) error {
+	if !section.HasField("inputs") {
+		return nil
+	}
+	inputs, err := section.Child("inputs", -1)
+	if err == nil && (inputs.IsArray() || !inputs.IsDict()) {
+		return nil // a list, or nothing
+	}
+	return errors.New("threatqbeat.inputs is no list: each input begins with a dash, as in - type: threatq")
 }
 
 // Validate is called by Unpack. It refuses what could not work, naming the
 // setting, its value and what would be right.
 func (c *Config) Validate() error {
-	var errs []error
+	errs := []error{c.validateConfigInputs()}
 	if c.ShutdownTimeout < 0 {
 		errs = append(errs, fmt.Errorf("threatqbeat.shutdown_timeout is %s: it must be 0 (do not wait) or a positive duration such as 5s", c.ShutdownTimeout))
 	}
@@ -80,7 +102,36 @@ func (c *Config) Validate() error {
 	if c.Registry.CleanInterval < time.Second {
 		errs = append(errs, fmt.Errorf("threatqbeat.registry.cleanup_interval is %s: it must be at least 1s, such as 5m", c.Registry.CleanInterval))
 	}
-	return errors.Join(errs...)
+	return refusal.Join(errs...)
+}
+
+// validateConfigInputs refuses what Libbeat, which reads these settings, would
+// replace by its defaults without a word.
+func (c *Config) validateConfigInputs() error {
+	if c.ConfigInputs == nil {
+		return nil
+	}
+	files := struct {
+		Enabled bool   `config:"enabled"`
+		Path    string `config:"path"`
+		Reload  struct {
+			Enabled bool          `config:"enabled"`
+			Period  time.Duration `config:"period"`
+		} `config:"reload"`
+	}{Enabled: true}
+	files.Reload.Period = minReloadPeriod
+	if err := c.ConfigInputs.Unpack(&files); err != nil {
+		return options.ExplainBeat("threatqbeat.config.inputs", c.ConfigInputs, err)
+	}
+	switch {
+	case !files.Enabled:
+		return nil
+	case files.Path == "":
+		return errors.New("threatqbeat.config.inputs.path is missing: it must be a pattern of files, such as inputs.d/*.yml")
+	case files.Reload.Period < minReloadPeriod:
+		return fmt.Errorf("threatqbeat.config.inputs.reload.period is %s: it must be at least %s, such as 10s", files.Reload.Period, minReloadPeriod)
+	}
+	return nil
 }
 
 // EnabledInputs returns the inputs that are not switched off by enabled: false.

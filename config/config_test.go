@@ -49,13 +49,23 @@ func TestRefusals(t *testing.T) {
 		"no registry":          {`registry.path: ""`, "threatqbeat.registry.path is empty"},
 		"unreadable registry":  {"registry.file_permissions: 0200", "threatqbeat.registry.file_permissions is 0200"},
 		"too eager cleaning":   {"registry.cleanup_interval: 1ms", "threatqbeat.registry.cleanup_interval is 1ms"},
-		"a timeout that isn't": {"shutdown_timeout: soon", "shutdown_timeout"},
+		"a timeout that isn't": {"shutdown_timeout: soon", `threatqbeat.shutdown_timeout is "soon": it must be a duration such as 30s or 1m (0 or more)`},
+		"inputs no list":       {"inputs: 5", "threatqbeat.inputs is no list"},
+		"inputs without dash":  {"inputs: {type: threatq, id: a}", "threatqbeat.inputs is no list: each input begins with a dash"},
+		"too eager reload":     {"config.inputs: {path: inputs.d/*.yml, reload: {enabled: true, period: 1ms}}", "threatqbeat.config.inputs.reload.period is 1ms: it must be at least 1s, such as 10s"},
+		"a period that isn't":  {"config.inputs: {path: inputs.d/*.yml, reload.period: often}", `threatqbeat.config.inputs.reload.period is "often": it must be a duration such as 30s or 1m (1s or more)`},
+		"no files":             {"config.inputs.reload.enabled: true", "threatqbeat.config.inputs.path is missing"},
+		"two at once":          {"{shutdown_timeout: -1s, registry.path: ''}", "such as 5s; threatqbeat.registry.path is empty"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := Unpack(config.MustNewConfigFrom(tt.text))
-			require.Error(t, err)
-			assert.Contains(t, err.Error(), tt.want)
+			// In a file the section has a path, which stands in Libbeat's errors.
+			file := config.MustNewConfigFrom(map[string]any{"threatqbeat": config.MustNewConfigFrom(tt.text)})
+			section, err := file.Child("threatqbeat", -1)
+			require.NoError(t, err)
+			_, err = Unpack(section)
+			require.ErrorContains(t, err, tt.want)
+			assert.NotContains(t, err.Error(), "accessing")
 		})
 	}
 }

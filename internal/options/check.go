@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/go-ucfg"
 )
 
 // CheckInput refuses settings that a threatq input does not have. The error
@@ -72,8 +73,11 @@ func (c *checker) walk(cfg *config.C, prefix string) {
 			c.report(cfg, field, path)
 		case nested:
 			c.walk(child, path+".")
+		case err != nil && !errors.Is(err, ucfg.ErrMissing), err == nil && child.IsArray():
+			c.problems = append(c.problems, fmt.Errorf("%s in %s has a value of its own: below it there are %s",
+				path, c.where, strings.Join(c.siblings(path+"."), ", ")))
 		default:
-			// A plain value where settings are expected below: the one who reads
+			// Nothing stands below, or a variable that is missing: the one who reads
 			// the value says so better.
 		}
 	}

@@ -43,6 +43,15 @@ data_stream: {type: logs, dataset: ti_threatq.threat, namespace: default}
 policy: {revision: 3}
 meta.package.name: threatq`},
 		"a variable that is not set": {yaml: `{id: a, auth.oauth2.client.secret: "${NOT_SET_ANYWHERE}"}`},
+		"groups without settings":    {yaml: "id: x\nrequest:\nauth: {}"},
+		"a value instead of a group": {
+			yaml: `{id: x, auth.oauth2: token}`,
+			want: `auth.oauth2 in input "x" has a value of its own: below it there are client.id, client.secret, token_url`,
+		},
+		"a list instead of a group": {
+			yaml: `{id: x, request.retry: [5]}`,
+			want: `request.retry in input "x" has a value of its own: below it there are max_attempts, wait_min, wait_max`,
+		},
 		"a misspelt name": {
 			yaml: `{id: x, interal: 1m}`,
 			want: `unknown setting "interal" in input "x": did you mean "interval"?`,

@@ -27,6 +27,17 @@ type explained struct {
 	DataStream struct {
 		Namespace string `config:"namespace"`
 	} `config:"data_stream"`
+	SSL verified `config:"request.ssl"`
+}
+
+// verified unpacks its settings itself, as TLS settings do.
+type verified struct{}
+
+func (*verified) Unpack(cfg *config.C) error {
+	var into struct {
+		Mode time.Duration `config:"verification_mode"`
+	}
+	return cfg.Unpack(&into)
 }
 
 func (e *explained) Validate() error {
@@ -42,6 +53,7 @@ func TestExplainInput(t *testing.T) {
 		"number":     {"page_size: many", `input "a": page_size is "many": it must be a whole number (1 to 10000)`},
 		"validation": {"data_stream.namespace: wrong", `input "a": data_stream.namespace is wrong: it must be right`},
 		"variable":   {"interval: ${THREATQBEAT_NO_SUCH_VARIABLE}", `input "a": interval refers to a variable that is neither in the keystore nor in the environment`},
+		"nested":     {"request.ssl.verification_mode: sloppy", `input "a": request.ssl.verification_mode is "sloppy": it must be one of full, strict, certificate, none`},
 		"secret":     {"auth.oauth2.client.secret: hidden", `input "a": auth.oauth2.client.secret`},
 	}
 	for name, tt := range tests {

@@ -138,6 +138,15 @@ func (r *RequestConfig) validateProxy(p *problems) {
 	}
 }
 
+// usesProxy reports whether a proxy is set that can be used.
+func (r *RequestConfig) usesProxy() bool {
+	if r.ProxyDisable || r.ProxyURL.IsZero() {
+		return false
+	}
+	_, err := r.ProxyURL.parse()
+	return err == nil
+}
+
 func (r *RequestConfig) validateSSL(p *problems) {
 	settings := r.SSL.Settings()
 	if settings == nil {
@@ -149,7 +158,8 @@ func (r *RequestConfig) validateSSL(p *problems) {
 		}
 	}
 	if _, err := tlscommon.LoadTLSConfig(settings, logp.NewNopLogger()); err != nil {
-		p.add("request.ssl", "can't be used: %w", err)
+		// The error names the reader of a file even where opening it failed.
+		p.add("request.ssl", "can't be used: %s", strings.ReplaceAll(err.Error(), " reading <nil>", ""))
 	}
 }
 
@@ -203,7 +213,7 @@ func parseEndpoint(address string, r RequestConfig, example string) (*url.URL, e
 		switch {
 		case !isLoopback(u.Hostname()):
 			return nil, fmt.Errorf("is %q: over http:// the credentials would cross the network in the clear; %s", shorten(address), way)
-		case !r.ProxyURL.IsZero() && !r.ProxyDisable:
+		case r.usesProxy():
 			return nil, fmt.Errorf("is %q: through request.proxy_url the credentials would cross the network in the clear; %s", shorten(address), way)
 		}
 	}
