@@ -142,7 +142,7 @@ func checkValues(input *conf.C) error {
 	if _, err = threat.UnpackConfig(input); err != nil {
 		return options.ExplainInput(input, err)
 	}
-	return nil
+	return checkCommon(input)
 }
 
 // followFiles runs the inputs of the files that threatqbeat.config.inputs names

@@ -35,6 +35,14 @@ func TestRefusals(t *testing.T) {
 		"page size 0":           {settings: map[string]any{"page_size": 0}, want: []string{`"broken"`, "page_size", "0"}},
 		"page size no number":   {settings: map[string]any{"page_size": "many"}, want: []string{`"broken"`, "page_size"}},
 		"namespace":             {settings: map[string]any{"data_stream.namespace": "Prod*"}, want: []string{`"broken"`, "data_stream.namespace", "Prod*"}},
+		"enabled no bool":       {settings: map[string]any{"enabled": "flase"}, want: []string{`"broken"`, `enabled is "flase"`, "true or false"}},
+		"unknown processor":     {settings: map[string]any{"processors": []any{map[string]any{"bogus": map[string]any{}}}}, want: []string{`"broken"`, "processors", "bogus"}},
+		"wrong processor":       {settings: map[string]any{"processors": []any{map[string]any{"add_tags": map[string]any{"tags": map[string]any{"a": 1}}}}}, want: []string{`"broken"`, "processors.0 can't be used"}},
+		"processor's setting":   {settings: map[string]any{"processors": []any{map[string]any{"add_tags": 7}}}, want: []string{`"broken"`, "processors.0.add_tags"}},
+		"index no format":       {settings: map[string]any{"index": "%{[a"}, want: []string{`"broken"`, "index", "missing closing"}},
+		"value for a group":     {settings: map[string]any{"request": 5}, want: []string{`"broken"`, "request", "timeout"}},
+		"no certificate":        {settings: map[string]any{"request.ssl.certificate_authorities": []any{"missing.pem"}}, want: []string{`"broken"`, "request.ssl", "missing.pem"}},
+		"verification":          {settings: map[string]any{"request.ssl.verification_mode": "sloppy"}, want: []string{`"broken"`, `request.ssl.verification_mode is "sloppy"`, "certificate"}},
 		"no id":                 {remove: "id", want: []string{"id", "threatq-default"}},
 		"another type":          {settings: map[string]any{"type": "httpjson"}, want: []string{"type", "httpjson", "threatq"}},
 	}
@@ -52,6 +60,9 @@ func TestRefusals(t *testing.T) {
 					assert.Contains(t, output, want)
 				}
 				assert.NotContains(t, output, refusedSecret)
+				// The wording of the libraries, which says nothing to a user.
+				assert.NotContains(t, output, "accessing")
+				assert.NotContains(t, output, "<nil>")
 			}
 		})
 	}
