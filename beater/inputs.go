@@ -97,13 +97,22 @@ func (f *inputFactory) Create(pipeline beat.PipelineConnector, input *conf.C) (c
 	return &inputRunner{Runner: runner, id: cfg.ID, diagnose: func() []byte { return f.diagnose(input, &cfg) }}, nil
 }
 
+// withDefaults adds what an input has that doesn't say otherwise: its tags, and
+// no host.name, for an indicator is no event of the host that collects it.
 func withDefaults(input *conf.C) (*conf.C, error) {
-	if input.HasField("tags") {
-		return input, nil
-	}
-	merged, err := conf.MergeConfigs(input, conf.MustNewConfigFrom(map[string]any{"tags": defaultTags}))
+	merged, err := conf.NewConfigFrom(input)
 	if err != nil {
-		return nil, fmt.Errorf("adding the default tags: %w", err)
+		return nil, fmt.Errorf("copying the settings of an input: %w", err)
+	}
+	defaults := map[string]any{}
+	if !input.HasField("tags") {
+		defaults["tags"] = defaultTags
+	}
+	if set, err := input.Has("publisher_pipeline.disable_host", -1); err != nil || !set {
+		defaults["publisher_pipeline.disable_host"] = true
+	}
+	if err := merged.Merge(defaults); err != nil {
+		return nil, fmt.Errorf("adding the defaults of an input: %w", err)
 	}
 	return merged, nil
 }

@@ -26,11 +26,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/elastic/elastic-agent-client/v7/pkg/client/mock"
 	agentproto "github.com/elastic/elastic-agent-client/v7/pkg/proto"

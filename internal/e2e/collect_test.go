@@ -101,7 +101,7 @@ func TestSeveralInputs(t *testing.T) {
 	dir := beattest.NewDir(t)
 	dir.Configure(map[string]any{"threatqbeat.inputs": []any{
 		a.input("a", map[string]any{"data_stream.namespace": "first"}),
-		b.input("b", map[string]any{"data_stream.namespace": "second", "tags": []string{"mine"}}),
+		b.input("b", map[string]any{"data_stream.namespace": "second", "tags": []string{"mine"}, "publisher_pipeline.disable_host": false}),
 	}})
 	beat := dir.Start("run")
 	beat.Eventually("both collections", func() bool { return dir.Lines() >= 5_000 })
@@ -113,9 +113,11 @@ func TestSeveralInputs(t *testing.T) {
 		if event.Get("threatq.id").(float64) < 1_000_000 {
 			assert.Equal(t, "first", event.Get("data_stream.namespace"))
 			assert.Equal(t, []any{"forwarded", "threatq-threat"}, event.Get("tags"))
+			assert.Nil(t, event.Get("host"))
 		} else {
 			assert.Equal(t, "second", event.Get("data_stream.namespace"))
 			assert.Equal(t, []any{"mine"}, event.Get("tags"))
+			assert.NotNil(t, event.Get("host.name"))
 		}
 		assert.Equal(t, "threatq", event.Get("input.type"))
 		assert.Equal(t, "threatqbeat", event.Get("agent.type"))
