@@ -26,9 +26,8 @@ func newCursorCmd(settings instance.Settings) *cobra.Command {
 		Short: "Show and reset the saved cursors",
 		Long: `A cursor is how far an input has come in its data collection. It is saved in
 the data directory once the output has acknowledged everything before it.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	refuseUnknown(cmd)
 	cmd.AddCommand(newCursorListCmd(settings), newCursorResetCmd(settings))
 	return cmd
 }

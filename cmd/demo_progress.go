@@ -38,6 +38,8 @@ func newProgress(out io.Writer, total int) *progress {
 			progressbar.OptionThrottle(50*time.Millisecond),
 			progressbar.OptionClearOnFinish(),
 		)
+		// Starts its clock, by which it tells the rate.
+		_ = p.bar.RenderBlank()
 	}
 	return p
 }
@@ -51,8 +53,8 @@ func (p *progress) add(n int) {
 		_ = p.bar.Add(n)
 		return
 	}
-	if tenths := p.done * 10 / p.total; tenths > before*10/p.total {
-		fmt.Fprintf(p.out, "%3d %%  %d of %d indicators, %.1f s\n", tenths*10, p.done, p.total, time.Since(p.start).Seconds())
+	if p.done*10/p.total > before*10/p.total {
+		fmt.Fprintf(p.out, "%3d %%  %d of %d indicators, %.1f s\n", p.done*100/p.total, p.done, p.total, time.Since(p.start).Seconds())
 	}
 }
 

@@ -78,7 +78,9 @@ func (s *summary) print(out io.Writer, took time.Duration) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	row := func(count int, label string) { fmt.Fprintf(table, "%d\t  %s\n", count, label) }
 	section := func(title string, counts map[string]int) {
-		fmt.Fprintf(table, "\t\n\t  %s\n", title)
+		_ = table.Flush()
+		fmt.Fprintln(out)
+		fmt.Fprintf(table, "\t  %s\n", title)
 		// Most frequent first.
 		labels := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 			if counts[a] != counts[b] {

@@ -52,6 +52,9 @@ func newExportCmd(asset setup.Export) *cobra.Command {
 			if asset.Request == "" {
 				extension = ".ndjson"
 			}
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return fmt.Errorf("creating the directory for %s: %w", asset.Kind, err)
+			}
 			file := filepath.Join(dir, asset.Kind+extension)
 			if err := os.WriteFile(file, text, 0o644); err != nil {
 				return fmt.Errorf("writing %s: %w", asset.Kind, err)
@@ -66,7 +69,7 @@ func newExportCmd(asset setup.Export) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&opts.Version, "es.version", "", "Elasticsearch's version, such as 8.17.0; the newest when left out")
 	flags.BoolVar(&opts.Serverless, "serverless", false, "print what an Elasticsearch Serverless project gets")
-	flags.StringVar(&dir, "dir", "", "directory to write a file to, instead of standard output")
+	flags.StringVar(&dir, "dir", "", "directory to write a file to, instead of standard output; created when missing")
 	if asset.Kind == "transform" {
 		flags.DurationVar(&opts.Config.Transforms.Frequency, "frequency", 0, "time between two looks at new events")
 		flags.DurationVar(&opts.Config.Transforms.SyncDelay, "sync-delay", 0, "how long after its arrival an event is surely searchable")

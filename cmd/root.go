@@ -46,7 +46,18 @@ func newRootCmd() *cmd.BeatsRootCmd {
 	}
 	root.AddCommand(newDemoCmd(settings), newSimulateCmd(), newCursorCmd(settings))
 	root.TestCmd.AddCommand(newTestInputCmd(settings))
+	root.TestCmd.Short = "Test the configuration, the way to ThreatQ and the output"
+	for _, group := range []*cobra.Command{root.ExportCmd, root.TestCmd, root.KeystoreCmd} {
+		refuseUnknown(group)
+	}
 	return root
+}
+
+// refuseUnknown lets a command that only groups others fail for one that it
+// doesn't have. Libbeat's print their help and succeed.
+func refuseUnknown(group *cobra.Command) {
+	group.Args = cobra.NoArgs
+	group.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
 func settings() instance.Settings {

@@ -5,6 +5,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os/signal"
@@ -47,14 +48,14 @@ and faults as wanted. It prints the settings of an input that collects from it.`
 	flags.StringVar(&opts.config.DataCollectionID, "data-collection-id", opts.config.DataCollectionID, "id of the data collection")
 	flags.StringVar(&opts.config.ClientID, "client-id", opts.config.ClientID, "OAuth2 client id")
 	flags.StringVar(&opts.config.ClientSecret, "client-secret", opts.config.ClientSecret, "OAuth2 client secret; it guards generated data only")
-	flags.StringVar(&opts.faults, "faults", "", "faults to answer with, such as 503*3,429:retry-after=2,reset@10; see the simulator's README")
+	flags.StringVar(&opts.faults, "faults", "", "faults to answer with, such as 503*3,429:retry-after=2,reset@10")
 	return cmd
 }
 
 func runSimulate(ctx context.Context, out io.Writer, opts simulateOptions) error {
 	appliance, err := simulator.New(opts.config)
 	if err != nil {
-		return err
+		return nameFlag(err)
 	}
 	faults, err := simulator.ParseFaults(opts.faults)
 	if err != nil {
@@ -87,4 +88,17 @@ threatqbeat.inputs:
 	stats := appliance.Stats()
 	fmt.Fprintf(out, "\nServed %d indicators on %d pages, issued %d tokens.\n", stats.Indicators, stats.Pages, stats.Tokens)
 	return nil
+}
+
+// nameFlag puts an error about a setting of the simulator in terms of its flag.
+func nameFlag(err error) error {
+	flags := map[string]string{
+		"Indicators": "indicators", "UpdatesPerSecond": "updates", "Untidy": "untidy", "Unreadable": "unreadable",
+		"Latency": "latency", "TokenTTL": "token-ttl", "DataCollectionID": "data-collection-id",
+	}
+	var wrong *simulator.SettingError
+	if errors.As(err, &wrong) && flags[wrong.Setting] != "" {
+		return fmt.Errorf("--%s is %v: it must be %s", flags[wrong.Setting], wrong.Value, wrong.Want)
+	}
+	return err
 }

@@ -127,12 +127,23 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate reports every setting that is out of range, by its name.
+// SettingError says that a setting is out of range.
+type SettingError struct {
+	Setting string // the name of the field of Config
+	Value   any    // what it is
+	Want    string // what it must be, in words
+}
+
+func (e *SettingError) Error() string {
+	return fmt.Sprintf("simulator: %s is %v, it must be %s", e.Setting, e.Value, e.Want)
+}
+
+// Validate reports every setting that is out of range, by its name, as a SettingError each.
 func (c Config) Validate() error {
 	c = c.withDefaults()
 	var errs []error
 	wrong := func(setting string, value any, want string) {
-		errs = append(errs, fmt.Errorf("simulator: %s is %v, it must be %s", setting, value, want))
+		errs = append(errs, &SettingError{Setting: setting, Value: value, Want: want})
 	}
 	if c.Indicators < 0 || c.Indicators > maxIndicators {
 		wrong("Indicators", c.Indicators, "0 to 1000000000")

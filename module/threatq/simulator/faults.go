@@ -178,7 +178,11 @@ func (f Fault) withDefaults() Fault {
 func (f Fault) Validate() error {
 	rule, ok := kindRules[f.Kind]
 	if !ok {
-		return fmt.Errorf("the fault %q is unknown, it must be an HTTP status or one of %q", f.Kind, Kinds())
+		kinds := make([]string, 0, len(kindRules))
+		for _, kind := range Kinds() {
+			kinds = append(kinds, string(kind))
+		}
+		return fmt.Errorf("the fault %q is unknown, it must be an HTTP status or one of %s", f.Kind, strings.Join(kinds, ", "))
 	}
 	f = f.withDefaults()
 	var errs []error
