@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/threatqbeat/threatqbeat/internal/beattest"
 )
@@ -27,6 +28,8 @@ type elasticsearch struct {
 	taken    []beattest.Event
 	blocked  chan struct{} // closed: free
 	refuse   func(event beattest.Event) int
+	take     func(event beattest.Event) // instead of keeping them
+	latency  time.Duration              // between taking a bulk and saying so
 }
 
 // startElasticsearch starts one that takes everything.
@@ -105,20 +108,29 @@ func (es *elasticsearch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	type verdict struct {
-		Status int            `json:"status"`
-		Error  map[string]any `json:"error,omitempty"`
+	items, failed, err := es.index(body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
 	}
-	var items []map[string]verdict
-	failed := false
+	time.Sleep(es.latency)
+	_ = json.NewEncoder(w).Encode(map[string]any{"took": 1, "errors": failed, "items": items})
+}
+
+type verdict struct {
+	Status int            `json:"status"`
+	Error  map[string]any `json:"error,omitempty"`
+}
+
+// index takes the documents of a bulk request.
+func (es *elasticsearch) index(body []byte) (items []map[string]verdict, failed bool, err error) {
 	es.mu.Lock()
 	defer es.mu.Unlock()
 	lines := json.NewDecoder(bytes.NewReader(body))
 	for lines.More() {
 		var action, event beattest.Event
 		if err := errors.Join(lines.Decode(&action), lines.Decode(&event)); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
+			return nil, false, err
 		}
 		if status := es.refuse(event); status != 0 {
 			failed = true
@@ -127,8 +139,12 @@ func (es *elasticsearch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}}})
 			continue
 		}
-		es.taken = append(es.taken, event)
+		if es.take != nil {
+			es.take(event)
+		} else {
+			es.taken = append(es.taken, event)
+		}
 		items = append(items, map[string]verdict{"create": {Status: http.StatusCreated}})
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"took": 1, "errors": failed, "items": items})
+	return items, failed, nil
 }
