@@ -11,6 +11,8 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/go-ucfg"
+
+	"github.com/threatqbeat/threatqbeat/internal/refusal"
 )
 
 // CheckInput refuses settings that a threatq input does not have. The error
@@ -24,15 +26,32 @@ func CheckInput(cfg *config.C) error {
 // CheckBeat does the same for the section threatqbeat of threatqbeat.yml, given
 // without its key. It does not look into the inputs.
 func CheckBeat(section *config.C) error {
-	const key = "threatqbeat."
+	return check(section, scopeBelow("threatqbeat."), "section threatqbeat")
+}
+
+// CheckSetup does the same for the section setup, given without its key, of which
+// only the settings of the pipelines and of the transforms are threatqbeat's alone.
+func CheckSetup(section *config.C) error {
+	scope := scopeBelow("setup.")
+	for _, field := range section.GetFields() {
+		if field != "pipelines" && field != "transforms" {
+			scope.Accepted = append(scope.Accepted, field)
+		}
+	}
+	return check(section, scope, "section setup")
+}
+
+// scopeBelow returns the settings above the inputs whose names begin with prefix,
+// without it.
+func scopeBelow(prefix string) *Scope {
 	scope := &Scope{}
 	for _, option := range Beat().All() {
-		if name, ok := strings.CutPrefix(option.Name, key); ok {
+		if name, ok := strings.CutPrefix(option.Name, prefix); ok {
 			option.Name = name
 			scope.Sections = append(scope.Sections, Section{Options: []Option{option}})
 		}
 	}
-	return check(section, scope, "section threatqbeat")
+	return scope
 }
 
 func describeInput(cfg *config.C) string {
@@ -46,7 +65,7 @@ func describeInput(cfg *config.C) string {
 func check(cfg *config.C, scope *Scope, where string) error {
 	checker := checker{scope: scope, names: scope.Names(), where: where}
 	checker.walk(cfg, "")
-	return errors.Join(checker.problems...)
+	return refusal.Join(checker.problems...)
 }
 
 type checker struct {

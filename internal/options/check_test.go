@@ -70,7 +70,7 @@ meta.package.name: threatq`},
 		},
 		"misspelt on the way": {
 			yaml: `{id: x, requst.retry: {max_attempts: 3, wait_min: 1s}}`,
-			want: `unknown setting "requst.retry.max_attempts" in input "x": did you mean "request.retry.max_attempts"?` + "\n" +
+			want: `unknown setting "requst.retry.max_attempts" in input "x": did you mean "request.retry.max_attempts"?; ` +
 				`unknown setting "requst.retry.wait_min" in input "x": did you mean "request.retry.wait_min"?`,
 		},
 		"one level too high": {

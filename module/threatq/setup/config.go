@@ -4,11 +4,13 @@
 package setup
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/config"
+
+	"github.com/threatqbeat/threatqbeat/internal/options"
+	refusals "github.com/threatqbeat/threatqbeat/internal/refusal"
 )
 
 const (
@@ -102,29 +104,30 @@ func ConfigFrom(root *config.C) (Config, error) {
 			errs = append(errs, fmt.Errorf("setup.%s can't be set: %s", f.path, f.instead))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	errs = append(errs, options.CheckSetup(section))
+	if err := refusals.Join(errs...); err != nil {
 		return Config{}, err
 	}
 	if err := section.Unpack(&cfg); err != nil {
-		return Config{}, fmt.Errorf("reading the settings under setup: %w", err)
+		return Config{}, options.ExplainBeat("setup", section, err)
 	}
-	return cfg, cfg.Validate()
+	return cfg, nil
 }
 
-// Validate refuses what Elasticsearch would refuse, naming the setting, its
-// value and what would be right.
+// Validate is called when the section is unpacked. It refuses what Elasticsearch
+// would refuse, naming the setting, its value and what would be right.
 func (c *Config) Validate() error {
-	return errors.Join(
-		inRange("setup.transforms.frequency", c.Transforms.Frequency, minFrequency, maxFrequency),
-		inRange("setup.transforms.sync_delay", c.Transforms.SyncDelay, minSyncDelay, maxSyncDelay),
+	return refusals.Join(
+		inRange("setup.transforms.frequency", c.Transforms.Frequency, minFrequency, maxFrequency, "1s to 1h"),
+		inRange("setup.transforms.sync_delay", c.Transforms.SyncDelay, minSyncDelay, maxSyncDelay, "1s to 24h"),
 	)
 }
 
-func inRange(path string, d, lowest, highest time.Duration) error {
+func inRange(path string, d, lowest, highest time.Duration, words string) error {
 	if d == 0 || (d >= lowest && d <= highest) {
 		return nil
 	}
-	return fmt.Errorf("%s is %s: it must be from %s to %s, such as 60s", path, d, lowest, highest)
+	return fmt.Errorf("%s is %s: it must be from %s, such as 60s", path, d, words)
 }
 
 // timing returns frequency and delay with their defaults.

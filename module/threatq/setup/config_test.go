@@ -51,7 +51,9 @@ func TestConfigFromRefuses(t *testing.T) {
 	}{
 		"setup.transforms.frequency":                     {"2h", []string{"setup.transforms.frequency is 2h0m0s", "from 1s to 1h"}},
 		"setup.transforms.sync_delay":                    {"100ms", []string{"setup.transforms.sync_delay is 100ms", "from 1s to 24h"}},
-		"setup.transforms.enabled":                       {"perhaps", []string{"setup.transforms.enabled"}},
+		"setup.transforms.enabled":                       {"perhaps", []string{`setup.transforms.enabled is "perhaps": it must be true or false`}},
+		"setup.transforms.frequenzy":                     {"1m", []string{`unknown setting "transforms.frequenzy" in section setup: did you mean "transforms.frequency"?`}},
+		"setup.pipelines.enable":                         {true, []string{`did you mean "pipelines.enabled"?`}},
 		"setup.template.name":                            {"mine", []string{"setup.template.name can't be set", "logs-ti_threatq.threat"}},
 		"setup.template.settings.index.number_of_shards": {1, []string{"setup.template.settings can't be set", "@custom"}},
 		"setup.ilm.policy_name":                          {"mine", []string{"setup.ilm.policy_name can't be set"}},
