@@ -22,8 +22,8 @@
 //     processors may change the events.
 //   - Every string is valid UTF-8, every date lies in the years 1 to 9999, and
 //     no key has a dot. An appliance that lies costs bounded time and memory:
-//     the constants beside [Indicator] are the bounds, and error.message says
-//     what was cut.
+//     the constants beside the type indicator are the bounds, and error.message
+//     says what was cut.
 //   - The mapper sets what it knows of the indicator. agent.*, ecs.*, input.*
 //     and the configured tags come from Libbeat.
 //
@@ -39,8 +39,8 @@
 //
 // # Expiration
 //
-// [Expire] decides when an indicator leaves the active set and why. It is a
-// pure function; testdata/expiration.json is its table of cases, and the ingest
+// The function expire decides when an indicator leaves the active set and why.
+// It is a pure function; testdata/expiration.json is its table of cases, and the ingest
 // pipeline, which does the same for documents that come from elsewhere, is
 // tested with the same table.
 package threat

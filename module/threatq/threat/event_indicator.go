@@ -49,7 +49,7 @@ func (b *builder) indicator(value, updatedAt any) (indicator, related mapstr.M) 
 }
 
 // confidence puts ThreatQ's score into the words of ECS.
-func confidence(ind *Indicator) string {
+func confidence(ind *indicator) string {
 	switch {
 	case !ind.HasScore:
 		return "Not Specified"
@@ -71,7 +71,7 @@ type sourceSummary struct {
 	firstSeen, lastSeen time.Time
 }
 
-func summarize(ind *Indicator) sourceSummary {
+func summarize(ind *indicator) sourceSummary {
 	var sum sourceSummary
 	strictest := 0
 	providers := newDistinct(len(ind.Sources))

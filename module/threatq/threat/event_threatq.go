@@ -49,7 +49,7 @@ func (b *builder) threatq(timestamp time.Time, value, updatedAt any) mapstr.M {
 		}
 		fields["adversaries"] = adversaries.values
 	}
-	expiration := Expire(b.mapper.policy, timestamp, ind.UpdatedAt, ind.ExpiresAt, ind.ExpiredAt, ind.Status)
+	expiration := expire(b.mapper.policy, timestamp, ind.UpdatedAt, ind.ExpiresAt, ind.ExpiredAt, ind.Status)
 	fields["ioc_expired_at"] = common.Time(expiration.At)
 	fields["ioc_expiration_reason"] = expiration.Reason
 	return fields
@@ -62,7 +62,7 @@ func (b *builder) attributes() mapstr.M {
 	fields := make(mapstr.M, min(len(list), 14))
 	// Nearly every name has one value: those share one allocation.
 	single := make([]string, len(list))
-	var seen map[Attribute]struct{}
+	var seen map[indicatorAttribute]struct{}
 	for i, attribute := range list {
 		old, found := fields[attribute.Name]
 		if !found {
@@ -75,7 +75,7 @@ func (b *builder) attributes() mapstr.M {
 		}
 		values, _ := old.([]string)
 		if seen == nil && len(values) >= manyValues {
-			seen = make(map[Attribute]struct{}, len(list))
+			seen = make(map[indicatorAttribute]struct{}, len(list))
 			for _, earlier := range list[:i] {
 				seen[earlier] = struct{}{}
 			}

@@ -14,25 +14,25 @@ const DefaultExpiredStatus = "Expired"
 
 // What threatq.ioc_expiration_reason says. The ingest pipeline says the same.
 const (
-	// ReasonExpiredAt says that ThreatQ let the indicator expire.
-	ReasonExpiredAt = "Expiration set by ThreatQ's field `expired_at`"
-	// ReasonExpiresAt says that ThreatQ will let the indicator expire, or has.
-	ReasonExpiresAt = "Expiration set by ThreatQ's field `expires_at`"
-	// ReasonDefault says that nothing but the configured duration ends it.
-	ReasonDefault = "Expiration set by Elastic from the integration's parameter `IOC Expiration Duration`"
+	// reasonExpiredAt says that ThreatQ let the indicator expire.
+	reasonExpiredAt = "Expiration set by ThreatQ's field `expired_at`"
+	// reasonExpiresAt says that ThreatQ will let the indicator expire, or has.
+	reasonExpiresAt = "Expiration set by ThreatQ's field `expires_at`"
+	// reasonDefault says that nothing but the configured duration ends it.
+	reasonDefault = "Expiration set by Elastic from the integration's parameter `IOC Expiration Duration`"
 
 	reasonStatusPrefix = "Expiration set by ThreatQ's status `"
 	reasonStatusSuffix = "`"
 )
 
-// ReasonStatus says that the indicator's status ended it. The status is named
+// reasonStatus says that the indicator's status ended it. The status is named
 // as ThreatQ spells it.
-func ReasonStatus(status string) string {
+func reasonStatus(status string) string {
 	return reasonStatusPrefix + status + reasonStatusSuffix
 }
 
-// ExpirationPolicy is what the configuration says about expiration.
-type ExpirationPolicy struct {
+// expirationPolicy is what the configuration says about expiration.
+type expirationPolicy struct {
 	// Duration is how long after its last update an indicator expires that
 	// nothing else ends. It is more than zero.
 	Duration time.Duration
@@ -42,13 +42,13 @@ type ExpirationPolicy struct {
 	ExpiredStatuses []string
 }
 
-// Expiration is when and why an indicator leaves the active set.
-type Expiration struct {
+// expiration is when and why an indicator leaves the active set.
+type expiration struct {
 	At     time.Time
 	Reason string
 }
 
-// Expire decides when an indicator leaves the active set. timestamp is the
+// expire decides when an indicator leaves the active set. timestamp is the
 // event's @timestamp; the other dates and the status are ThreatQ's, zero where
 // there is none.
 //
@@ -61,32 +61,32 @@ type Expiration struct {
 // Where none of them does, it is updated_at (@timestamp without one) plus the
 // policy's duration. Whether a date lies ahead or in the past makes no
 // difference. The time is at most the end of the year 9999.
-func Expire(policy ExpirationPolicy, timestamp, updatedAt, expiresAt, expiredAt time.Time, status string) Expiration {
-	var e Expiration
+func expire(policy expirationPolicy, timestamp, updatedAt, expiresAt, expiredAt time.Time, status string) expiration {
+	var e expiration
 	earlier := func(at time.Time) bool {
 		return e.At.IsZero() || at.Before(e.At)
 	}
 	if !expiredAt.IsZero() {
-		e = Expiration{expiredAt, ReasonExpiredAt}
+		e = expiration{expiredAt, reasonExpiredAt}
 	}
 	if !expiresAt.IsZero() && earlier(expiresAt) {
-		e = Expiration{expiresAt, ReasonExpiresAt}
+		e = expiration{expiresAt, reasonExpiresAt}
 	}
 	if policy.expires(status) && earlier(timestamp) {
-		e = Expiration{timestamp, ReasonStatus(strings.TrimSpace(status))}
+		e = expiration{timestamp, reasonStatus(strings.TrimSpace(status))}
 	}
 	if e.At.IsZero() {
 		base := updatedAt
 		if base.IsZero() {
 			base = timestamp
 		}
-		e = Expiration{addClamped(base, policy.Duration), ReasonDefault}
+		e = expiration{addClamped(base, policy.Duration), reasonDefault}
 	}
 	return e
 }
 
 // expires says whether status is one that ends an indicator.
-func (p ExpirationPolicy) expires(status string) bool {
+func (p expirationPolicy) expires(status string) bool {
 	status = strings.TrimSpace(status)
 	if status == "" {
 		return false

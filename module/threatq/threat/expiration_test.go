@@ -48,9 +48,9 @@ func TestExpire(t *testing.T) {
 		t.Run(tc.Name, func(t *testing.T) {
 			duration, err := ParseDuration(tc.Duration)
 			require.NoError(t, err)
-			policy := ExpirationPolicy{Duration: duration, ExpiredStatuses: tc.ExpiredStatuses}
+			policy := expirationPolicy{Duration: duration, ExpiredStatuses: tc.ExpiredStatuses}
 			in := tc.Input.ThreatQ
-			got := Expire(policy, tc.Input.Timestamp, in.UpdatedAt, in.ExpiresAt, in.ExpiredAt, in.Status)
+			got := expire(policy, tc.Input.Timestamp, in.UpdatedAt, in.ExpiresAt, in.ExpiredAt, in.Status)
 			assert.Equal(t, tc.WantAt, got.At)
 			assert.Equal(t, tc.WantReason, got.Reason)
 		})
@@ -103,8 +103,8 @@ func TestExpirationTableIsComplete(t *testing.T) {
 
 // TestReasons pins the wording: dashboards and rules filter by it.
 func TestReasons(t *testing.T) {
-	assert.Equal(t, "Expiration set by ThreatQ's field `expired_at`", ReasonExpiredAt)
-	assert.Equal(t, "Expiration set by ThreatQ's field `expires_at`", ReasonExpiresAt)
-	assert.Equal(t, "Expiration set by ThreatQ's status `Whitelisted`", ReasonStatus("Whitelisted"))
-	assert.Equal(t, "Expiration set by Elastic from the integration's parameter `IOC Expiration Duration`", ReasonDefault)
+	assert.Equal(t, "Expiration set by ThreatQ's field `expired_at`", reasonExpiredAt)
+	assert.Equal(t, "Expiration set by ThreatQ's field `expires_at`", reasonExpiresAt)
+	assert.Equal(t, "Expiration set by ThreatQ's status `Whitelisted`", reasonStatus("Whitelisted"))
+	assert.Equal(t, "Expiration set by Elastic from the integration's parameter `IOC Expiration Duration`", reasonDefault)
 }

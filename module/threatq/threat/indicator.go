@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Indicator is one indicator as ThreatQ gave it, reduced to what an event
+// indicator is one indicator as ThreatQ gave it, reduced to what an event
 // needs. A field that was absent, null or empty has its zero value; so has one
 // that could not be read, and then Problems says so.
-type Indicator struct {
+type indicator struct {
 	// ID and IndicatorID identify the indicator. HasID and HasIndicatorID say
 	// which are there; at least one is.
 	ID, IndicatorID       int64
@@ -35,9 +35,9 @@ type Indicator struct {
 	ExpiresAt, ExpiredAt, ExpiresCalculatedAt    time.Time
 
 	// Attributes, in order, at most maxAttributes of them.
-	Attributes []Attribute
+	Attributes []indicatorAttribute
 	// Sources that reported the indicator, in order, at most maxListed of them.
-	Sources []Source
+	Sources []indicatorSource
 	// Adversaries are the names of those that the indicator is linked to, in
 	// order, at most maxListed of them.
 	Adversaries []string
@@ -47,17 +47,17 @@ type Indicator struct {
 	Problems []string
 }
 
-// Attribute is one piece of context about an indicator. A name may occur
+// indicatorAttribute is one piece of context about an indicator. A name may occur
 // several times.
-type Attribute struct {
+type indicatorAttribute struct {
 	// Name is normalised, as attributeName does it.
 	Name string
 	// Value is the text of a string, number or boolean.
 	Value string
 }
 
-// Source is one of those that reported an indicator.
-type Source struct {
+// indicatorSource is one of those that reported an indicator.
+type indicatorSource struct {
 	// Name of the source.
 	Name string
 	// TLP is the name of its traffic light protocol marking, as received.
@@ -94,7 +94,7 @@ const (
 
 // reset makes i ready for the next indicator but keeps its memory, unless that
 // has grown beyond what an ordinary indicator needs.
-func (i *Indicator) reset() {
+func (i *indicator) reset() {
 	attributes, sources, adversaries := i.Attributes[:0], i.Sources[:0], i.Adversaries[:0]
 	if cap(attributes) > 256 {
 		attributes = nil
@@ -105,11 +105,11 @@ func (i *Indicator) reset() {
 	if cap(adversaries) > 256 {
 		adversaries = nil
 	}
-	*i = Indicator{Attributes: attributes, Sources: sources, Adversaries: adversaries}
+	*i = indicator{Attributes: attributes, Sources: sources, Adversaries: adversaries}
 }
 
 // problem notes what was left out. Only the first ones are named.
-func (i *Indicator) problem(clause string) {
+func (i *indicator) problem(clause string) {
 	switch {
 	case slices.Contains(i.Problems, clause):
 	case len(i.Problems) < maxProblems:
@@ -121,7 +121,7 @@ func (i *Indicator) problem(clause string) {
 
 // cut notes that something was too much. It is always named: there are only so
 // many things that can be, and the value of the clause depends on no input.
-func (i *Indicator) cut(clause string) {
+func (i *indicator) cut(clause string) {
 	if !slices.Contains(i.Problems, clause) {
 		i.Problems = append(i.Problems, clause)
 	}

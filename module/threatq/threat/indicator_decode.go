@@ -29,7 +29,7 @@ var errNoID = errors.New("it has neither an id nor an indicator_id that is an in
 // refers to the raw bytes afterwards: its strings are copies.
 type decoder struct {
 	scanner
-	ind Indicator
+	ind indicator
 
 	// arena is where the strings of events live. A string keeps the allocation
 	// that it is part of alive, so these are small, and one that is full is

@@ -108,7 +108,7 @@ func (d *decoder) readAttribute() error {
 		}
 	}
 	if hasValue && d.fits("attributes", len(name)+len(value)) {
-		d.ind.Attributes = append(d.ind.Attributes, Attribute{Name: name, Value: value})
+		d.ind.Attributes = append(d.ind.Attributes, indicatorAttribute{Name: name, Value: value})
 	}
 	return nil
 }
@@ -161,7 +161,7 @@ func (d *decoder) readSource() error {
 	if err := d.enter(); err != nil {
 		return err
 	}
-	var source Source
+	var source indicatorSource
 	for i := 0; ; i++ {
 		more, err := d.next(i, '}')
 		if err != nil {

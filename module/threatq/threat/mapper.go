@@ -29,7 +29,7 @@ type MapperConfig struct {
 // Mapper makes events of raw indicators. It may be used by several goroutines
 // at once.
 type Mapper struct {
-	policy           ExpirationPolicy
+	policy           expirationPolicy
 	preserveOriginal bool
 	namespace        any
 	// builders holds what is worth keeping from one indicator to the next.
@@ -39,7 +39,7 @@ type Mapper struct {
 // NewMapper returns a Mapper for one input.
 func NewMapper(cfg MapperConfig) *Mapper {
 	m := &Mapper{
-		policy: ExpirationPolicy{
+		policy: expirationPolicy{
 			Duration:        cfg.ExpirationDuration,
 			ExpiredStatuses: append([]string(nil), cfg.ExpiredStatuses...),
 		},

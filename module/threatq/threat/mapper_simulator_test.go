@@ -24,7 +24,7 @@ func TestSimulatedCollection(t *testing.T) {
 	defer sim.Close()
 
 	m := testMapper()
-	policy := ExpirationPolicy{Duration: 90 * day, ExpiredStatuses: []string{DefaultExpiredStatus}}
+	policy := expirationPolicy{Duration: 90 * day, ExpiredStatuses: []string{DefaultExpiredStatus}}
 	types, misfits, unreadable := map[string]bool{}, 0, 0
 	for want := range sim.Expected() {
 		raw := sim.Indicator(want.Index)
@@ -66,7 +66,7 @@ func TestSimulatedCollection(t *testing.T) {
 
 		timestamp := firstDate(want.UpdatedAt, want.PublishedAt, want.CreatedAt, testFetched)
 		assert.Equal(t, timestamp, date("@timestamp"))
-		expiration := Expire(policy, timestamp, want.UpdatedAt, want.ExpiresAt, want.ExpiredAt, want.Status)
+		expiration := expire(policy, timestamp, want.UpdatedAt, want.ExpiresAt, want.ExpiredAt, want.Status)
 		assert.Equal(t, expiration.At, date("threatq.ioc_expired_at"), "%s", raw)
 		assert.Equal(t, expiration.Reason, got["threatq.ioc_expiration_reason"], "%s", raw)
 		types[textOf(got["threat.indicator.type"])] = true

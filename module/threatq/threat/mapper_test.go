@@ -96,8 +96,8 @@ func TestConfiguredExpiration(t *testing.T) {
 		c.Namespace = "soc"
 	})
 	for status, want := range map[string][2]string{
-		"Whitelisted": {"2024-01-01T00:00:00.000Z", ReasonStatus("Whitelisted")},
-		"Active":      {"2024-01-01T12:00:00.000Z", ReasonDefault},
+		"Whitelisted": {"2024-01-01T00:00:00.000Z", reasonStatus("Whitelisted")},
+		"Active":      {"2024-01-01T12:00:00.000Z", reasonDefault},
 	} {
 		event, err := m.Event(fmt.Appendf(nil, `{"id":1,"updated_at":"2024-01-01 00:00:00","status":{"name":%q}}`, status), testFetched)
 		require.NoError(t, err)

@@ -12,7 +12,7 @@ import (
 // observable is what an indicator is about, on its way to the fields of
 // threat.indicator that its type has in ECS.
 type observable struct {
-	ind *Indicator
+	ind *indicator
 	// fields is threat.indicator.
 	fields mapstr.M
 	// related is related.*, nil as long as nothing was put there.
