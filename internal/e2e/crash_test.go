@@ -98,8 +98,8 @@ func (c crashes) run(t *testing.T) {
 	start := time.Now()
 	for kill := range c.kills {
 		if c.faults {
-			kinds := []string{"503", "reset", "truncated", "badjson:where=end", "401", "html"}
-			list, err := simulator.ParseFaults(fmt.Sprintf("%s@%d", kinds[random.IntN(len(kinds))], random.IntN(10)))
+			kinds := []string{"503@%d", "reset@%d", "truncated@%d", "badjson@%d:where=end", "401@%d", "html@%d"}
+			list, err := simulator.ParseFaults(fmt.Sprintf(kinds[random.IntN(len(kinds))], random.IntN(10)))
 			require.NoError(t, err)
 			require.NoError(t, sim.Inject(list...))
 		}
