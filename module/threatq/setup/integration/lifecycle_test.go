@@ -1,7 +1,7 @@
-//go:build integration
-
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
+
+//go:build integration
 
 package integration
 
