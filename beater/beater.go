@@ -106,6 +106,7 @@ func (bt *Beater) Run(b *beat.Beat) error {
 		return err
 	}
 	bt.registerDiagnostics(b)
+	registerHealth(b.Monitoring.InfoRegistry(), factory.reports)
 	// What the output acknowledges until the pipeline is closed must find the
 	// store open, for its cursor to be saved.
 	defer bt.pipeline.inputsStopped()

@@ -4,6 +4,8 @@
 package threat
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -77,6 +79,18 @@ func (r *Reports) Of(inputID string) (report Report, ok bool) {
 		return Report{}, false
 	}
 	return found.snapshot(), true
+}
+
+// Count returns how many inputs run, by their health.
+func (r *Reports) Count() map[Health]int {
+	r.mu.Lock()
+	running := slices.Collect(maps.Values(r.running))
+	r.mu.Unlock()
+	counts := map[Health]int{}
+	for _, input := range running {
+		counts[input.snapshot().Health]++
+	}
+	return counts
 }
 
 func (r *Reports) start(inputID string, cursor State) *reporter {
