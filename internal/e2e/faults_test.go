@@ -368,6 +368,9 @@ func inputStates(t *testing.T, api string) []beattest.Event {
 		return nil
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil // not ready yet
+	}
 	var list []beattest.Event
 	require.NoError(t, json.NewDecoder(resp.Body).Decode(&list))
 	return list
