@@ -1,0 +1,37 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The registry's keys are read from a file that anybody may have changed.
+func FuzzParseRegistryKey(f *testing.F) {
+	f.Add("threatq-default", "https://threatq.example.com", "0123456789abcdef")
+	f.Add("a::http://b c", "http://[2001:db8::1]:8080/x", "beef")
+	f.Add("", "http", "")
+	f.Add("::", "https://::", "::http")
+	f.Fuzz(func(t *testing.T, id, url, collection string) {
+		// As it is.
+		if inputID, name, ok := ParseRegistryKey(id); ok {
+			require.Equal(t, id, RegistryKeyPrefix+inputID+"::"+name)
+		}
+		if _, _, ok := ParseRegistryKey(url); ok {
+			require.True(t, strings.HasPrefix(url, RegistryKeyPrefix))
+		}
+		// As it is saved.
+		name := SourceName(url, collection)
+		if !strings.HasPrefix(url, "http") || strings.Contains(name, "::http") {
+			return
+		}
+		inputID, parsed, ok := ParseRegistryKey(RegistryKey(id, url, collection))
+		require.True(t, ok)
+		require.Equal(t, id, inputID)
+		require.Equal(t, name, parsed)
+	})
+}
