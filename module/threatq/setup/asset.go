@@ -297,8 +297,9 @@ func (i *Installer) rollOver(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		have, want := metas[write], template
-		if judge(have, want, replaceDifferent) != outdated {
+		// Fleet's is replaced, too: with the template it has been handed over, and
+		// the pipeline that its index names goes together with the integration.
+		if v := judge(metas[write], template, replaceDifferent); v == current || v == newer {
 			i.done(asset, Unchanged, "")
 			continue
 		}

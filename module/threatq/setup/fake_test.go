@@ -351,9 +351,12 @@ func (f *fakeElasticsearch) index(r *http.Request, parts []string, body object_)
 }
 
 // backing returns the mapping of a data stream's index: its name ends with the
-// hash of the template that it was made from.
+// hash of the template that it was made from, or with fleet if that was Fleet's.
 func (f *fakeElasticsearch) backing(index string) object_ {
 	_, hash, _ := strings.Cut(index, "@")
+	if hash == "fleet" {
+		return object_{"_meta": object_{"managed_by": "fleet", "managed": true}}
+	}
 	return object_{"_meta": object_{"managed_by": "threatqbeat", "version": "1.0.0", "hash": hash}}
 }
 

@@ -526,6 +526,21 @@ func TestFleetsAssetsAreRefused(t *testing.T) {
 	}
 }
 
+// An integration that was removed leaves its data stream, whose newest index
+// names a pipeline that is gone: no event could be written to it.
+func TestDataStreamThatFleetLeftIsRolledOver(t *testing.T) {
+	f := newFake(t)
+	f.dataStreams["logs-ti_threatq.threat-default"] = []string{".ds-x@fleet"}
+	_, err := setupWith(t, f, DefaultConfig(), server)
+	require.NoError(t, err)
+	assert.Contains(t, f.changes(), "POST /logs-ti_threatq.threat-default/_rollover")
+
+	f.forget()
+	_, err = setupWith(t, f, DefaultConfig(), server)
+	require.NoError(t, err)
+	assert.Empty(t, f.changes())
+}
+
 func TestReindexThatFails(t *testing.T) {
 	for name, answer := range map[string]string{
 		"documents": `{"completed":true,"response":{"failures":[{"id":"a","cause":{"type":"mapper_parsing_exception","reason":"failed to parse field [x]"}}]}}`,

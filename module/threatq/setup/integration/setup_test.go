@@ -6,7 +6,6 @@
 package integration
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"io"
@@ -139,6 +138,14 @@ func TestDocumentedRoles(t *testing.T) {
 	beat := dir.Start("run")
 	c.eventually("what a publisher publishes is active", patience, func() bool { return len(c.active()) == 5 })
 	beat.Stop()
+
+	// An upgrade needs more than the first setup: it rolls over, reindexes and
+	// replaces the transform.
+	c.makeOlder()
+	output = c.setup(c.beatAs(c.with(setupKey), nil))
+	assert.Contains(t, output, "moved (from "+elasticsearch.DestIndexPrefix+"1 to "+elasticsearch.DestIndexPrefix+"2")
+	assert.Equal(t, "started", c.transformState())
+	assert.Len(t, c.active(), 5)
 }
 
 func TestWrongCredentials(t *testing.T) {
@@ -165,15 +172,19 @@ func kibana(t *testing.T) string {
 func TestDashboards(t *testing.T) {
 	url := kibana(t)
 	c := connect(t)
-	dir := c.beat(object{"setup.kibana.host": url})
+	settings := object{"setup.kibana.host": url}
+	if ca := c.settings["ssl.certificate_authorities"]; ca != nil {
+		settings["setup.kibana.ssl.certificate_authorities"] = ca
+	}
+	dir := c.beat(settings)
 	output, code := dir.Run("setup", "--dashboards")
 	require.Zero(t, code, output)
 	ndjson, code := beattest.NewDir(t).Run("export", "dashboard")
 	require.Zero(t, code, ndjson)
 	objects := []any{}
-	for scanner := bufio.NewScanner(strings.NewReader(ndjson)); scanner.Scan(); {
+	for line := range strings.Lines(ndjson) {
 		var o object
-		require.NoError(t, json.Unmarshal(scanner.Bytes(), &o))
+		require.NoError(t, json.Unmarshal([]byte(line), &o))
 		objects = append(objects, object{"type": o["type"], "id": o["id"]})
 	}
 	require.NotEmpty(t, objects)

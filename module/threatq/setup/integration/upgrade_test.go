@@ -105,15 +105,12 @@ func (c *cluster) makeOlder() string {
 	meta := object{"managed_by": elasticsearch.ManagedBy, "version": "0.9.0", "hash": "0123456789abcdef"}
 	for _, name := range []string{elasticsearch.TemplateName, elasticsearch.DestTemplateName} {
 		answer := c.must("GET", "/_index_template/"+name, nil)
-		template := get(answer["index_templates"].([]any)[0], "index_template").(object)
+		template := withoutDates(get(answer["index_templates"].([]any)[0], "index_template").(object))
 		template["_meta"] = meta
 		get(template, "template", "mappings").(object)["_meta"] = meta
 		c.must("PUT", "/_index_template/"+name, template)
 	}
-	pipeline := c.must("GET", "/_ingest/pipeline/"+elasticsearch.PipelineName, nil)[elasticsearch.PipelineName].(object)
-	for _, servers := range []string{"created_date_millis", "modified_date_millis", "created_date", "modified_date"} {
-		delete(pipeline, servers)
-	}
+	pipeline := withoutDates(c.must("GET", "/_ingest/pipeline/"+elasticsearch.PipelineName, nil)[elasticsearch.PipelineName].(object))
 	pipeline["_meta"] = meta
 	c.must("PUT", "/_ingest/pipeline/"+elasticsearch.PipelineName, pipeline)
 	c.must("PUT", "/"+elasticsearch.DestIndexPrefix+"1/_mapping", object{"_meta": meta})
@@ -132,6 +129,15 @@ func (c *cluster) makeOlder() string {
 	c.must("PUT", "/_transform/"+old, transform)
 	c.must("POST", "/_transform/"+old+"/_start", nil)
 	return old
+}
+
+// withoutDates takes out of an asset what Elasticsearch 9.2 and later add to it,
+// and refuse when it is put back.
+func withoutDates(asset object) object {
+	for _, servers := range []string{"created_date_millis", "modified_date_millis", "created_date", "modified_date"} {
+		delete(asset, servers)
+	}
+	return asset
 }
 
 // watch counts through the alias without a pause, until the function that it
