@@ -137,12 +137,12 @@ func (p *drainingPipeline) inputsStopped() {
 // a server that says nothing. It is called at most once.
 func (p *drainingPipeline) Close() error {
 	p.closing.Store(true)
+	defer close(p.closed)
 	timer := time.NewTimer(p.limit)
 	defer timer.Stop()
 	p.drain()
 	failed := make(chan error, 1)
 	go func() {
-		defer close(p.closed)
 		defer close(failed)
 		if closer, ok := p.Pipeline.(io.Closer); ok {
 			failed <- closer.Close()

@@ -93,7 +93,8 @@ func TestShutdownWhileTheOutputIsBlocked(t *testing.T) {
 			time.Sleep(300 * time.Millisecond) // until it is stuck
 			start := time.Now()
 			beat.Stop()
-			assert.Less(t, time.Since(start), 10*time.Second, "a second or two, and much for a busy machine")
+			t.Logf("Ended after %s.", time.Since(start).Round(time.Millisecond))
+			assert.Less(t, time.Since(start), 10*time.Second, "a few seconds, and more for a busy machine")
 			assert.NotContains(t, beat.Output(), "panic")
 
 			// Nothing was acknowledged, so that nothing counts as collected.
