@@ -71,7 +71,9 @@ func (i *Installer) ensureDestination(ctx context.Context) (destination, error) 
 		}
 	}
 	if elasticsearch.MetaManagedBy(metas[d.current]) == "fleet" {
-		return d, foreignError("index " + d.current)
+		e := foreignError("index " + d.current)
+		e.Remedy += " Where the integration is removed already, delete this index, which it left."
+		return d, e
 	}
 
 	template, err := elasticsearch.DestTemplate(i.server)

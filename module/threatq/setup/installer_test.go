@@ -516,6 +516,11 @@ func TestFleetsAssetsAreRefused(t *testing.T) {
 		"transform": func(f *fakeElasticsearch) {
 			f.transforms[elasticsearch.TransformPrefix+"0.3.0"] = &fakeTransform{state: "stopped", config: object_{"_meta": fleet}}
 		},
+		"delete this index": func(f *fakeElasticsearch) {
+			f.indices["logs-ti_threatq_latest.dest_threat-1"] = &fakeIndex{
+				mapping: object_{"_meta": fleet}, aliases: object_{elasticsearch.Alias: object_{}},
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
