@@ -36,7 +36,7 @@ func openStore(log *logp.Logger, cfg config.Registry, name string, p *paths.Path
 	log = log.Named("registry")
 	root := RegistryRoot(cfg, p)
 	home := filepath.Join(root, name)
-	if err := checkRoot(root); err != nil {
+	if err := checkPlace(root, home); err != nil {
 		return nil, err
 	}
 	open := func() (*store, error) {
@@ -76,21 +76,17 @@ func openStore(log *logp.Logger, cfg config.Registry, name string, p *paths.Path
 	return s, nil
 }
 
-// checkRoot refuses a directory that memlog could not even look into: it
-// panics then.
-func checkRoot(root string) error {
+// checkPlace refuses a place that memlog could not even look at: it panics then.
+func checkPlace(root, home string) error {
 	info, err := os.Stat(root)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("opening the registry of cursors: %w: threatqbeat.registry.path must name a directory that can be read and written", err)
-	case !info.IsDir():
+	if err == nil && !info.IsDir() {
 		return fmt.Errorf("opening the registry of cursors: threatqbeat.registry.path names %s, which is no directory: move it away, or choose another path", root)
 	}
-	// Without the right to search it, nothing below can be examined.
-	if _, err := os.Lstat(filepath.Join(root, ".")); err != nil {
-		return fmt.Errorf("opening the registry of cursors: %w", err)
+	if err == nil {
+		_, err = os.Stat(home)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("opening the registry of cursors: %w: threatqbeat.registry.path must name a directory that can be read and written", err)
 	}
 	return nil
 }

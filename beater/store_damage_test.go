@@ -180,6 +180,19 @@ func TestRegistryPathIsAFile(t *testing.T) {
 	assert.Equal(t, "mine", string(text))
 }
 
+// A place that can't be looked at is refused as well.
+func TestRegistryCannotBeLookedAt(t *testing.T) {
+	cfg := config.Default().Registry
+	p := &paths.Path{Data: t.TempDir()}
+	require.NoError(t, os.MkdirAll(RegistryRoot(cfg, p), 0o700))
+	home := filepath.Join(RegistryRoot(cfg, p), "threatqbeat")
+	if err := os.Symlink(home, home); err != nil {
+		t.Skip("no symbolic links:", err)
+	}
+	_, err := openStore(logp.NewNopLogger(), cfg, "threatqbeat", p)
+	require.ErrorContains(t, err, "threatqbeat.registry.path must name a directory that can be read and written")
+}
+
 // full is a store whose log can't be written.
 type full struct {
 	backend.Store
