@@ -32,12 +32,16 @@ type Dir struct {
 	// Env is added to the environment of each process, as KEY=value.
 	Env []string
 	tb  testing.TB
+
+	linesMu   sync.Mutex
+	lines     int
+	linesRead map[string]int64 // bytes whose lines are counted, by file
 }
 
 // NewDir returns an empty home.
 func NewDir(tb testing.TB) *Dir {
 	tb.Helper()
-	return &Dir{Path: tb.TempDir(), tb: tb}
+	return &Dir{Path: tb.TempDir(), tb: tb, linesRead: map[string]int64{}}
 }
 
 // File returns the path of a file of the home.
@@ -147,17 +151,25 @@ func (d *Dir) Events() []Event {
 	return events
 }
 
-// Lines counts the lines that the file output has written so far.
+// Lines counts the lines that the file output has written so far. It reads what
+// is new since the last call, for tests ask again and again.
 func (d *Dir) Lines() int {
+	d.linesMu.Lock()
+	defer d.linesMu.Unlock()
 	files, _ := filepath.Glob(d.File("events", "*"))
-	count := 0
 	for _, name := range files {
-		text, err := os.ReadFile(name)
-		if err == nil {
-			count += bytes.Count(text, []byte{'\n'})
+		file, err := os.Open(name)
+		if err != nil {
+			continue
 		}
+		if _, err := file.Seek(d.linesRead[name], io.SeekStart); err == nil {
+			text, _ := io.ReadAll(file)
+			d.linesRead[name] += int64(len(text))
+			d.lines += bytes.Count(text, []byte{'\n'})
+		}
+		_ = file.Close()
 	}
-	return count
+	return d.lines
 }
 
 // Logs returns the lines of the Beat's log files.

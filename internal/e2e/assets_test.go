@@ -16,6 +16,7 @@ import (
 
 // Each asset is printed without a server and without a configuration.
 func TestExport(t *testing.T) {
+	t.Parallel()
 	want := map[string][]string{
 		"template":           {`"logs-ti_threatq.threat-*"`, `"data_stream"`, `"constant_keyword"`},
 		"dest-template":      {`"logs-ti_threatq_latest.dest_threat-*"`, `"threatq"`},
@@ -55,6 +56,7 @@ func TestExport(t *testing.T) {
 
 // Setup says which asset, why, and what to do, and exits with 1.
 func TestSetupRefusals(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		settings map[string]any
 		args     []string

@@ -18,6 +18,7 @@ import (
 )
 
 func TestEveryIndicatorArrivesOnce(t *testing.T) {
+	t.Parallel()
 	const indicators, updated = 50_000, 500
 	sim := startAppliance(t, tidy(indicators))
 	dir := beattest.NewDir(t)
@@ -45,6 +46,7 @@ func TestEveryIndicatorArrivesOnce(t *testing.T) {
 }
 
 func TestRestartContinuesFromTheSavedCursor(t *testing.T) {
+	t.Parallel()
 	const indicators = 5_000
 	sim := startAppliance(t, tidy(indicators))
 	dir := beattest.NewDir(t)
@@ -62,6 +64,7 @@ func TestRestartContinuesFromTheSavedCursor(t *testing.T) {
 }
 
 func TestKilledAtRandomLosesNothing(t *testing.T) {
+	t.Parallel()
 	const indicators, kills = 20_000, 10
 	cfg := tidy(indicators)
 	cfg.Latency = 10 * time.Millisecond
@@ -97,6 +100,7 @@ func TestKilledAtRandomLosesNothing(t *testing.T) {
 }
 
 func TestSeveralInputs(t *testing.T) {
+	t.Parallel()
 	a, b := startAppliance(t, tidy(2_000)), startAppliance(t, simulator.Config{Indicators: 3_000, Seed: 2, FirstID: 1_000_000})
 	dir := beattest.NewDir(t)
 	dir.Configure(map[string]any{"threatqbeat.inputs": []any{
@@ -125,6 +129,7 @@ func TestSeveralInputs(t *testing.T) {
 }
 
 func TestInputsFromFilesAreFollowed(t *testing.T) {
+	t.Parallel()
 	a, b := startAppliance(t, tidy(100)), startAppliance(t, simulator.Config{Indicators: 200, Seed: 2, FirstID: 1_000_000})
 	dir := beattest.NewDir(t)
 	dir.Write("inputs.d/a.yml", []any{a.input("a", nil)})

@@ -46,6 +46,7 @@ func registryFiles(t *testing.T, dir *beattest.Dir) map[string]string {
 }
 
 func TestCursorListAndReset(t *testing.T) {
+	t.Parallel()
 	const inA, inB = 1_200, 300
 	a, b := startAppliance(t, dated(inA, 1)), startAppliance(t, dated(inB, 2))
 	dir := beattest.NewDir(t)
@@ -100,6 +101,7 @@ func TestCursorListAndReset(t *testing.T) {
 }
 
 func TestCursorsAreFoundWhereRunPutsThem(t *testing.T) {
+	t.Parallel()
 	sim := startAppliance(t, dated(10, 1))
 	dir := beattest.NewDir(t)
 	dir.Configure(map[string]any{"threatqbeat.inputs": []any{sim.input("a", nil)}, "queue.mem.flush.timeout": "0s"})
@@ -124,6 +126,7 @@ func TestCursorsAreFoundWhereRunPutsThem(t *testing.T) {
 }
 
 func TestCursorOfADamagedRegistry(t *testing.T) {
+	t.Parallel()
 	dir := beattest.NewDir(t)
 	dir.Configure(nil)
 	require.NoError(t, os.MkdirAll(dir.File("data", "registry", "threatqbeat"), 0o755))

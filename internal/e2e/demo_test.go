@@ -18,6 +18,7 @@ import (
 )
 
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	dir := beattest.NewDir(t)
 	output, code := dir.Run("demo", "-o", dir.File("demo.ndjson"))
 	require.Zero(t, code, output)
@@ -51,6 +52,7 @@ func TestDemo(t *testing.T) {
 // An installed beat's data directory, whose keystore may be somebody else's, is
 // none of the demo's business.
 func TestDemoLeavesTheDataDirectoryAlone(t *testing.T) {
+	t.Parallel()
 	dir := beattest.NewDir(t)
 	dir.Write("data/threatqbeat.keystore", "no keystore")
 	output, code := dir.Run("demo", "--indicators", "10", "-o", dir.File("demo.ndjson"), "--path.data", dir.File("data"))

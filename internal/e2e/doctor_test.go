@@ -35,6 +35,7 @@ func startTLSAppliance(t *testing.T, cfg simulator.Config) (a *appliance, ca []b
 }
 
 func TestTestInput(t *testing.T) {
+	t.Parallel()
 	plain := startAppliance(t, dated(1_500, 1))
 	secure, ca := startTLSAppliance(t, dated(20, 1))
 	onHost := strings.Replace(secure.URL, "127.0.0.1", "localhost", 1)
@@ -114,6 +115,7 @@ func reports(t *testing.T, output string) []report {
 }
 
 func TestTestInputForMachines(t *testing.T) {
+	t.Parallel()
 	sim := startAppliance(t, dated(20, 1))
 	dir := beattest.NewDir(t)
 	dir.Configure(map[string]any{
@@ -183,6 +185,7 @@ func TestTestInputTakesSecretsFromWhereRunDoes(t *testing.T) {
 }
 
 func TestTestInputRefusals(t *testing.T) {
+	t.Parallel()
 	sim := startAppliance(t, dated(20, 1))
 	good := []any{sim.input("one", nil)}
 	tests := map[string]struct {

@@ -19,6 +19,7 @@ import (
 // The HTTP endpoint's root tells that an input can't collect, and that it can
 // again.
 func TestHealthAtTheRoot(t *testing.T) {
+	t.Parallel()
 	sim := startAppliance(t, tidy(10))
 	dir := beattest.NewDir(t)
 	socket := dir.File("http.sock")

@@ -16,6 +16,7 @@ const refusedSecret = "never-to-be-printed"
 // A wrong setting is refused before anything starts, with the input's id, the
 // setting's path, its value and what would be right.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		settings map[string]any
 		remove   string
