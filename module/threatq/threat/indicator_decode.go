@@ -78,12 +78,8 @@ func (d *decoder) indicator() error {
 		return err
 	}
 	for i := 0; ; i++ {
-		more, err := d.next(i, '}')
+		key, more, err := d.nextKey(i)
 		if err != nil || !more {
-			return err
-		}
-		key, err := d.key()
-		if err != nil {
 			return err
 		}
 		if err := d.member(key); err != nil {
@@ -272,12 +268,8 @@ func (d *decoder) readName(s *string, field string) error {
 		return err
 	}
 	for i := 0; ; i++ {
-		more, err := d.next(i, '}')
+		key, more, err := d.nextKey(i)
 		if err != nil || !more {
-			return err
-		}
-		key, err := d.key()
-		if err != nil {
 			return err
 		}
 		if string(key) == "name" {

@@ -84,16 +84,12 @@ func (d *decoder) readAttribute() error {
 	// empty name has.
 	name, value, hasValue := emptyAttributeName, "", false
 	for i := 0; ; i++ {
-		more, err := d.next(i, '}')
+		key, more, err := d.nextKey(i)
 		if err != nil {
 			return err
 		}
 		if !more {
 			break
-		}
-		key, err := d.key()
-		if err != nil {
-			return err
 		}
 		switch string(key) {
 		case "name":
@@ -163,16 +159,12 @@ func (d *decoder) readSource() error {
 	}
 	var source indicatorSource
 	for i := 0; ; i++ {
-		more, err := d.next(i, '}')
+		key, more, err := d.nextKey(i)
 		if err != nil {
 			return err
 		}
 		if !more {
 			break
-		}
-		key, err := d.key()
-		if err != nil {
-			return err
 		}
 		switch string(key) {
 		case "name":

@@ -119,6 +119,16 @@ func (s *scanner) next(i int, closing byte) (bool, error) {
 	return true, nil
 }
 
+// nextKey moves to the next member of an object and reads its name, or past the
+// object's end, which it reports as false. i is that of next.
+func (s *scanner) nextKey(i int) (name []byte, more bool, err error) {
+	if more, err = s.next(i, '}'); err != nil || !more {
+		return nil, false, err
+	}
+	name, err = s.key()
+	return name, true, err
+}
+
 // key reads a member's name and the colon after it.
 func (s *scanner) key() ([]byte, error) {
 	if s.peek() != '"' {
