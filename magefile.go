@@ -14,7 +14,7 @@ import (
 
 	"github.com/magefile/mage/sh"
 
-	"github.com/threatqbeat/threatqbeat/internal/packaging"
+	"github.com/threatqbeat/threatqbeat/dev-tools/packaging"
 )
 
 // distributions is where packages are written to.
@@ -56,7 +56,7 @@ func Update() error { return sh.RunV("go", "generate", "./...") }
 func Fuzz() error { return sh.RunV(".ci/run", "fuzz") }
 
 // Bench measures speed and memory, and compares with Filebeat when $FILEBEAT_BIN names one.
-func Bench() error { return sh.RunV("go", "run", "./internal/bench") }
+func Bench() error { return sh.RunV("go", "run", "./dev-tools/bench") }
 
 // Soak runs the long tests: crashes, faults and leaks for many minutes.
 func Soak() error {

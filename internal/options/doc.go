@@ -7,7 +7,7 @@
 // The definitions are data, in input.yml (the settings of one threatq input)
 // and beat.yml (what stands above the inputs). They serve two ends. At run time
 // CheckInput and CheckBeat refuse a setting that does not exist and name the
-// one that was probably meant. At build time internal/optionsgen writes the
+// one that was probably meant. At build time dev-tools/optionsgen writes the
 // sample configurations, docs/configuration.md and the JSON schema from them,
 // so that none of these can fall behind.
 //
@@ -15,4 +15,4 @@
 // validated, by the package that uses it. A test holds the two together.
 package options
 
-//go:generate go run ../optionsgen -root ../..
+//go:generate go run ../../dev-tools/optionsgen -root ../..

@@ -8,7 +8,7 @@ import (
 	"io/fs"
 )
 
-//go:generate go run ../../internal/dashboardgen -o _meta/kibana/7
+//go:generate go run ../../dev-tools/dashboardgen -o _meta/kibana/7
 
 //go:embed _meta/kibana/7
 var kibana embed.FS

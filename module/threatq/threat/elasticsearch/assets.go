@@ -17,7 +17,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/version"
 )
 
-//go:generate go run ../../../../internal/fieldsgen -root ../../../..
+//go:generate go run ../../../../dev-tools/fieldsgen -root ../../../..
 
 //go:embed *.yml mapping_source.json mapping_dest.json
 var files embed.FS

@@ -138,7 +138,7 @@ func TestDropImports(t *testing.T) {
 		"not imported any more": {
 			source: source,
 			drop:   []string{"example.com/drop/a", "example.com/gone"},
-			err:    "doesn't import example.com/gone any more: update the list in internal/packaging/trim.go",
+			err:    "doesn't import example.com/gone any more: update the list in dev-tools/packaging/trim.go",
 		},
 		"not blank": {
 			source: source,

@@ -3,7 +3,7 @@
 
 // Command build writes the Fleet integration package.
 //
-//	go run ./internal/fleetpackage/build -version 0.1.0 -o build/packages/fleet
+//	go run ./dev-tools/fleetpackage/build -version 0.1.0 -o build/packages/fleet
 package main
 
 import (
@@ -11,7 +11,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/threatqbeat/threatqbeat/internal/fleetpackage"
+	"github.com/threatqbeat/threatqbeat/dev-tools/fleetpackage"
 )
 
 func main() {

@@ -183,7 +183,7 @@ func dropImports(dir string, paths []string) error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%s doesn't import %s any more: update the list in internal/packaging/trim.go",
+		return fmt.Errorf("%s doesn't import %s any more: update the list in dev-tools/packaging/trim.go",
 			instancePackage, strings.Join(missing, ", "))
 	}
 	return nil

@@ -1,4 +1,4 @@
-module github.com/threatqbeat/threatqbeat/internal/fleetpackage/validate
+module github.com/threatqbeat/threatqbeat/dev-tools/fleetpackage/validate
 
 go 1.26.0
 

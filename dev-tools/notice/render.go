@@ -27,7 +27,7 @@ without the parts of Libbeat that a ThreatQ shipper has no use for. The source
 of each is the Go module of that path and version, unchanged; of Libbeat only
 imports are left out in the packages.
 
-This file is generated: go generate ./internal/notice
+This file is generated: go generate ./dev-tools/notice
 `
 
 const rule = "================================================================================"

@@ -52,7 +52,7 @@ func describeOne(m module) (component, error) {
 		text := strings.ReplaceAll(string(content), "\r\n", "\n")
 		found := identify(text)
 		if len(found) == 0 {
-			return c, fmt.Errorf("%s of %s %s is of no licence known to internal/notice", filepath.Base(name), m.name, m.version)
+			return c, fmt.Errorf("%s of %s %s is of no licence known to dev-tools/notice", filepath.Base(name), m.name, m.version)
 		}
 		c.licences = append(c.licences, found...)
 		c.copyrights = append(c.copyrights, copyrights(text)...)

@@ -16,7 +16,7 @@ import (
 	"os/exec"
 	"slices"
 
-	"github.com/threatqbeat/threatqbeat/internal/packaging"
+	"github.com/threatqbeat/threatqbeat/dev-tools/packaging"
 )
 
 // goPackage is what `go list -json` says of a package.

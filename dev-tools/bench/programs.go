@@ -14,7 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/threatqbeat/threatqbeat/internal/packaging"
+	"github.com/threatqbeat/threatqbeat/dev-tools/packaging"
 )
 
 const (
@@ -48,7 +48,7 @@ func build(ctx context.Context, out string) ([]program, error) {
 		return nil, err
 	}
 	floor := filepath.Join(out, "floor")
-	if err := source.BuildWith(ctx, target, "./internal/bench/floor", floor); err != nil {
+	if err := source.BuildWith(ctx, target, "./dev-tools/bench/floor", floor); err != nil {
 		return nil, err
 	}
 	programs := []program{

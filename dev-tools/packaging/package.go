@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/threatqbeat/threatqbeat/internal/fleetpackage"
+	"github.com/threatqbeat/threatqbeat/dev-tools/fleetpackage"
 )
 
 // Package builds the packages of the targets into dist (created if need be) and
@@ -73,7 +73,7 @@ func (s *Source) archive(t Target, binary, dist string) (string, error) {
 // integrationPackage builds the package that Kibana takes as an upload.
 func (s *Source) integrationPackage(ctx context.Context, dist string) (string, error) {
 	stage := filepath.Join(s.Root, "build", "stage", "fleet")
-	_, err := command(ctx, s.Root, nil, "go", "run", "./internal/fleetpackage/build", "-version", s.Version, "-o", stage)
+	_, err := command(ctx, s.Root, nil, "go", "run", "./dev-tools/fleetpackage/build", "-version", s.Version, "-o", stage)
 	if err != nil {
 		return "", fmt.Errorf("building the integration package: %w", err)
 	}

@@ -111,7 +111,7 @@ func TestStreamTemplate(t *testing.T) {
 			}
 			want, err := os.ReadFile(path)
 			require.NoError(t, err)
-			assert.Equal(t, string(want), string(got), "run go test -C internal/fleetpackage/validate -update")
+			assert.Equal(t, string(want), string(got), "run go test -C dev-tools/fleetpackage/validate -update")
 		})
 	}
 }

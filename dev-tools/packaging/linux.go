@@ -13,7 +13,7 @@ import (
 )
 
 // linuxPackages builds a deb and an rpm from the description in
-// internal/packaging/linux/nfpm.yml and returns their paths.
+// dev-tools/packaging/linux/nfpm.yml and returns their paths.
 func (s *Source) linuxPackages(ctx context.Context, t Target, binary, dist string) ([]string, error) {
 	stage := filepath.Join(s.Root, "build", "stage", t.OS+"-"+t.Arch)
 	if err := s.stage(stage, t, binary); err != nil {
@@ -65,13 +65,13 @@ func (s *Source) stage(stage string, t Target, binary string) error {
 	})
 }
 
-// tool builds one of the tools that internal/tools/go.mod pins and returns its
+// tool builds one of the tools that dev-tools/tools/go.mod pins and returns its
 // path.
 func (s *Source) tool(ctx context.Context, name string) (string, error) {
 	bin := filepath.Join(s.Root, "build", "bin")
 	env := []string{"GOBIN=" + bin, "GOOS=", "GOARCH=", "GOFLAGS="}
 	if _, err := command(ctx, s.Root, env, "go", "install", "-C", filepath.Join("internal", "tools"), "tool"); err != nil {
-		return "", fmt.Errorf("building the tools of internal/tools: %w", err)
+		return "", fmt.Errorf("building the tools of dev-tools/tools: %w", err)
 	}
 	return filepath.Join(bin, name), nil
 }

@@ -7,7 +7,7 @@
 // those that Libbeat is tested with, and a test must not change what threatqbeat is built from. Run
 // it with
 //
-//	go test -C internal/fleetpackage/validate ./...
+//	go test -C dev-tools/fleetpackage/validate ./...
 //
 // It builds the package with `go run`, in the main module.
 package validate

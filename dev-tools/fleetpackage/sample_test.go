@@ -31,7 +31,7 @@ func TestSampleEventIsCurrent(t *testing.T) {
 	}
 	got, err := os.ReadFile(sampleFile)
 	require.NoError(t, err)
-	assert.Equal(t, string(want), string(got), "run go test ./internal/fleetpackage -update")
+	assert.Equal(t, string(want), string(got), "run go test ./dev-tools/fleetpackage -update")
 }
 
 // sampleEvent maps the example indicator, and takes from the example event what describes the

@@ -1,4 +1,4 @@
-module github.com/threatqbeat/threatqbeat/internal/tools
+module github.com/threatqbeat/threatqbeat/dev-tools/tools
 
 go 1.26.0
 

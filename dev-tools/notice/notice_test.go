@@ -93,7 +93,7 @@ func TestModuleWithoutKnownLicenceIsRefused(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(filepath.Join(root, "LICENSE"), []byte("Do as you like."), 0o644))
 	_, err = describe([]module{m})
-	require.EqualError(t, err, "LICENSE of example.com/m v1.0.0 is of no licence known to internal/notice")
+	require.EqualError(t, err, "LICENSE of example.com/m v1.0.0 is of no licence known to dev-tools/notice")
 }
 
 func TestRender(t *testing.T) {

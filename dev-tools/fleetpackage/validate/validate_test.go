@@ -26,7 +26,7 @@ const (
 func build(t *testing.T, version string) (string, string) {
 	t.Helper()
 	out := t.TempDir()
-	cmd := exec.Command("go", "run", "./internal/fleetpackage/build", "-o", out, "-version", version)
+	cmd := exec.Command("go", "run", "./dev-tools/fleetpackage/build", "-o", out, "-version", version)
 	cmd.Dir = root
 	output, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(output))
