@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const checkedIn = "../../module/threatq/_meta/kibana/7"
+const checkedIn = "../../module/threatq/assets/kibana/7"
 
 // The files that are installed are the ones that the definitions give.
 func TestCheckedInFilesAreCurrent(t *testing.T) {

@@ -3,7 +3,7 @@
 
 // Command fieldsgen makes everything that is derived from the threat data stream's fields.yml:
 //
-//   - module/threatq/threat/elasticsearch/mapping_source.json and mapping_dest.json, the mappings of
+//   - module/threatq/assets/mapping_source.json and mapping_dest.json, the mappings of
 //     the data stream and of the index of active indicators;
 //   - fields.yml at the top, which Beats tools read;
 //   - docs/fields.md.

@@ -13,9 +13,9 @@ import (
 // Files that are read and written, below the root of the repository.
 const (
 	fieldsFile        = "module/threatq/threat/_meta/fields.yml"
-	mappingBaseFile   = "module/threatq/threat/elasticsearch/mapping_base.yml"
-	mappingSourceFile = "module/threatq/threat/elasticsearch/mapping_source.json"
-	mappingDestFile   = "module/threatq/threat/elasticsearch/mapping_dest.json"
+	mappingBaseFile   = "module/threatq/assets/mapping_base.yml"
+	mappingSourceFile = "module/threatq/assets/mapping_source.json"
+	mappingDestFile   = "module/threatq/assets/mapping_dest.json"
 	topFieldsFile     = "fields.yml"
 	docsFile          = "docs/fields.md"
 )

@@ -15,8 +15,7 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/version"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/dashboards"
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 const (
@@ -36,7 +35,7 @@ const (
 // ignoresMalformed are the field types of the mapping that take ignore_malformed.
 var ignoresMalformed = map[string]bool{"date": true, "ip": true, "long": true}
 
-type body = elasticsearch.Body
+type body = assets.Body
 
 // sharedFiles returns the files that are made from what `threatqbeat setup` installs.
 func sharedFiles(root fs.FS) (map[string][]byte, error) {
@@ -44,9 +43,9 @@ func sharedFiles(root fs.FS) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := elasticsearch.Server{Version: *v}
+	server := assets.Server{Version: *v}
 	files := map[string][]byte{}
-	for _, add := range []func(map[string][]byte, fs.FS, elasticsearch.Server) error{
+	for _, add := range []func(map[string][]byte, fs.FS, assets.Server) error{
 		addFields, addDataStream, addLifecycle, addTransform, addKibana,
 	} {
 		if err := add(files, root, server); err != nil {
@@ -56,7 +55,7 @@ func sharedFiles(root fs.FS) (map[string][]byte, error) {
 	return files, nil
 }
 
-func addFields(files map[string][]byte, root fs.FS, _ elasticsearch.Server) error {
+func addFields(files map[string][]byte, root fs.FS, _ assets.Server) error {
 	fields, err := readFields(root)
 	if err != nil {
 		return err
@@ -74,8 +73,8 @@ func addFields(files map[string][]byte, root fs.FS, _ elasticsearch.Server) erro
 }
 
 // addDataStream adds the mapping, which ends the data stream's manifest, and the pipeline.
-func addDataStream(files map[string][]byte, _ fs.FS, server elasticsearch.Server) error {
-	mapping, err := mapping(elasticsearch.Template(server))
+func addDataStream(files map[string][]byte, _ fs.FS, server assets.Server) error {
+	mapping, err := mapping(assets.Template(server))
 	if err != nil {
 		return fmt.Errorf("making the data stream's mapping: %w", err)
 	}
@@ -84,7 +83,7 @@ func addDataStream(files map[string][]byte, _ fs.FS, server elasticsearch.Server
 	}); err != nil {
 		return err
 	}
-	pipeline, err := elasticsearch.Pipeline()
+	pipeline, err := assets.Pipeline()
 	if err != nil {
 		return fmt.Errorf("making the ingest pipeline: %w", err)
 	}
@@ -96,8 +95,8 @@ func addDataStream(files map[string][]byte, _ fs.FS, server elasticsearch.Server
 
 // addLifecycle adds the ILM policy, and the same retention for Serverless, which has no ILM. Where
 // there is ILM, it comes first.
-func addLifecycle(files map[string][]byte, _ fs.FS, server elasticsearch.Server) error {
-	policy, err := elasticsearch.Policy()
+func addLifecycle(files map[string][]byte, _ fs.FS, server assets.Server) error {
+	policy, err := assets.Policy()
 	if err != nil {
 		return fmt.Errorf("making the ILM policy: %w", err)
 	}
@@ -110,7 +109,7 @@ func addLifecycle(files map[string][]byte, _ fs.FS, server elasticsearch.Server)
 		return err
 	}
 	server.Serverless = true
-	template, err := elasticsearch.Template(server)
+	template, err := assets.Template(server)
 	if err != nil {
 		return fmt.Errorf("making the retention for Serverless: %w", err)
 	}
@@ -123,13 +122,13 @@ func addLifecycle(files map[string][]byte, _ fs.FS, server elasticsearch.Server)
 	return err
 }
 
-func addTransform(files map[string][]byte, _ fs.FS, server elasticsearch.Server) error {
-	assets, err := elasticsearch.Version()
+func addTransform(files map[string][]byte, _ fs.FS, server assets.Server) error {
+	assetsVersion, err := assets.Version()
 	if err != nil {
 		return fmt.Errorf("making the transform: %w", err)
 	}
-	definition, err := elasticsearch.Transform(server, elasticsearch.TransformOptions{
-		DestIndex: elasticsearch.DestIndexPrefix + "1",
+	definition, err := assets.Transform(server, assets.TransformOptions{
+		DestIndex: assets.DestIndexPrefix + "1",
 		Frequency: transformFrequency,
 		SyncDelay: transformSyncDelay,
 	})
@@ -140,14 +139,14 @@ func addTransform(files map[string][]byte, _ fs.FS, server elasticsearch.Server)
 	if !ok {
 		return errors.New("making the transform: it has no object dest")
 	}
-	dest["aliases"] = []body{{"alias": elasticsearch.Alias, "move_on_creation": true}}
+	dest["aliases"] = []body{{"alias": assets.Alias, "move_on_creation": true}}
 	// Fleet replaces the transform when this version changes.
-	definition["_meta"] = body{"managed": true, "fleet_transform_version": assets}
+	definition["_meta"] = body{"managed": true, "fleet_transform_version": assetsVersion}
 	if files[transform+"/transform.yml"], err = toYAML(definition); err != nil {
 		return err
 	}
 
-	mapping, err := mapping(elasticsearch.DestTemplate(server))
+	mapping, err := mapping(assets.DestTemplate(server))
 	if err != nil {
 		return fmt.Errorf("making the destination's mapping: %w", err)
 	}
@@ -159,8 +158,8 @@ func addTransform(files map[string][]byte, _ fs.FS, server elasticsearch.Server)
 	return err
 }
 
-func addKibana(files map[string][]byte, _ fs.FS, _ elasticsearch.Server) error {
-	objects, err := dashboards.Objects()
+func addKibana(files map[string][]byte, _ fs.FS, _ assets.Server) error {
+	objects, err := assets.KibanaObjects()
 	if err != nil {
 		return fmt.Errorf("making the Kibana objects: %w", err)
 	}

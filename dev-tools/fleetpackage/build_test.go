@@ -18,8 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/dashboards"
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 const root = "../.."
@@ -91,10 +90,10 @@ func TestBuildWritesFolderAndArchive(t *testing.T) {
 // The package has what setup installs.
 func TestSharedAssets(t *testing.T) {
 	files := built(t)
-	server := elasticsearch.Server{}
+	server := assets.Server{}
 
 	t.Run("mapping of the data stream", func(t *testing.T) {
-		want, err := mapping(elasticsearch.Template(server))
+		want, err := mapping(assets.Template(server))
 		require.NoError(t, err)
 		manifest := decodeYAML(t, files, "data_stream/threat/manifest.yml")
 		got := manifest["elasticsearch"].(map[string]any)["index_template"].(map[string]any)["mappings"]
@@ -102,7 +101,7 @@ func TestSharedAssets(t *testing.T) {
 		assert.Equal(t, "ti_threatq.threat", manifest["dataset"])
 	})
 	t.Run("mapping of the destination", func(t *testing.T) {
-		want, err := mapping(elasticsearch.DestTemplate(server))
+		want, err := mapping(assets.DestTemplate(server))
 		require.NoError(t, err)
 		ignoreMalformed(want)
 		manifest := decodeYAML(t, files, "elasticsearch/transform/latest_ioc/manifest.yml")
@@ -113,13 +112,13 @@ func TestSharedAssets(t *testing.T) {
 		assert.NotContains(t, properties, "labels", "the destination lacks labels.is_ioc_transform_source")
 	})
 	t.Run("pipeline", func(t *testing.T) {
-		want, err := elasticsearch.Pipeline()
+		want, err := assets.Pipeline()
 		require.NoError(t, err)
 		delete(want, "_meta")
 		assertSame(t, want, decodeYAML(t, files, "data_stream/threat/elasticsearch/ingest_pipeline/default.yml"))
 	})
 	t.Run("policy", func(t *testing.T) {
-		want, err := elasticsearch.Policy()
+		want, err := assets.Policy()
 		require.NoError(t, err)
 		delete(want["policy"].(map[string]any), "_meta")
 		assertSame(t, want, json.RawMessage(files["data_stream/threat/elasticsearch/ilm/default_policy.json"]))
@@ -127,7 +126,7 @@ func TestSharedAssets(t *testing.T) {
 	})
 	t.Run("transform", func(t *testing.T) {
 		got := decodeYAML(t, files, "elasticsearch/transform/latest_ioc/transform.yml")
-		want, err := elasticsearch.Transform(server, elasticsearch.TransformOptions{})
+		want, err := assets.Transform(server, assets.TransformOptions{})
 		require.NoError(t, err)
 		for _, key := range []string{"source", "latest", "retention_policy", "description"} {
 			assertSame(t, want[key], got[key])
@@ -139,12 +138,12 @@ func TestSharedAssets(t *testing.T) {
 		assert.Equal(t, "30s", got["frequency"])
 		assert.Equal(t, map[string]any{"time": map[string]any{"field": "event.ingested", "delay": "120s"}}, got["sync"])
 		assert.Equal(t, map[string]any{"unattended": true}, got["settings"])
-		version, err := elasticsearch.Version()
+		version, err := assets.Version()
 		require.NoError(t, err)
 		assert.Equal(t, map[string]any{"managed": true, "fleet_transform_version": version}, got["_meta"])
 	})
 	t.Run("Kibana", func(t *testing.T) {
-		objects, err := dashboards.Objects()
+		objects, err := assets.KibanaObjects()
 		require.NoError(t, err)
 		n := 0
 		for name := range files {
@@ -165,10 +164,10 @@ func TestFieldsAreThoseOfTheMapping(t *testing.T) {
 	files := built(t)
 	tests := map[string]struct {
 		fields  string
-		mapping func(elasticsearch.Server) (elasticsearch.Body, error)
+		mapping func(assets.Server) (assets.Body, error)
 	}{
-		"data stream": {"data_stream/threat/fields/fields.yml", elasticsearch.Template},
-		"destination": {"elasticsearch/transform/latest_ioc/fields/fields.yml", elasticsearch.DestTemplate},
+		"data stream": {"data_stream/threat/fields/fields.yml", assets.Template},
+		"destination": {"elasticsearch/transform/latest_ioc/fields/fields.yml", assets.DestTemplate},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -176,7 +175,7 @@ func TestFieldsAreThoseOfTheMapping(t *testing.T) {
 			require.NoError(t, yaml.Unmarshal(files[tt.fields], &fields))
 			got := map[string]string{}
 			flattenFields(t, got, "", fields)
-			m, err := mapping(tt.mapping(elasticsearch.Server{}))
+			m, err := mapping(tt.mapping(assets.Server{}))
 			require.NoError(t, err)
 			want := map[string]string{}
 			flattenMapping(want, "", m)

@@ -9,11 +9,11 @@
 // Agent stream, texts and icons. All else comes from the files that `threatqbeat setup` installs:
 //
 //	fields            module/threatq/threat/_meta/fields.yml, as source and destination have them
-//	mappings          module/threatq/threat/elasticsearch/mapping_*.json
-//	ILM policy        module/threatq/threat/elasticsearch/ilm_policy.yml
-//	ingest pipeline   module/threatq/threat/elasticsearch/ingest_pipeline.yml
-//	transform         module/threatq/threat/elasticsearch/transform.yml
-//	Kibana objects    module/threatq/_meta/kibana
+//	mappings          module/threatq/assets/mapping_*.json
+//	ILM policy        module/threatq/assets/ilm_policy.yml
+//	ingest pipeline   module/threatq/assets/ingest_pipeline.yml
+//	transform         module/threatq/assets/transform.yml
+//	Kibana objects    module/threatq/assets/kibana
 //	table of fields   docs/fields.md
 //
 // Fleet names some assets by rules of its own, so that the names of the policy, the pipeline and the

@@ -10,7 +10,7 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/version"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // replace says when an asset that the server has is replaced.
@@ -34,15 +34,15 @@ const (
 )
 
 // judge compares the _meta that the server has with the one that would be put.
-func judge(have, want elasticsearch.Body, when replace) verdict {
-	if elasticsearch.MetaManagedBy(have) == "fleet" {
+func judge(have, want assets.Body, when replace) verdict {
+	if assets.MetaManagedBy(have) == "fleet" {
 		return foreign
 	}
-	if elasticsearch.Hash(have) == elasticsearch.Hash(want) {
+	if assets.Hash(have) == assets.Hash(want) {
 		return current
 	}
-	if elasticsearch.MetaManagedBy(have) == elasticsearch.ManagedBy {
-		switch order := compareVersions(elasticsearch.MetaVersion(have), elasticsearch.MetaVersion(want)); {
+	if assets.MetaManagedBy(have) == assets.ManagedBy {
+		switch order := compareVersions(assets.MetaVersion(have), assets.MetaVersion(want)); {
 		case order > 0:
 			return newer
 		case order == 0 && when == replaceOlder:
@@ -75,18 +75,18 @@ func compareVersions(a, b string) int {
 type named struct {
 	asset, privilege, path string
 	// body is what is put, want the object in it that has the _meta.
-	body, want elasticsearch.Body
+	body, want assets.Body
 	// found takes the object that has the _meta out of the server's answer.
-	found func(elasticsearch.Body) elasticsearch.Body
+	found func(assets.Body) assets.Body
 	// edited says whether somebody changed what we once put. nil: don't ask.
-	edited    func(have elasticsearch.Body) (bool, error)
+	edited    func(have assets.Body) (bool, error)
 	overwrite bool
 	setting   string // that makes it overwrite
 }
 
 // ensure puts the asset if the server has none, or another one.
 func (i *Installer) ensure(ctx context.Context, n named, when replace) error {
-	var answer elasticsearch.Body
+	var answer assets.Body
 	found, err := i.find(ctx, n.asset, n.privilege, n.path, &answer)
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func (i *Installer) ensure(ctx context.Context, n named, when replace) error {
 	if found {
 		have := n.found(answer)
 		if have == nil {
-			have = elasticsearch.Body{}
+			have = assets.Body{}
 		}
 		v := judge(have, n.want, when)
 		if v == foreign {
@@ -123,7 +123,7 @@ func (i *Installer) ensure(ctx context.Context, n named, when replace) error {
 			i.done(n.asset, Unchanged, "")
 			return nil
 		case newer:
-			i.done(n.asset, Kept, "version "+elasticsearch.MetaVersion(have)+" installed it")
+			i.done(n.asset, Kept, "version "+assets.MetaVersion(have)+" installed it")
 			return nil
 		}
 		doing, action = "updating", Updated
@@ -147,26 +147,26 @@ func foreignError(asset string) *Error {
 }
 
 func (i *Installer) pipeline(ctx context.Context, when replace) error {
-	asset := "ingest pipeline " + elasticsearch.PipelineName
+	asset := "ingest pipeline " + assets.PipelineName
 	if !i.cfg.Pipelines.Enabled {
 		i.done(asset, Skipped, "setup.pipelines.enabled is false")
 		return nil
 	}
-	body, err := elasticsearch.Pipeline()
+	body, err := assets.Pipeline()
 	if err != nil {
 		return err
 	}
 	return i.ensure(ctx, named{
 		asset: asset, privilege: privPipelines,
-		path: "/_ingest/pipeline/" + elasticsearch.PipelineName,
+		path: "/_ingest/pipeline/" + assets.PipelineName,
 		body: body, want: body,
-		found:     func(a elasticsearch.Body) elasticsearch.Body { return object(a[elasticsearch.PipelineName]) },
+		found:     func(a assets.Body) assets.Body { return object(a[assets.PipelineName]) },
 		overwrite: i.cfg.Pipelines.Overwrite, setting: "setup.pipelines.overwrite",
 	}, when)
 }
 
 func (i *Installer) policy(ctx context.Context, when replace) error {
-	asset := "ILM policy " + elasticsearch.PolicyName
+	asset := "ILM policy " + assets.PolicyName
 	if i.server.Serverless {
 		i.done(asset, Skipped, "a Serverless project has none; the index template names the retention")
 		return nil
@@ -175,22 +175,22 @@ func (i *Installer) policy(ctx context.Context, when replace) error {
 		i.done(asset, Skipped, "setup.ilm.enabled is false")
 		return nil
 	}
-	body, err := elasticsearch.Policy()
+	body, err := assets.Policy()
 	if err != nil {
 		return err
 	}
 	return i.ensure(ctx, named{
 		asset: asset, privilege: privILM,
-		path: "/_ilm/policy/" + elasticsearch.PolicyName,
+		path: "/_ilm/policy/" + assets.PolicyName,
 		body: body, want: object(body["policy"]),
-		found: func(a elasticsearch.Body) elasticsearch.Body {
-			return object(object(a[elasticsearch.PolicyName])["policy"])
+		found: func(a assets.Body) assets.Body {
+			return object(object(a[assets.PolicyName])["policy"])
 		},
 		// How long to keep what is the users' to decide, and Kibana is where
 		// they do: it keeps the _meta as it was.
-		edited: func(have elasticsearch.Body) (bool, error) {
-			hash, err := elasticsearch.ContentHash(have)
-			return hash != elasticsearch.Hash(have), err
+		edited: func(have assets.Body) (bool, error) {
+			hash, err := assets.ContentHash(have)
+			return hash != assets.Hash(have), err
 		},
 		overwrite: i.cfg.ILM.Overwrite, setting: "setup.ilm.overwrite",
 	}, when)
@@ -198,8 +198,8 @@ func (i *Installer) policy(ctx context.Context, when replace) error {
 
 // customTemplate creates the users' component template, and never replaces it.
 func (i *Installer) customTemplate(ctx context.Context) error {
-	asset := "component template " + elasticsearch.CustomTemplateName
-	path := "/_component_template/" + elasticsearch.CustomTemplateName
+	asset := "component template " + assets.CustomTemplateName
+	path := "/_component_template/" + assets.CustomTemplateName
 	found, err := i.find(ctx, asset, privTemplates, path, nil)
 	if err != nil {
 		return err
@@ -208,7 +208,7 @@ func (i *Installer) customTemplate(ctx context.Context) error {
 		i.done(asset, Unchanged, "")
 		return nil
 	}
-	body, err := elasticsearch.CustomTemplate()
+	body, err := assets.CustomTemplate()
 	if err != nil {
 		return err
 	}
@@ -236,27 +236,27 @@ func (i *Installer) customTemplate(ctx context.Context) error {
 }
 
 func (i *Installer) template(ctx context.Context, when replace) error {
-	body, err := elasticsearch.Template(i.server)
+	body, err := assets.Template(i.server)
 	if err != nil {
 		return err
 	}
-	return i.indexTemplate(ctx, elasticsearch.TemplateName, body, when)
+	return i.indexTemplate(ctx, assets.TemplateName, body, when)
 }
 
 func (i *Installer) destTemplate(ctx context.Context) error {
-	body, err := elasticsearch.DestTemplate(i.server)
+	body, err := assets.DestTemplate(i.server)
 	if err != nil {
 		return err
 	}
-	return i.indexTemplate(ctx, elasticsearch.DestTemplateName, body, replaceDifferent)
+	return i.indexTemplate(ctx, assets.DestTemplateName, body, replaceDifferent)
 }
 
-func (i *Installer) indexTemplate(ctx context.Context, name string, body elasticsearch.Body, when replace) error {
+func (i *Installer) indexTemplate(ctx context.Context, name string, body assets.Body, when replace) error {
 	return i.ensure(ctx, named{
 		asset: "index template " + name, privilege: privTemplates,
 		path: "/_index_template/" + name,
 		body: body, want: body,
-		found: func(a elasticsearch.Body) elasticsearch.Body {
+		found: func(a assets.Body) assets.Body {
 			list, _ := a["index_templates"].([]any)
 			if len(list) == 0 {
 				return nil
@@ -270,7 +270,7 @@ func (i *Installer) indexTemplate(ctx context.Context, name string, body elastic
 // rollOver gives each data stream that was made from another template a new
 // index, made from the current one.
 func (i *Installer) rollOver(ctx context.Context) error {
-	template, err := elasticsearch.Template(i.server)
+	template, err := assets.Template(i.server)
 	if err != nil {
 		return err
 	}
@@ -282,8 +282,8 @@ func (i *Installer) rollOver(ctx context.Context) error {
 			} `json:"indices"`
 		} `json:"data_streams"`
 	}
-	if found, err := i.find(ctx, "data streams "+elasticsearch.DataStreams, privDataStreams,
-		"/_data_stream/"+elasticsearch.DataStreams, &list); err != nil || !found {
+	if found, err := i.find(ctx, "data streams "+assets.DataStreams, privDataStreams,
+		"/_data_stream/"+assets.DataStreams, &list); err != nil || !found {
 		return err
 	}
 	for _, ds := range list.DataStreams {
@@ -316,23 +316,23 @@ func (i *Installer) rollOver(ctx context.Context) error {
 
 // mappingMetas returns, for each index that matches, an object with the _meta
 // of its mapping.
-func (i *Installer) mappingMetas(ctx context.Context, asset, privilege, pattern string) (map[string]elasticsearch.Body, error) {
+func (i *Installer) mappingMetas(ctx context.Context, asset, privilege, pattern string) (map[string]assets.Body, error) {
 	var answer map[string]struct {
-		Mappings elasticsearch.Body `json:"mappings"`
+		Mappings assets.Body `json:"mappings"`
 	}
 	if _, err := i.find(ctx, asset, privilege, "/"+pattern+"/_mapping", &answer); err != nil {
 		return nil, err
 	}
-	metas := make(map[string]elasticsearch.Body, len(answer))
+	metas := make(map[string]assets.Body, len(answer))
 	for name, index := range answer {
-		metas[name] = elasticsearch.Body{"_meta": index.Mappings["_meta"]}
+		metas[name] = assets.Body{"_meta": index.Mappings["_meta"]}
 	}
 	return metas, nil
 }
 
 // object returns v as a JSON object, nil if it is none.
-func object(v any) elasticsearch.Body {
-	o, _ := v.(elasticsearch.Body)
+func object(v any) assets.Body {
+	o, _ := v.(assets.Body)
 	return o
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/monitoring"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // connectOutput lets Libbeat's Elasticsearch output connect, as when a beat runs.
@@ -70,7 +70,7 @@ func TestOutputUpdatesOnlyWhatIsOlder(t *testing.T) {
 
 	// Of the same version, but for a server that could do less: setup's to change.
 	f.forget()
-	f.indexTemplates[elasticsearch.TemplateName]["_meta"].(object_)["hash"] = "other"
+	f.indexTemplates[assets.TemplateName]["_meta"].(object_)["hash"] = "other"
 	require.NoError(t, connectOutput(t, f, nil))
 	assert.Empty(t, f.changes())
 }
@@ -89,11 +89,11 @@ func TestOutputLeavesWhatIsSwitchedOff(t *testing.T) {
 func TestOutputLeavesFleetsAssets(t *testing.T) {
 	f := newFake(t)
 	fleet := object_{"_meta": object_{"managed_by": "fleet"}}
-	f.indexTemplates[elasticsearch.TemplateName] = fleet
-	f.pipelines[elasticsearch.PipelineName] = fleet
+	f.indexTemplates[assets.TemplateName] = fleet
+	f.pipelines[assets.PipelineName] = fleet
 	require.NoError(t, connectOutput(t, f, nil))
-	assert.Equal(t, fleet, f.indexTemplates[elasticsearch.TemplateName])
-	assert.Equal(t, fleet, f.pipelines[elasticsearch.PipelineName])
+	assert.Equal(t, fleet, f.indexTemplates[assets.TemplateName])
+	assert.Equal(t, fleet, f.pipelines[assets.PipelineName])
 }
 
 func TestOutputStaysUnconnectedWithoutPrivilege(t *testing.T) {

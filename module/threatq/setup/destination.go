@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // destination is what the server has of the index of active indicators.
@@ -23,29 +23,29 @@ type destination struct {
 	// outdated says that current needs another mapping.
 	outdated bool
 	// metas has an object with the mapping's _meta of each index, by name.
-	metas map[string]elasticsearch.Body
+	metas map[string]assets.Body
 }
 
-const aliasAsset = "alias " + elasticsearch.Alias
+const aliasAsset = "alias " + assets.Alias
 
 // ensureDestination makes sure that an index of active indicators is behind the
 // alias. It doesn't move it to a new mapping.
 func (i *Installer) ensureDestination(ctx context.Context) (destination, error) {
-	const asset = "index of active indicators " + elasticsearch.DestIndexPrefix + "*"
+	const asset = "index of active indicators " + assets.DestIndexPrefix + "*"
 	var d destination
-	metas, err := i.mappingMetas(ctx, asset, privDest, elasticsearch.DestIndexPrefix+"*")
+	metas, err := i.mappingMetas(ctx, asset, privDest, assets.DestIndexPrefix+"*")
 	if err != nil {
 		return d, err
 	}
 	d.metas = metas
 	var aliases map[string]struct {
-		Aliases map[string]elasticsearch.Body `json:"aliases"`
+		Aliases map[string]assets.Body `json:"aliases"`
 	}
-	if _, err := i.find(ctx, aliasAsset, privDest, "/_alias/"+elasticsearch.Alias, &aliases); err != nil {
+	if _, err := i.find(ctx, aliasAsset, privDest, "/_alias/"+assets.Alias, &aliases); err != nil {
 		return d, err
 	}
 	behind := slices.Sorted(maps.Keys(aliases))
-	properties, err := elasticsearch.AliasProperties()
+	properties, err := assets.AliasProperties()
 	if err != nil {
 		return d, err
 	}
@@ -59,7 +59,7 @@ func (i *Installer) ensureDestination(ctx context.Context) (destination, error) 
 		if _, known := metas[d.current]; !known {
 			return d, &Error{
 				Kind: KindForeign, Asset: aliasAsset, Doing: "checking",
-				Cause:  fmt.Sprintf("it is on the index %s, which is not one of %s*", d.current, elasticsearch.DestIndexPrefix),
+				Cause:  fmt.Sprintf("it is on the index %s, which is not one of %s*", d.current, assets.DestIndexPrefix),
 				Remedy: "Remove the alias from that index and run setup again.",
 			}
 		}
@@ -70,13 +70,13 @@ func (i *Installer) ensureDestination(ctx context.Context) (destination, error) 
 			Remedy: "Remove it from all but the one that the transform writes to, and run setup again.",
 		}
 	}
-	if elasticsearch.MetaManagedBy(metas[d.current]) == "fleet" {
+	if assets.MetaManagedBy(metas[d.current]) == "fleet" {
 		e := foreignError("index " + d.current)
 		e.Remedy += " Where the integration is removed already, delete this index, which it left."
 		return d, e
 	}
 
-	template, err := elasticsearch.DestTemplate(i.server)
+	template, err := assets.DestTemplate(i.server)
 	if err != nil {
 		return d, err
 	}
@@ -89,7 +89,7 @@ func (i *Installer) ensureDestination(ctx context.Context) (destination, error) 
 	default:
 		d.outdated = true
 	}
-	if len(behind) == 1 && !reflect.DeepEqual(aliases[d.current].Aliases[elasticsearch.Alias], properties) {
+	if len(behind) == 1 && !reflect.DeepEqual(aliases[d.current].Aliases[assets.Alias], properties) {
 		// Adding what is there replaces its properties.
 		if err := i.changeAliases(ctx, "updating", addAlias(d.current, properties)); err != nil {
 			return d, err
@@ -101,11 +101,11 @@ func (i *Installer) ensureDestination(ctx context.Context) (destination, error) 
 
 // createDestination creates the first index together with its alias, or puts
 // the alias back on the newest index. It adds what it creates to metas.
-func (i *Installer) createDestination(ctx context.Context, metas map[string]elasticsearch.Body, properties elasticsearch.Body) (string, error) {
+func (i *Installer) createDestination(ctx context.Context, metas map[string]assets.Body, properties assets.Body) (string, error) {
 	if numbers := numbersOf(metas); len(numbers) > 1 {
 		return "", &Error{
 			Kind: KindForeign, Asset: aliasAsset, Doing: "creating",
-			Cause:  "there are several indices " + elasticsearch.DestIndexPrefix + "* and none has the alias",
+			Cause:  "there are several indices " + assets.DestIndexPrefix + "* and none has the alias",
 			Remedy: "Delete all but the one that has the active indicators, and run setup again.",
 		}
 	} else if len(numbers) == 1 {
@@ -117,7 +117,7 @@ func (i *Installer) createDestination(ctx context.Context, metas map[string]elas
 		return index, nil
 	}
 	index := indexName(1)
-	body, err := elasticsearch.DestIndex()
+	body, err := assets.DestIndex()
 	if err != nil {
 		return "", err
 	}
@@ -132,7 +132,7 @@ func (i *Installer) createDestination(ctx context.Context, metas map[string]elas
 
 // createIndex creates an index and makes sure that it got its mapping from our
 // template. It returns an object with the mapping's _meta.
-func (i *Installer) createIndex(ctx context.Context, index string, body any) (elasticsearch.Body, error) {
+func (i *Installer) createIndex(ctx context.Context, index string, body any) (assets.Body, error) {
 	asset := "index " + index
 	if _, err := i.do(ctx, request{
 		doing: "creating", asset: asset, privilege: privDest,
@@ -144,14 +144,14 @@ func (i *Installer) createIndex(ctx context.Context, index string, body any) (el
 	if err != nil {
 		return nil, err
 	}
-	want, err := elasticsearch.DestMappingHash()
+	want, err := assets.DestMappingHash()
 	if err != nil {
 		return nil, err
 	}
-	if got := elasticsearch.Hash(metas[index]); got != want {
+	if got := assets.Hash(metas[index]); got != want {
 		return nil, &Error{
 			Kind: KindServer, Asset: asset, Doing: "creating",
-			Cause:  "it didn't get the mapping of the index template " + elasticsearch.DestTemplateName,
+			Cause:  "it didn't get the mapping of the index template " + assets.DestTemplateName,
 			Remedy: "Look for another index template with a priority above 200 that matches it, and run setup with --index-management --transforms again.",
 		}
 	}
@@ -185,7 +185,7 @@ func (i *Installer) moveDestination(ctx context.Context, d destination, have tra
 	if err != nil {
 		return d, nil, err
 	}
-	properties, err := elasticsearch.AliasProperties()
+	properties, err := assets.AliasProperties()
 	if err != nil {
 		return d, nil, err
 	}
@@ -202,15 +202,15 @@ func (i *Installer) moveDestination(ctx context.Context, d destination, have tra
 
 // moveAlias takes the alias from one index to another, in one request so that a
 // search never sees none or both.
-func (i *Installer) moveAlias(ctx context.Context, from, to string, properties elasticsearch.Body) error {
-	remove := elasticsearch.Body{"remove": elasticsearch.Body{"index": from, "alias": elasticsearch.Alias}}
+func (i *Installer) moveAlias(ctx context.Context, from, to string, properties assets.Body) error {
+	remove := assets.Body{"remove": assets.Body{"index": from, "alias": assets.Alias}}
 	return i.changeAliases(ctx, "moving", remove, addAlias(to, properties))
 }
 
 // moveBack puts the alias back on the index that it was on, and starts those of
 // the stopped transforms that write to it. It does nothing without such a one,
 // or when a transform fills the new index after all.
-func (i *Installer) moveBack(ctx context.Context, from, to string, properties elasticsearch.Body, stopped []string) {
+func (i *Installer) moveBack(ctx context.Context, from, to string, properties assets.Body, stopped []string) {
 	have, err := i.listTransforms(ctx)
 	if err == nil {
 		for id, config := range have.configs {
@@ -250,9 +250,9 @@ func (i *Installer) copyIndex(ctx context.Context, from, to string) (int, error)
 		doing: doing, asset: asset, privilege: privReindex,
 		method: http.MethodPost, path: "/_reindex",
 		params: map[string]string{"wait_for_completion": "false", "refresh": "true"},
-		body: elasticsearch.Body{
-			"source": elasticsearch.Body{"index": from},
-			"dest":   elasticsearch.Body{"index": to},
+		body: assets.Body{
+			"source": assets.Body{"index": from},
+			"dest":   assets.Body{"index": to},
 		},
 	}, &started); err != nil {
 		return 0, err
@@ -294,7 +294,7 @@ func (i *Installer) awaitTask(ctx context.Context, doing, asset, task string) er
 					Created int `json:"created"`
 				} `json:"status"`
 			} `json:"task"`
-			Error    elasticsearch.Body `json:"error"`
+			Error    assets.Body `json:"error"`
 			Response struct {
 				Failures []struct {
 					ID    string `json:"id"`
@@ -335,7 +335,7 @@ func (i *Installer) awaitTask(ctx context.Context, doing, asset, task string) er
 // never were, if we made them.
 func (i *Installer) removeLeftovers(ctx context.Context, d destination) error {
 	for _, index := range slices.Sorted(maps.Keys(d.metas)) {
-		if index == d.current || elasticsearch.MetaManagedBy(d.metas[index]) != elasticsearch.ManagedBy {
+		if index == d.current || assets.MetaManagedBy(d.metas[index]) != assets.ManagedBy {
 			continue
 		}
 		if _, ok := indexNumber(index); !ok {
@@ -356,23 +356,23 @@ func (i *Installer) removeLeftovers(ctx context.Context, d destination) error {
 func (i *Installer) changeAliases(ctx context.Context, doing string, actions ...any) error {
 	_, err := i.do(ctx, request{
 		doing: doing, asset: aliasAsset, privilege: privDest,
-		method: http.MethodPost, path: "/_aliases", body: elasticsearch.Body{"actions": actions},
+		method: http.MethodPost, path: "/_aliases", body: assets.Body{"actions": actions},
 	}, nil)
 	return err
 }
 
-func addAlias(index string, properties elasticsearch.Body) elasticsearch.Body {
+func addAlias(index string, properties assets.Body) assets.Body {
 	add := maps.Clone(properties)
-	add["index"], add["alias"] = index, elasticsearch.Alias
-	return elasticsearch.Body{"add": add}
+	add["index"], add["alias"] = index, assets.Alias
+	return assets.Body{"add": add}
 }
 
-func indexName(n int) string { return elasticsearch.DestIndexPrefix + strconv.Itoa(n) }
+func indexName(n int) string { return assets.DestIndexPrefix + strconv.Itoa(n) }
 
 // indexNumber returns the number that name ends with; ok is false if it is no
 // index of active indicators.
 func indexNumber(name string) (n int, ok bool) {
-	suffix, ok := strings.CutPrefix(name, elasticsearch.DestIndexPrefix)
+	suffix, ok := strings.CutPrefix(name, assets.DestIndexPrefix)
 	if !ok {
 		return 0, false
 	}
@@ -380,7 +380,7 @@ func indexNumber(name string) (n int, ok bool) {
 	return n, err == nil && n > 0 && indexName(n) == name
 }
 
-func numbersOf(metas map[string]elasticsearch.Body) []int {
+func numbersOf(metas map[string]assets.Body) []int {
 	var numbers []int
 	for name := range metas {
 		if n, ok := indexNumber(name); ok {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 const docs = "../../../docs/"
@@ -32,11 +32,11 @@ func TestPageIsCurrent(t *testing.T) {
 		assert.True(t, json.Valid([]byte(role)), file)
 		assert.Contains(t, page, role)
 	}
-	id, err := elasticsearch.TransformID()
+	id, err := assets.TransformID()
 	require.NoError(t, err)
 	for _, name := range []string{
-		id, elasticsearch.PolicyName, elasticsearch.PipelineName, elasticsearch.CustomTemplateName,
-		elasticsearch.TemplateName, elasticsearch.DestTemplateName, indexName(1), elasticsearch.Alias, elasticsearch.DataStreams,
+		id, assets.PolicyName, assets.PipelineName, assets.CustomTemplateName,
+		assets.TemplateName, assets.DestTemplateName, indexName(1), assets.Alias, assets.DataStreams,
 	} {
 		assert.Contains(t, page, name)
 	}
@@ -58,8 +58,8 @@ func TestRoleForSetupSuffices(t *testing.T) {
 	assert.Contains(t, role.Cluster, "manage_transform")
 	assert.Len(t, role.Cluster, 5, "no more than needed")
 	require.Len(t, role.Indices, 2)
-	assert.Equal(t, []string{elasticsearch.DataStreams}, role.Indices[0].Names)
-	assert.Equal(t, []string{elasticsearch.DestIndexPrefix + "*", elasticsearch.Alias}, role.Indices[1].Names)
+	assert.Equal(t, []string{assets.DataStreams}, role.Indices[0].Names)
+	assert.Equal(t, []string{assets.DestIndexPrefix + "*", assets.Alias}, role.Indices[1].Names)
 	assert.Equal(t, []string{"read", "manage"}, role.Indices[0].Privileges)
 	// index and delete would do for the transform, but a reindex is none of
 	// what they grant.
@@ -88,7 +88,7 @@ func TestExampleRule(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(lines[0]), &rule))
 	assert.Equal(t, "threat_match", rule.Type)
-	assert.Equal(t, []string{elasticsearch.Alias}, rule.ThreatIndex)
+	assert.Equal(t, []string{assets.Alias}, rule.ThreatIndex)
 	assert.Equal(t, "threat.indicator", rule.IndicatorPath)
 	assert.NotContains(t, rule.ThreatQuery, "@timestamp", "an indicator is active until it expires")
 	assert.Contains(t, rule.Index, "-logs-ti_*", "an indicator is no match for itself")
@@ -97,7 +97,7 @@ func TestExampleRule(t *testing.T) {
 	}
 	assert.Positive(t, rule.RiskScore)
 
-	template, err := elasticsearch.DestTemplate(elasticsearch.Server{})
+	template, err := assets.DestTemplate(assets.Server{})
 	require.NoError(t, err)
 	mapping := object(object(template["template"])["mappings"])
 	require.NotEmpty(t, rule.Mapping)

@@ -10,8 +10,7 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/version"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/dashboards"
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // Export names an asset that can be printed.
@@ -24,7 +23,7 @@ type Export struct {
 	// the body; "" for what Kibana imports.
 	Request string
 
-	body func(elasticsearch.Server, Config) (any, error)
+	body func(assets.Server, Config) (any, error)
 }
 
 // ExportOptions says what the asset is for.
@@ -42,46 +41,46 @@ const newest = "999.0.0"
 
 // Exports returns all assets that can be printed, in the order of installation.
 func Exports() ([]Export, error) {
-	id, err := elasticsearch.TransformID()
+	id, err := assets.TransformID()
 	if err != nil {
 		return nil, err
 	}
 	return []Export{
 		{
 			Kind: "pipeline", Short: "Ingest pipeline of the data stream",
-			Request: "PUT _ingest/pipeline/" + elasticsearch.PipelineName,
-			body:    func(elasticsearch.Server, Config) (any, error) { return elasticsearch.Pipeline() },
+			Request: "PUT _ingest/pipeline/" + assets.PipelineName,
+			body:    func(assets.Server, Config) (any, error) { return assets.Pipeline() },
 		}, {
 			Kind: "ilm-policy", Short: "ILM policy of the data stream",
-			Request: "PUT _ilm/policy/" + elasticsearch.PolicyName,
-			body: func(server elasticsearch.Server, _ Config) (any, error) {
+			Request: "PUT _ilm/policy/" + assets.PolicyName,
+			body: func(server assets.Server, _ Config) (any, error) {
 				if server.Serverless {
 					return nil, fmt.Errorf("a Serverless project has no ILM: its index template names the retention")
 				}
-				return elasticsearch.Policy()
+				return assets.Policy()
 			},
 		}, {
 			Kind: "component-template", Short: "Component template for your own settings and mappings, empty",
-			Request: "PUT _component_template/" + elasticsearch.CustomTemplateName + "?create=true",
-			body:    func(elasticsearch.Server, Config) (any, error) { return elasticsearch.CustomTemplate() },
+			Request: "PUT _component_template/" + assets.CustomTemplateName + "?create=true",
+			body:    func(assets.Server, Config) (any, error) { return assets.CustomTemplate() },
 		}, {
 			Kind: "template", Short: "Index template of the data stream",
-			Request: "PUT _index_template/" + elasticsearch.TemplateName,
-			body:    func(s elasticsearch.Server, _ Config) (any, error) { return elasticsearch.Template(s) },
+			Request: "PUT _index_template/" + assets.TemplateName,
+			body:    func(s assets.Server, _ Config) (any, error) { return assets.Template(s) },
 		}, {
 			Kind: "dest-template", Short: "Index template of the index of active indicators",
-			Request: "PUT _index_template/" + elasticsearch.DestTemplateName,
-			body:    func(s elasticsearch.Server, _ Config) (any, error) { return elasticsearch.DestTemplate(s) },
+			Request: "PUT _index_template/" + assets.DestTemplateName,
+			body:    func(s assets.Server, _ Config) (any, error) { return assets.DestTemplate(s) },
 		}, {
 			Kind: "index", Short: "First index of active indicators, with its alias",
 			Request: "PUT " + indexName(1),
-			body:    func(elasticsearch.Server, Config) (any, error) { return elasticsearch.DestIndex() },
+			body:    func(assets.Server, Config) (any, error) { return assets.DestIndex() },
 		}, {
 			Kind: "transform", Short: "Transform that keeps the active indicators; start it with POST _transform/" + id + "/_start",
 			Request: "PUT _transform/" + id,
-			body: func(s elasticsearch.Server, cfg Config) (any, error) {
+			body: func(s assets.Server, cfg Config) (any, error) {
 				frequency, delay := cfg.Transforms.timing(s.Serverless)
-				return elasticsearch.Transform(s, elasticsearch.TransformOptions{
+				return assets.Transform(s, assets.TransformOptions{
 					DestIndex: indexName(1), Frequency: frequency, SyncDelay: delay,
 				})
 			},
@@ -95,7 +94,7 @@ func Exports() ([]Export, error) {
 // ExportAsset returns the asset of that kind as a text that ends with a line
 // feed: JSON, or for the dashboards a JSON object a line.
 func ExportAsset(kind string, opts ExportOptions) ([]byte, error) {
-	server := elasticsearch.Server{Serverless: opts.Serverless}
+	server := assets.Server{Serverless: opts.Serverless}
 	v := opts.Version
 	if v == "" {
 		v = newest
@@ -119,7 +118,7 @@ func ExportAsset(kind string, opts ExportOptions) ([]byte, error) {
 			continue
 		}
 		if e.body == nil {
-			return dashboards.NDJSON()
+			return assets.KibanaNDJSON()
 		}
 		body, err := e.body(server, opts.Config)
 		if err != nil {

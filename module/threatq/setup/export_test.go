@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/dashboards"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // What export prints is what setup sends.
@@ -33,7 +33,7 @@ func TestExportPrintsWhatSetupSends(t *testing.T) {
 			assert.True(t, strings.HasSuffix(string(text), "\n"))
 			assert.NotEmpty(t, e.Short)
 			if e.Kind == "dashboard" {
-				ndjson, err := dashboards.NDJSON()
+				ndjson, err := assets.KibanaNDJSON()
 				require.NoError(t, err)
 				assert.Equal(t, string(ndjson), string(text))
 				return

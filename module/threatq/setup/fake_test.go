@@ -20,7 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // object_ is a JSON object.
@@ -185,7 +185,7 @@ func (f *fakeElasticsearch) checkAlias(line string) {
 	most := 0
 	for name, index := range f.indices {
 		most = max(most, len(index.docs))
-		if _, ok := index.aliases[elasticsearch.Alias]; ok {
+		if _, ok := index.aliases[assets.Alias]; ok {
 			behind = append(behind, name)
 		}
 	}
@@ -317,7 +317,7 @@ func (f *fakeElasticsearch) index(r *http.Request, parts []string, body object_)
 		if indices == nil {
 			return failure(400, "illegal_argument_exception", "not a data stream")
 		}
-		f.dataStreams[name] = append(indices, fmt.Sprintf(".ds-%s-%06d@%s", name, len(indices)+1, elasticsearch.Hash(f.indexTemplates[elasticsearch.TemplateName])))
+		f.dataStreams[name] = append(indices, fmt.Sprintf(".ds-%s-%06d@%s", name, len(indices)+1, assets.Hash(f.indexTemplates[assets.TemplateName])))
 		return 200, object_{"acknowledged": true, "rolled_over": true}
 	}
 	i := f.indices[name]
@@ -326,7 +326,7 @@ func (f *fakeElasticsearch) index(r *http.Request, parts []string, body object_)
 		if i != nil {
 			return failure(400, "resource_already_exists_exception", "index ["+name+"] already exists")
 		}
-		template := f.indexTemplates[elasticsearch.DestTemplateName]
+		template := f.indexTemplates[assets.DestTemplateName]
 		if template == nil {
 			return failure(400, "illegal_argument_exception", "cannot create index with name ["+name+"], because it matches with template [logs] that creates data streams only")
 		}
@@ -496,7 +496,7 @@ func (f *fakeElasticsearch) state() map[string]any {
 		dest := config["dest"].(object_)["index"].(string)
 		if f.indices[dest] == nil {
 			f.t.Errorf("the transform %s writes to %s, which does not exist", id, dest)
-		} else if f.indices[dest].aliases[elasticsearch.Alias] == nil {
+		} else if f.indices[dest].aliases[assets.Alias] == nil {
 			f.t.Errorf("the transform %s writes to %s, which is not behind the alias", id, dest)
 		}
 		delete(config, "dest")

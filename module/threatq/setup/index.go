@@ -16,11 +16,11 @@ import (
 	"github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // defaultIndex is the data stream of an event's namespace.
-const defaultIndex = elasticsearch.DataStreamPrefix + "%{[data_stream.namespace]:default}"
+const defaultIndex = assets.DataStreamPrefix + "%{[data_stream.namespace]:default}"
 
 // MakeIndexManager returns what instance.Settings takes as IndexManagement. It
 // lets an Elasticsearch output that names no index write to the data stream

@@ -11,7 +11,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/version"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // minVersion is the oldest Elasticsearch that has all APIs.
@@ -76,7 +76,7 @@ type Installer struct {
 	log    *logp.Logger
 	report func(Report)
 	sleep  func(context.Context, time.Duration) error
-	server elasticsearch.Server
+	server assets.Server
 }
 
 // Option changes how an Installer works.
@@ -245,7 +245,7 @@ func (i *Installer) onConnect(ctx context.Context) error {
 
 // checkServer refuses a server that is too old and notes what it is.
 func (i *Installer) checkServer() error {
-	i.server = elasticsearch.Server{Version: i.es.GetVersion(), Serverless: i.es.IsServerless()}
+	i.server = assets.Server{Version: i.es.GetVersion(), Serverless: i.es.IsServerless()}
 	if i.server.Serverless {
 		return nil
 	}

@@ -23,7 +23,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -68,12 +68,12 @@ func installPrevious(t *testing.T, f *fakeElasticsearch) {
 	t.Helper()
 	install(t, f)
 	old := object_{"managed_by": "threatqbeat", "version": "0.9.0", "hash": "0123456789abcdef"}
-	f.pipelines[elasticsearch.PipelineName]["_meta"] = old
-	f.indexTemplates[elasticsearch.TemplateName]["_meta"] = old
-	f.indexTemplates[elasticsearch.DestTemplateName]["_meta"] = old
-	policy := f.policies[elasticsearch.PolicyName]["policy"].(object_)
+	f.pipelines[assets.PipelineName]["_meta"] = old
+	f.indexTemplates[assets.TemplateName]["_meta"] = old
+	f.indexTemplates[assets.DestTemplateName]["_meta"] = old
+	policy := f.policies[assets.PolicyName]["policy"].(object_)
 	policy["phases"].(object_)["delete"].(object_)["min_age"] = "3d"
-	hash, err := elasticsearch.ContentHash(policy)
+	hash, err := assets.ContentHash(policy)
 	require.NoError(t, err)
 	policy["_meta"] = object_{"managed_by": "threatqbeat", "version": "0.9.0", "hash": hash}
 
@@ -82,10 +82,10 @@ func installPrevious(t *testing.T, f *fakeElasticsearch) {
 	index.docs = map[string]string{"a": "1", "b": "2", "c": "3"}
 	f.dataStreams["logs-ti_threatq.threat-default"] = []string{".ds-logs-ti_threatq.threat-default-000001@old"}
 
-	id, err := elasticsearch.TransformID()
+	id, err := assets.TransformID()
 	require.NoError(t, err)
-	f.transforms[elasticsearch.TransformPrefix+"0.9.0"] = f.transforms[id]
-	f.transforms[elasticsearch.TransformPrefix+"0.9.0"].config["_meta"] = old
+	f.transforms[assets.TransformPrefix+"0.9.0"] = f.transforms[id]
+	f.transforms[assets.TransformPrefix+"0.9.0"].config["_meta"] = old
 	delete(f.transforms, id)
 }
 
@@ -94,7 +94,7 @@ func installPrevious(t *testing.T, f *fakeElasticsearch) {
 func works(f *fakeElasticsearch) bool {
 	for _, tr := range f.transforms {
 		dest := f.indices[tr.config["dest"].(object_)["index"].(string)]
-		if tr.state == "started" && dest != nil && dest.aliases[elasticsearch.Alias] != nil {
+		if tr.state == "started" && dest != nil && dest.aliases[assets.Alias] != nil {
 			return true
 		}
 	}
@@ -177,7 +177,7 @@ func TestSetupAgainChangesNothing(t *testing.T) {
 			f := newFake(t)
 			f.version = version
 			install(t, f)
-			f.dataStreams["logs-ti_threatq.threat-default"] = []string{".ds-x@" + elasticsearch.Hash(f.indexTemplates[elasticsearch.TemplateName])}
+			f.dataStreams["logs-ti_threatq.threat-default"] = []string{".ds-x@" + assets.Hash(f.indexTemplates[assets.TemplateName])}
 			reports, err := setupWith(t, f, DefaultConfig(), server)
 			require.NoError(t, err)
 			assert.Empty(t, f.changes())
@@ -238,12 +238,12 @@ func TestCustomTemplateIsNeverWrittenAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
-			f.componentTemplates[elasticsearch.CustomTemplateName] = own
+			f.componentTemplates[assets.CustomTemplateName] = own
 			cfg := DefaultConfig()
 			cfg.Template.Overwrite = true
 			_, err := setupWith(t, f, cfg, server)
 			require.NoError(t, err)
-			assert.Equal(t, own, f.componentTemplates[elasticsearch.CustomTemplateName])
+			assert.Equal(t, own, f.componentTemplates[assets.CustomTemplateName])
 		})
 	}
 }
@@ -251,7 +251,7 @@ func TestCustomTemplateIsNeverWrittenAgain(t *testing.T) {
 func TestEditedPolicyIsKept(t *testing.T) {
 	f := newFake(t)
 	installPrevious(t, f)
-	policy := f.policies[elasticsearch.PolicyName]["policy"].(object_)
+	policy := f.policies[assets.PolicyName]["policy"].(object_)
 	policy["phases"].(object_)["delete"].(object_)["min_age"] = "30d"
 
 	reports, err := setupWith(t, f, DefaultConfig(), IndexManagement)
@@ -265,23 +265,23 @@ func TestEditedPolicyIsKept(t *testing.T) {
 	reports, err = setupWith(t, f, cfg, IndexManagement)
 	require.NoError(t, err)
 	assert.Equal(t, Updated, reports[0].Action)
-	want, err := elasticsearch.Policy()
+	want, err := assets.Policy()
 	require.NoError(t, err)
-	assert.Equal(t, elasticsearch.Hash(want["policy"].(object_)), elasticsearch.Hash(f.policies[elasticsearch.PolicyName]["policy"].(object_)))
+	assert.Equal(t, assets.Hash(want["policy"].(object_)), assets.Hash(f.policies[assets.PolicyName]["policy"].(object_)))
 }
 
 func TestNewerAssetsAreKept(t *testing.T) {
 	f := newFake(t)
 	install(t, f)
 	tomorrow := object_{"managed_by": "threatqbeat", "version": "99.0.0", "hash": "ffff"}
-	f.pipelines[elasticsearch.PipelineName]["_meta"] = tomorrow
-	f.policies[elasticsearch.PolicyName]["policy"].(object_)["_meta"] = tomorrow
-	f.indexTemplates[elasticsearch.TemplateName]["_meta"] = tomorrow
-	f.indexTemplates[elasticsearch.DestTemplateName]["_meta"] = tomorrow
+	f.pipelines[assets.PipelineName]["_meta"] = tomorrow
+	f.policies[assets.PolicyName]["policy"].(object_)["_meta"] = tomorrow
+	f.indexTemplates[assets.TemplateName]["_meta"] = tomorrow
+	f.indexTemplates[assets.DestTemplateName]["_meta"] = tomorrow
 	f.indices["logs-ti_threatq_latest.dest_threat-1"].mapping["_meta"] = tomorrow
-	id, err := elasticsearch.TransformID()
+	id, err := assets.TransformID()
 	require.NoError(t, err)
-	f.transforms[elasticsearch.TransformPrefix+"99.0.0"] = f.transforms[id]
+	f.transforms[assets.TransformPrefix+"99.0.0"] = f.transforms[id]
 	delete(f.transforms, id)
 
 	_, err = setupWith(t, f, DefaultConfig(), server)
@@ -290,7 +290,7 @@ func TestNewerAssetsAreKept(t *testing.T) {
 }
 
 func TestChangedTransform(t *testing.T) {
-	id, err := elasticsearch.TransformID()
+	id, err := assets.TransformID()
 	require.NoError(t, err)
 	stopUpdateStart := []string{
 		"POST /_transform/" + id + "/_stop?wait_for_completion=false",
@@ -344,17 +344,17 @@ func TestAliasIsRepaired(t *testing.T) {
 	t.Run("its filter was changed", func(t *testing.T) {
 		f := newFake(t)
 		install(t, f)
-		f.indices["logs-ti_threatq_latest.dest_threat-1"].aliases[elasticsearch.Alias] = object_{}
+		f.indices["logs-ti_threatq_latest.dest_threat-1"].aliases[assets.Alias] = object_{}
 		_, err := setupWith(t, f, DefaultConfig(), server)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"POST /_aliases"}, f.changes())
-		assert.NotEmpty(t, f.indices["logs-ti_threatq_latest.dest_threat-1"].aliases[elasticsearch.Alias].(object_)["filter"])
+		assert.NotEmpty(t, f.indices["logs-ti_threatq_latest.dest_threat-1"].aliases[assets.Alias].(object_)["filter"])
 	})
 	t.Run("it is on an index of somebody else", func(t *testing.T) {
 		f := newFake(t)
-		f.indices["other"] = &fakeIndex{aliases: object_{elasticsearch.Alias: object_{}}}
+		f.indices["other"] = &fakeIndex{aliases: object_{assets.Alias: object_{}}}
 		_, err := setupWith(t, f, DefaultConfig(), server)
-		refusedFor(t, err, KindForeign, "alias "+elasticsearch.Alias, "other", "Remove the alias")
+		refusedFor(t, err, KindForeign, "alias "+assets.Alias, "other", "Remove the alias")
 	})
 }
 
@@ -366,7 +366,7 @@ func TestDestinationWithAnUnknownMappingIsMovedAndKept(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, works(f))
 	assert.Contains(t, f.indices, "logs-ti_threatq_latest.dest_threat-1", "setup deletes only what it made")
-	assert.NotNil(t, f.indices["logs-ti_threatq_latest.dest_threat-2"].aliases[elasticsearch.Alias])
+	assert.NotNil(t, f.indices["logs-ti_threatq_latest.dest_threat-2"].aliases[assets.Alias])
 }
 
 // The client dies at each request in turn, before and after the server did what
@@ -511,14 +511,14 @@ func TestOldServerIsRefusedBeforeAnythingIsChanged(t *testing.T) {
 func TestFleetsAssetsAreRefused(t *testing.T) {
 	fleet := object_{"managed_by": "fleet", "managed": true}
 	for name, own := range map[string]func(*fakeElasticsearch){
-		"pipeline": func(f *fakeElasticsearch) { f.pipelines[elasticsearch.PipelineName] = object_{"_meta": fleet} },
-		"template": func(f *fakeElasticsearch) { f.indexTemplates[elasticsearch.TemplateName] = object_{"_meta": fleet} },
+		"pipeline": func(f *fakeElasticsearch) { f.pipelines[assets.PipelineName] = object_{"_meta": fleet} },
+		"template": func(f *fakeElasticsearch) { f.indexTemplates[assets.TemplateName] = object_{"_meta": fleet} },
 		"transform": func(f *fakeElasticsearch) {
-			f.transforms[elasticsearch.TransformPrefix+"0.3.0"] = &fakeTransform{state: "stopped", config: object_{"_meta": fleet}}
+			f.transforms[assets.TransformPrefix+"0.3.0"] = &fakeTransform{state: "stopped", config: object_{"_meta": fleet}}
 		},
 		"delete this index": func(f *fakeElasticsearch) {
 			f.indices["logs-ti_threatq_latest.dest_threat-1"] = &fakeIndex{
-				mapping: object_{"_meta": fleet}, aliases: object_{elasticsearch.Alias: object_{}},
+				mapping: object_{"_meta": fleet}, aliases: object_{assets.Alias: object_{}},
 			}
 		},
 	} {
@@ -563,7 +563,7 @@ func TestReindexThatFails(t *testing.T) {
 			_, err := setupWith(t, f, DefaultConfig(), server)
 			refusedFor(t, err, KindServer, "dest_threat-2", "failed to parse field [x]", "stays on the old index")
 			assert.True(t, works(f))
-			assert.NotNil(t, f.indices["logs-ti_threatq_latest.dest_threat-1"].aliases[elasticsearch.Alias])
+			assert.NotNil(t, f.indices["logs-ti_threatq_latest.dest_threat-1"].aliases[assets.Alias])
 		})
 	}
 }
@@ -585,7 +585,7 @@ func TestReindexThatLosesDocuments(t *testing.T) {
 func TestTransformThatDoesNotStop(t *testing.T) {
 	f := newFake(t)
 	installPrevious(t, f)
-	f.transforms[elasticsearch.TransformPrefix+"0.9.0"].stopping = 0
+	f.transforms[assets.TransformPrefix+"0.9.0"].stopping = 0
 	f.refuse = func(line string) (int, string) {
 		if strings.Contains(line, "/_stats") {
 			return 200, `{"transforms":[{"id":"logs-ti_threatq.latest_ioc-default-0.9.0","state":"stopping"}]}`

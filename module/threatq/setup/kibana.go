@@ -22,7 +22,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/kibana"
 	libversion "github.com/elastic/elastic-agent-libs/version"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/dashboards"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // Kibana is what the installer needs of a connection with Kibana; a
@@ -106,15 +106,15 @@ func (i *Installer) dashboards(ctx context.Context) error {
 	}
 	if serverless, _ := client.KibanaIsServerless(); !serverless {
 		v := client.GetVersion()
-		if v.LessThan(libversion.MustNew(dashboards.MinimumKibana)) {
+		if v.LessThan(libversion.MustNew(assets.MinimumKibana)) {
 			return &Error{
 				Kind: KindVersion, Asset: kibanaAsset, Doing: "importing",
-				Cause:  fmt.Sprintf("Kibana is %s, and they need %s or later", v.String(), dashboards.MinimumKibana),
+				Cause:  fmt.Sprintf("Kibana is %s, and they need %s or later", v.String(), assets.MinimumKibana),
 				Remedy: "Upgrade Kibana, or leave the dashboards out: run setup with --index-management --pipelines --transforms.",
 			}
 		}
 	}
-	objects, err := dashboards.Objects()
+	objects, err := assets.KibanaObjects()
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (i *Installer) dashboards(ctx context.Context) error {
 		i.done(asset, Unchanged, "")
 		return nil
 	}
-	ndjson, err := dashboards.NDJSON()
+	ndjson, err := assets.KibanaNDJSON()
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (i *Installer) dashboards(ctx context.Context) error {
 
 // kibanaHas says whether Kibana has all objects as they are. It says no where it
 // can't tell, for an import does no harm.
-func kibanaHas(client Kibana, objects []dashboards.Object) bool {
+func kibanaHas(client Kibana, objects []assets.KibanaObject) bool {
 	type key struct {
 		Type string `json:"type"`
 		ID   string `json:"id"`

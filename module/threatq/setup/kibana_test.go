@@ -17,7 +17,7 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/config"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/dashboards"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // fakeKibana behaves as the APIs of Kibana that setup uses do.
@@ -103,23 +103,23 @@ func TestDashboardsAreImportedOnce(t *testing.T) {
 	require.Len(t, reports, 1)
 	assert.Equal(t, Updated, reports[0].Action)
 	assert.Equal(t, 1, k.imports)
-	objects, err := dashboards.Objects()
+	objects, err := assets.KibanaObjects()
 	require.NoError(t, err)
 	assert.Len(t, k.objects, len(objects))
-	assert.Contains(t, k.objects, "index-pattern/"+dashboards.DataView)
+	assert.Contains(t, k.objects, "index-pattern/"+assets.DataView)
 
 	reports, err = importInto(connect)
 	require.NoError(t, err)
 	assert.Equal(t, Unchanged, reports[0].Action)
 	assert.Equal(t, 1, k.imports, "nothing had changed")
 
-	k.objects["dashboard/"+dashboards.Overview]["attributes"].(object_)["title"] = "Mine"
+	k.objects["dashboard/"+assets.OverviewDashboard]["attributes"].(object_)["title"] = "Mine"
 	reports, err = importInto(connect)
 	require.NoError(t, err)
 	assert.Equal(t, Updated, reports[0].Action)
 	assert.Equal(t, 2, k.imports)
 
-	delete(k.objects, "dashboard/"+dashboards.Files)
+	delete(k.objects, "dashboard/"+assets.FilesDashboard)
 	_, err = importInto(connect)
 	require.NoError(t, err)
 	assert.Equal(t, 3, k.imports)
@@ -143,7 +143,7 @@ func TestDashboardRefusals(t *testing.T) {
 		kind    Kind
 		want    []string
 	}{
-		"too old": {"8.2.3", nil, KindVersion, []string{"8.2.3", dashboards.MinimumKibana}},
+		"too old": {"8.2.3", nil, KindVersion, []string{"8.2.3", assets.MinimumKibana}},
 		"credentials": {"8.3.0", func(string) (int, string) { return 401, `{"statusCode":401,"message":"Unauthorized"}` },
 			KindCredentials, []string{"401", "setup.kibana"}},
 		"not ready": {"8.3.0", func(string) (int, string) { return 503, `Kibana server is not ready yet` },

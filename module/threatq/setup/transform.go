@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // stopAttempts is how often to look whether a transform has stopped: about two
@@ -21,13 +21,13 @@ const stopAttempts = 60
 
 // transforms is what the server has of our transform, in all its versions.
 type transforms struct {
-	configs map[string]elasticsearch.Body // by id
-	states  map[string]string             // by id
-	newer   string                        // the id of one that is newer than ours
+	configs map[string]assets.Body // by id
+	states  map[string]string      // by id
+	newer   string                 // the id of one that is newer than ours
 }
 
 // destOf returns the index that a transform writes to.
-func destOf(config elasticsearch.Body) string {
+func destOf(config assets.Body) string {
 	index, _ := object(config["dest"])["index"].(string)
 	return index
 }
@@ -49,12 +49,12 @@ func (t transforms) running() []string {
 // listTransforms reads the transforms, and refuses Fleet's, which would write
 // to the same index.
 func (i *Installer) listTransforms(ctx context.Context) (transforms, error) {
-	const asset = "transform " + elasticsearch.TransformPrefix + "*"
-	const path = "/_transform/" + elasticsearch.TransformPrefix + "*"
-	t := transforms{configs: map[string]elasticsearch.Body{}, states: map[string]string{}}
+	const asset = "transform " + assets.TransformPrefix + "*"
+	const path = "/_transform/" + assets.TransformPrefix + "*"
+	t := transforms{configs: map[string]assets.Body{}, states: map[string]string{}}
 	size := map[string]string{"size": "1000"}
 	var configs struct {
-		Transforms []elasticsearch.Body `json:"transforms"`
+		Transforms []assets.Body `json:"transforms"`
 	}
 	if _, err := i.do(ctx, request{
 		doing: "reading", asset: asset, privilege: privTransform,
@@ -62,17 +62,17 @@ func (i *Installer) listTransforms(ctx context.Context) (transforms, error) {
 	}, &configs); err != nil {
 		return t, err
 	}
-	ours, err := elasticsearch.Version()
+	ours, err := assets.Version()
 	if err != nil {
 		return t, err
 	}
 	for _, c := range configs.Transforms {
 		id, _ := c["id"].(string)
-		if elasticsearch.MetaManagedBy(c) == "fleet" {
+		if assets.MetaManagedBy(c) == "fleet" {
 			return t, foreignError("transform " + id)
 		}
 		t.configs[id] = c
-		if compareVersions(strings.TrimPrefix(id, elasticsearch.TransformPrefix), ours) > 0 {
+		if compareVersions(strings.TrimPrefix(id, assets.TransformPrefix), ours) > 0 {
 			t.newer = id
 		}
 	}
@@ -100,12 +100,12 @@ func (i *Installer) listTransforms(ctx context.Context) (transforms, error) {
 // ensureTransform makes sure that the transform of this version, and no other,
 // fills the index. On a refusal it starts again what it had stopped.
 func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error) {
-	id, err := elasticsearch.TransformID()
+	id, err := assets.TransformID()
 	if err != nil {
 		return err
 	}
 	frequency, delay := i.cfg.Transforms.timing(i.server.Serverless)
-	want, err := elasticsearch.Transform(i.server, elasticsearch.TransformOptions{
+	want, err := assets.Transform(i.server, assets.TransformOptions{
 		DestIndex: dest, Frequency: frequency, SyncDelay: delay,
 	})
 	if err != nil {
@@ -117,7 +117,7 @@ func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error
 	}
 	asset := "transform " + id
 	mine, exists := have.configs[id]
-	changed := exists && elasticsearch.Hash(mine) != elasticsearch.Hash(want)
+	changed := exists && assets.Hash(mine) != assets.Hash(want)
 	others := maps.Clone(have.configs)
 	delete(others, id)
 	obsolete := slices.Sorted(maps.Keys(others))
@@ -185,7 +185,7 @@ func active(state string) bool {
 	return state == "started" || state == "indexing" || state == "waiting"
 }
 
-func (i *Installer) putTransform(ctx context.Context, id string, body elasticsearch.Body) error {
+func (i *Installer) putTransform(ctx context.Context, id string, body assets.Body) error {
 	_, err := i.do(ctx, request{
 		doing: "creating", asset: "transform " + id, privilege: privTransform,
 		method: http.MethodPut, path: "/_transform/" + id, body: body,
@@ -195,7 +195,7 @@ func (i *Installer) putTransform(ctx context.Context, id string, body elasticsea
 
 // replaceTransform gives a stopped transform another configuration. What it
 // groups by can't be changed in place, so such a change makes it anew.
-func (i *Installer) replaceTransform(ctx context.Context, id string, have, want elasticsearch.Body) error {
+func (i *Installer) replaceTransform(ctx context.Context, id string, have, want assets.Body) error {
 	if !reflect.DeepEqual(have["latest"], want["latest"]) {
 		if err := i.deleteTransform(ctx, id); err != nil {
 			return err
@@ -216,7 +216,7 @@ func (i *Installer) replaceTransform(ctx context.Context, id string, have, want 
 }
 
 // putBack creates a transform again as it was before it was deleted.
-func (i *Installer) putBack(ctx context.Context, id string, was elasticsearch.Body) {
+func (i *Installer) putBack(ctx context.Context, id string, was assets.Body) {
 	body := maps.Clone(was)
 	for _, servers := range []string{"id", "version", "create_time", "authorization"} {
 		delete(body, servers)

@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatqbeat/threatqbeat/internal/beattest"
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // marker is the component template that tells a cluster whose assets these
@@ -135,8 +135,8 @@ func get(value any, keys ...string) any {
 func (c *cluster) reset() {
 	c.t.Helper()
 	if status, _ := c.try("GET", "/_component_template/"+marker, nil); status == http.StatusNotFound {
-		_, streams := c.try("GET", "/_data_stream/"+elasticsearch.DataStreams, nil)
-		_, indices := c.try("GET", "/"+elasticsearch.DestIndexPrefix+"*/_alias", nil)
+		_, streams := c.try("GET", "/_data_stream/"+assets.DataStreams, nil)
+		_, indices := c.try("GET", "/"+assets.DestIndexPrefix+"*/_alias", nil)
 		found, _ := streams["data_streams"].([]any)
 		require.True(c.t, len(found) == 0 && len(indices) == 0,
 			"this cluster has data of threatqbeat that the tests would delete: give them another one")
@@ -151,22 +151,22 @@ func (c *cluster) reset() {
 
 // remove follows "Removing it all" of docs/elasticsearch.md.
 func (c *cluster) remove() {
-	_, answer := c.try("GET", "/_transform/"+elasticsearch.TransformPrefix+"*", nil)
+	_, answer := c.try("GET", "/_transform/"+assets.TransformPrefix+"*", nil)
 	transforms, _ := answer["transforms"].([]any)
 	for _, t := range transforms {
 		id := get(t, "id").(string)
 		c.try("POST", "/_transform/"+id+"/_stop?wait_for_completion=true&force=true&timeout=30s", nil)
 		c.must("DELETE", "/_transform/"+id+"?force=true", nil)
 	}
-	_, indices := c.try("GET", "/"+elasticsearch.DestIndexPrefix+"*/_alias", nil)
+	_, indices := c.try("GET", "/"+assets.DestIndexPrefix+"*/_alias", nil)
 	for index := range indices {
 		c.must("DELETE", "/"+index, nil)
 	}
-	c.must("DELETE", "/_data_stream/"+elasticsearch.DataStreams, nil)
+	c.must("DELETE", "/_data_stream/"+assets.DataStreams, nil)
 	for _, path := range []string{
-		"/_index_template/" + elasticsearch.TemplateName, "/_index_template/" + elasticsearch.DestTemplateName,
-		"/_component_template/" + elasticsearch.CustomTemplateName, "/_ingest/pipeline/" + elasticsearch.PipelineName,
-		"/_ilm/policy/" + elasticsearch.PolicyName,
+		"/_index_template/" + assets.TemplateName, "/_index_template/" + assets.DestTemplateName,
+		"/_component_template/" + assets.CustomTemplateName, "/_ingest/pipeline/" + assets.PipelineName,
+		"/_ilm/policy/" + assets.PolicyName,
 	} {
 		status, answer := c.try("DELETE", path, nil)
 		require.Contains(c.t, []int{http.StatusOK, http.StatusNotFound}, status, "%s: %v", path, answer)
@@ -177,7 +177,7 @@ func (c *cluster) remove() {
 // test if one of them is there twice.
 func (c *cluster) active() map[int]object {
 	c.t.Helper()
-	answer := c.must("POST", "/"+elasticsearch.Alias+"/_search", object{"size": 10000})
+	answer := c.must("POST", "/"+assets.Alias+"/_search", object{"size": 10000})
 	found := map[int]object{}
 	for _, hit := range get(answer, "hits", "hits").([]any) {
 		source := get(hit, "_source").(object)

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
 )
 
 // has says which of the indicators are active.
@@ -38,8 +38,8 @@ func (c *cluster) lacks(ids ...int) bool {
 
 // stored says how many documents the index behind the alias has, expired ones included.
 func (c *cluster) stored() int {
-	c.must("POST", "/"+elasticsearch.DestIndexPrefix+"*/_refresh", nil)
-	return int(c.must("GET", "/"+elasticsearch.DestIndexPrefix+"*/_count", nil)["count"].(float64))
+	c.must("POST", "/"+assets.DestIndexPrefix+"*/_refresh", nil)
+	return int(c.must("GET", "/"+assets.DestIndexPrefix+"*/_count", nil)["count"].(float64))
 }
 
 // types returns the different types that a field has in the indices. They are
@@ -99,15 +99,15 @@ func TestActiveIndicators(t *testing.T) {
 			"threat.indicator.url.full": "wildcard", "threat.indicator.type": "keyword", "data_stream.namespace": "keyword",
 			"event.dataset": "keyword", "event.ingested": "date", "related.ip": "ip",
 		} {
-			assert.Equal(t, []string{typ}, c.types(elasticsearch.Alias, field), field)
+			assert.Equal(t, []string{typ}, c.types(assets.Alias, field), field)
 		}
 		for _, field := range []string{"event.dataset", "event.module", "data_stream.namespace", "labels.is_ioc_transform_source"} {
-			assert.Equal(t, []string{"constant_keyword"}, c.types(elasticsearch.DataStreams, field), field)
+			assert.Equal(t, []string{"constant_keyword"}, c.types(assets.DataStreams, field), field)
 		}
 		// Every document of the data stream matches, and none behind the alias.
 		query := object{"query": object{"term": object{"labels.is_ioc_transform_source": "true"}}}
-		assert.Positive(t, c.must("POST", "/"+elasticsearch.DataStreams+"/_count", query)["count"])
-		assert.Zero(t, c.must("POST", "/"+elasticsearch.Alias+"/_count", query)["count"])
+		assert.Positive(t, c.must("POST", "/"+assets.DataStreams+"/_count", query)["count"])
+		assert.Zero(t, c.must("POST", "/"+assets.Alias+"/_count", query)["count"])
 	})
 
 	t.Run("long values cost nothing", func(t *testing.T) {
@@ -115,13 +115,13 @@ func TestActiveIndicators(t *testing.T) {
 		source := c.active()[long]
 		require.NotNil(t, source)
 		assert.Len(t, get(source, "threat", "indicator", "description"), len(long100k))
-		count := c.must("POST", "/"+elasticsearch.Alias+"/_count", object{"query": object{"term": object{"threat.indicator.url.domain": "www.example.com"}}})
+		count := c.must("POST", "/"+assets.Alias+"/_count", object{"query": object{"term": object{"threat.indicator.url.domain": "www.example.com"}}})
 		assert.EqualValues(t, 1, count["count"])
 	})
 
 	t.Run("what can't be read is kept as an error and stops nothing", func(t *testing.T) {
 		c := c.in(t)
-		answer := c.must("POST", "/"+elasticsearch.DataStreams+"/_search", object{"query": object{"term": object{"event.kind": "pipeline_error"}}})
+		answer := c.must("POST", "/"+assets.DataStreams+"/_search", object{"query": object{"term": object{"event.kind": "pipeline_error"}}})
 		hits := get(answer, "hits", "hits").([]any)
 		require.Len(t, hits, 1)
 		source := get(hits[0], "_source")
@@ -225,9 +225,9 @@ func TestTwoNamespaces(t *testing.T) {
 	c.eventually("the indicators of both are active", patience, func() bool { return len(c.active()) == 7 })
 	beat.Stop()
 	for namespace, want := range map[string]int{"one": 3, "two": 4} {
-		count := c.must("GET", "/"+elasticsearch.DataStreamPrefix+namespace+"/_count", nil)
+		count := c.must("GET", "/"+assets.DataStreamPrefix+namespace+"/_count", nil)
 		assert.EqualValues(t, want, count["count"], namespace)
-		count = c.must("POST", "/"+elasticsearch.Alias+"/_count", object{"query": object{"term": object{"data_stream.namespace": namespace}}})
+		count = c.must("POST", "/"+assets.Alias+"/_count", object{"query": object{"term": object{"data_stream.namespace": namespace}}})
 		assert.EqualValues(t, want, count["count"], namespace)
 	}
 }
@@ -241,12 +241,12 @@ func TestRunInstallsTemplates(t *testing.T) {
 	dir := c.beat(nil, sim.input("one", nil))
 	beat := dir.Start("run")
 	c.eventually("the events are in the data stream", patience, func() bool {
-		status, answer := c.try("GET", "/"+elasticsearch.DataStreamPrefix+"default/_count", nil)
+		status, answer := c.try("GET", "/"+assets.DataStreamPrefix+"default/_count", nil)
 		return status == 200 && fmt.Sprint(answer["count"]) == "3"
 	})
 	beat.Stop()
-	streams := c.must("GET", "/_data_stream/"+elasticsearch.DataStreamPrefix+"default", nil)
-	assert.Equal(t, elasticsearch.TemplateName, get(streams["data_streams"].([]any)[0], "template"))
+	streams := c.must("GET", "/_data_stream/"+assets.DataStreamPrefix+"default", nil)
+	assert.Equal(t, assets.TemplateName, get(streams["data_streams"].([]any)[0], "template"))
 	// Nothing of Libbeat's own.
 	_, templates := c.try("GET", "/_index_template/threatqbeat*", nil)
 	assert.Empty(t, templates["index_templates"])

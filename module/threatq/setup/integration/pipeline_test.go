@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
 )
 
 // expirationCase is a row of the table that drives the Go function as well.
@@ -50,7 +50,7 @@ func TestPipelineExpires(t *testing.T) {
 // pipelineWith returns the pipeline with other parameters of its script.
 func pipelineWith(t *testing.T, duration string, statuses []string) object {
 	t.Helper()
-	pipeline, err := elasticsearch.Pipeline()
+	pipeline, err := assets.Pipeline()
 	require.NoError(t, err)
 	parsed, err := threat.ParseDuration(duration)
 	require.NoError(t, err)
@@ -127,7 +127,7 @@ func TestPipelineCleansUpAndKeepsWhatFails(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			pipeline, err := elasticsearch.Pipeline()
+			pipeline, err := assets.Pipeline()
 			require.NoError(t, err)
 			source := simulate(c.in(t), pipeline, tc.document)
 			ingested, err := time.Parse(time.RFC3339Nano, get(source, "event", "ingested").(string))

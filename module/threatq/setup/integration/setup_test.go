@@ -19,22 +19,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatqbeat/threatqbeat/internal/beattest"
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // fingerprint is what changes when something is created or replaced.
 func fingerprint(c *cluster) object {
-	id, err := elasticsearch.TransformID()
+	id, err := assets.TransformID()
 	require.NoError(c.t, err)
 	transform := c.must("GET", "/_transform/"+id, nil)
-	_, policy := c.try("GET", "/_ilm/policy/"+elasticsearch.PolicyName, nil)
+	_, policy := c.try("GET", "/_ilm/policy/"+assets.PolicyName, nil)
 	return object{
 		"transform": get(transform["transforms"].([]any)[0], "create_time"),
-		"index":     c.must("GET", "/"+elasticsearch.DestIndexPrefix+"*/_settings?filter_path=*.settings.index.uuid", nil),
-		"policy":    get(policy, elasticsearch.PolicyName, "version"),
-		"alias":     c.must("GET", "/_alias/"+elasticsearch.Alias, nil),
-		"template":  c.must("GET", "/_index_template/"+elasticsearch.TemplateName, nil),
-		"custom":    c.must("GET", "/_component_template/"+elasticsearch.CustomTemplateName, nil),
+		"index":     c.must("GET", "/"+assets.DestIndexPrefix+"*/_settings?filter_path=*.settings.index.uuid", nil),
+		"policy":    get(policy, assets.PolicyName, "version"),
+		"alias":     c.must("GET", "/_alias/"+assets.Alias, nil),
+		"template":  c.must("GET", "/_index_template/"+assets.TemplateName, nil),
+		"custom":    c.must("GET", "/_component_template/"+assets.CustomTemplateName, nil),
 	}
 }
 
@@ -43,7 +43,7 @@ func TestSetupTwice(t *testing.T) {
 	c.reset()
 	dir := c.beat(nil)
 	first := c.setup(dir)
-	assert.Contains(t, first, "transform "+elasticsearch.TransformPrefix)
+	assert.Contains(t, first, "transform "+assets.TransformPrefix)
 	before := fingerprint(c)
 	assert.Equal(t, "started", c.transformState())
 
@@ -57,15 +57,15 @@ func TestSetupTwice(t *testing.T) {
 
 	// What the users put into their template stays.
 	own := object{"template": object{"settings": object{"index": object{"number_of_replicas": "0"}}}}
-	c.must("PUT", "/_component_template/"+elasticsearch.CustomTemplateName, own)
+	c.must("PUT", "/_component_template/"+assets.CustomTemplateName, own)
 	c.setup(dir)
-	custom := c.must("GET", "/_component_template/"+elasticsearch.CustomTemplateName, nil)
+	custom := c.must("GET", "/_component_template/"+assets.CustomTemplateName, nil)
 	assert.Equal(t, own["template"], get(custom["component_templates"].([]any)[0], "component_template", "template"))
 
 	// A setting of the transform reaches it, and it goes on.
 	dir = c.beat(object{"setup.transforms.frequency": "7s"})
 	assert.Contains(t, c.setup(dir), ": updated (and started)")
-	id, err := elasticsearch.TransformID()
+	id, err := assets.TransformID()
 	require.NoError(t, err)
 	transform := c.must("GET", "/_transform/"+id, nil)
 	assert.Equal(t, "7s", get(transform["transforms"].([]any)[0], "frequency"))
@@ -75,7 +75,7 @@ func TestSetupTwice(t *testing.T) {
 // transformState returns the state of the transform; indexing counts as started.
 func (c *cluster) transformState() string {
 	c.t.Helper()
-	id, err := elasticsearch.TransformID()
+	id, err := assets.TransformID()
 	require.NoError(c.t, err)
 	stats := c.must("GET", "/_transform/"+id+"/_stats", nil)
 	state := get(stats["transforms"].([]any)[0], "state").(string)
@@ -143,7 +143,7 @@ func TestDocumentedRoles(t *testing.T) {
 	// replaces the transform.
 	c.makeOlder()
 	output = c.setup(c.beatAs(c.with(setupKey), nil))
-	assert.Contains(t, output, "moved (from "+elasticsearch.DestIndexPrefix+"1 to "+elasticsearch.DestIndexPrefix+"2")
+	assert.Contains(t, output, "moved (from "+assets.DestIndexPrefix+"1 to "+assets.DestIndexPrefix+"2")
 	assert.Equal(t, "started", c.transformState())
 	assert.Len(t, c.active(), 5)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
 )
 
 // An upgrade from assets of an older version keeps the alias answering, with
@@ -34,24 +34,24 @@ func TestUpgrade(t *testing.T) {
 	old := c.makeOlder()
 	// What only the index of active indicators still has, the data stream being
 	// older than its policy allows.
-	c.must("DELETE", "/_data_stream/"+elasticsearch.DataStreams, nil)
+	c.must("DELETE", "/_data_stream/"+assets.DataStreams, nil)
 
 	watch := c.watch(indicators)
 	output := c.setup(dir)
 	gaps := watch()
 	assert.Empty(t, gaps, "searches through the alias that did not see every indicator")
-	assert.Contains(t, output, "moved (from "+elasticsearch.DestIndexPrefix+"1 to "+elasticsearch.DestIndexPrefix+"2")
+	assert.Contains(t, output, "moved (from "+assets.DestIndexPrefix+"1 to "+assets.DestIndexPrefix+"2")
 
-	alias := c.must("GET", "/_alias/"+elasticsearch.Alias, nil)
+	alias := c.must("GET", "/_alias/"+assets.Alias, nil)
 	require.Len(t, alias, 1)
-	assert.NotNil(t, get(alias, elasticsearch.DestIndexPrefix+"2", "aliases", elasticsearch.Alias, "filter"))
-	status, _ := c.try("GET", "/"+elasticsearch.DestIndexPrefix+"1", nil)
+	assert.NotNil(t, get(alias, assets.DestIndexPrefix+"2", "aliases", assets.Alias, "filter"))
+	status, _ := c.try("GET", "/"+assets.DestIndexPrefix+"1", nil)
 	assert.Equal(t, 404, status, "the old index is gone")
-	transforms := c.must("GET", "/_transform/"+elasticsearch.TransformPrefix+"*", nil)
+	transforms := c.must("GET", "/_transform/"+assets.TransformPrefix+"*", nil)
 	require.EqualValues(t, 1, transforms["count"])
 	current := get(transforms["transforms"].([]any)[0], "id")
 	assert.NotEqual(t, old, current)
-	assert.Equal(t, elasticsearch.DestIndexPrefix+"2", destination(transforms["transforms"].([]any)[0]))
+	assert.Equal(t, assets.DestIndexPrefix+"2", destination(transforms["transforms"].([]any)[0]))
 	assert.Len(t, c.active(), indicators)
 
 	// It goes on from there.
@@ -90,7 +90,7 @@ func TestUpgradeAfterKill(t *testing.T) {
 	c.setup(dir)
 	assert.Empty(t, watch(), "searches through the alias that did not see every indicator")
 	assert.Equal(t, "started", c.transformState())
-	assert.Len(t, c.must("GET", "/"+elasticsearch.DestIndexPrefix+"*/_alias", nil), 1, "nothing is left over")
+	assert.Len(t, c.must("GET", "/"+assets.DestIndexPrefix+"*/_alias", nil), 1, "nothing is left over")
 	assert.Len(t, c.active(), indicators)
 }
 
@@ -102,20 +102,20 @@ func destination(transform any) string {
 // have left, and returns the name of its transform.
 func (c *cluster) makeOlder() string {
 	c.t.Helper()
-	meta := object{"managed_by": elasticsearch.ManagedBy, "version": "0.9.0", "hash": "0123456789abcdef"}
-	for _, name := range []string{elasticsearch.TemplateName, elasticsearch.DestTemplateName} {
+	meta := object{"managed_by": assets.ManagedBy, "version": "0.9.0", "hash": "0123456789abcdef"}
+	for _, name := range []string{assets.TemplateName, assets.DestTemplateName} {
 		answer := c.must("GET", "/_index_template/"+name, nil)
 		template := withoutDates(get(answer["index_templates"].([]any)[0], "index_template").(object))
 		template["_meta"] = meta
 		get(template, "template", "mappings").(object)["_meta"] = meta
 		c.must("PUT", "/_index_template/"+name, template)
 	}
-	pipeline := withoutDates(c.must("GET", "/_ingest/pipeline/"+elasticsearch.PipelineName, nil)[elasticsearch.PipelineName].(object))
+	pipeline := withoutDates(c.must("GET", "/_ingest/pipeline/"+assets.PipelineName, nil)[assets.PipelineName].(object))
 	pipeline["_meta"] = meta
-	c.must("PUT", "/_ingest/pipeline/"+elasticsearch.PipelineName, pipeline)
-	c.must("PUT", "/"+elasticsearch.DestIndexPrefix+"1/_mapping", object{"_meta": meta})
+	c.must("PUT", "/_ingest/pipeline/"+assets.PipelineName, pipeline)
+	c.must("PUT", "/"+assets.DestIndexPrefix+"1/_mapping", object{"_meta": meta})
 
-	id, err := elasticsearch.TransformID()
+	id, err := assets.TransformID()
 	require.NoError(c.t, err)
 	answer := c.must("GET", "/_transform/"+id, nil)
 	transform := answer["transforms"].([]any)[0].(object)
@@ -125,7 +125,7 @@ func (c *cluster) makeOlder() string {
 	transform["_meta"] = meta
 	c.must("POST", "/_transform/"+id+"/_stop?wait_for_completion=true&timeout=60s", nil)
 	c.must("DELETE", "/_transform/"+id, nil)
-	old := elasticsearch.TransformPrefix + "0.9.0"
+	old := assets.TransformPrefix + "0.9.0"
 	c.must("PUT", "/_transform/"+old, transform)
 	c.must("POST", "/_transform/"+old+"/_start", nil)
 	return old
@@ -154,7 +154,7 @@ func (c *cluster) watch(want int) (stop func() []string) {
 				return
 			default:
 			}
-			status, answer, err := c.send(c.url, "GET", "/"+elasticsearch.Alias+"/_count", nil)
+			status, answer, err := c.send(c.url, "GET", "/"+assets.Alias+"/_count", nil)
 			searches++
 			if err != nil || status != 200 || answer["count"] != float64(want) {
 				wrong = append(wrong, fmt.Sprintf("%d %v %v", status, answer, err))

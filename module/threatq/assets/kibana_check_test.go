@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package dashboards
+package assets
 
 import (
 	"encoding/json"
@@ -137,7 +137,7 @@ type checker struct {
 	problems []string
 }
 
-func check(objects []Object, fields map[string]string) []string {
+func check(objects []KibanaObject, fields map[string]string) []string {
 	c := &checker{fields: fields, byID: map[string]bool{}}
 	var parsed []savedObject
 	for _, o := range objects {

@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package elasticsearch
+package assets
 
 import (
 	"crypto/sha256"
@@ -17,7 +17,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/version"
 )
 
-//go:generate go run ../../../../dev-tools/fieldsgen -root ../../../..
+//go:generate go run ../../../dev-tools/fieldsgen -root ../../..
 
 //go:embed *.yml mapping_source.json mapping_dest.json
 var files embed.FS

@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package dashboards
+package assets
 
 import (
 	"bufio"
@@ -57,7 +57,7 @@ func TestLibbeatImportsTheFiles(t *testing.T) {
 
 	cfg, err := config.NewConfigFrom(map[string]any{"host": kibana.URL})
 	require.NoError(t, err)
-	settings := &libbeat.Config{Dir: "../_meta/kibana", Retry: &libbeat.Retry{}}
+	settings := &libbeat.Config{Dir: "kibana", Retry: &libbeat.Retry{}}
 	info := beat.Info{Beat: "threatqbeat", Logger: logptest.NewTestingLogger(t, "")}
 	loader, err := libbeat.NewKibanaLoader(context.Background(), cfg, settings, nil, info)
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func TestLibbeatImportsTheFiles(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, importer.Import())
 
-	objects, err := Objects()
+	objects, err := KibanaObjects()
 	require.NoError(t, err)
 	assert.Len(t, imported, len(objects))
 	for _, o := range objects {

@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package dashboards
+package assets
 
 import (
 	"bytes"
@@ -9,18 +9,16 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-
-	"github.com/threatqbeat/threatqbeat/module/threatq"
 )
 
 // The identifiers that other parts of threatqbeat refer to.
 const (
-	// Overview is the id of the dashboard that events name in threat.feed.dashboard_id.
-	Overview = "threatq-overview"
-	// Files is the id of the dashboard on indicators of files.
-	Files = "threatq-files"
-	// Network is the id of the dashboard on addresses, domains and URLs.
-	Network = "threatq-network"
+	// OverviewDashboard is the id of the dashboard that events name in threat.feed.dashboard_id.
+	OverviewDashboard = "threatq-overview"
+	// FilesDashboard is the id of the dashboard on indicators of files.
+	FilesDashboard = "threatq-files"
+	// NetworkDashboard is the id of the dashboard on addresses, domains and URLs.
+	NetworkDashboard = "threatq-network"
 	// DataView is the id of the data view on the alias of the active indicators.
 	DataView = "threatq-active-indicators"
 )
@@ -31,8 +29,8 @@ const MinimumKibana = "8.3.0"
 // types are the types of the objects, those that refer to nothing first.
 var types = []string{"index-pattern", "search", "dashboard"}
 
-// An Object is one Kibana saved object.
-type Object struct {
+// An KibanaObject is one Kibana saved object.
+type KibanaObject struct {
 	// Type is Kibana's name for what it is: index-pattern (a data view), search or dashboard.
 	Type string
 	// ID is unique within the type.
@@ -43,14 +41,14 @@ type Object struct {
 	JSON json.RawMessage
 }
 
-// Objects returns all objects, each after those that it refers to.
-func Objects() ([]Object, error) {
-	return read(threatq.Kibana())
+// KibanaObjects returns all objects, each after those that it refers to.
+func KibanaObjects() ([]KibanaObject, error) {
+	return read(kibanaFiles())
 }
 
-// NDJSON returns all objects, one on a line, each line with its line feed.
-func NDJSON() ([]byte, error) {
-	objects, err := Objects()
+// KibanaNDJSON returns all objects, one on a line, each line with its line feed.
+func KibanaNDJSON() ([]byte, error) {
+	objects, err := KibanaObjects()
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +61,8 @@ func NDJSON() ([]byte, error) {
 }
 
 // read returns the objects in files of the form <type>/<id>.json.
-func read(files fs.FS) ([]Object, error) {
-	var objects []Object
+func read(files fs.FS) ([]KibanaObject, error) {
+	var objects []KibanaObject
 	for _, kind := range types {
 		names, err := fs.Glob(files, path.Join(kind, "*.json"))
 		if err != nil {

@@ -1,25 +1,25 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package threatq
+package assets
 
 import (
 	"embed"
 	"io/fs"
 )
 
-//go:generate go run ../../dev-tools/dashboardgen -o _meta/kibana/7
+//go:generate go run ../../../dev-tools/dashboardgen -o kibana/7
 
-//go:embed _meta/kibana/7
-var kibana embed.FS
+//go:embed kibana/7
+var kibanaFS embed.FS
 
-// Kibana returns the Kibana saved objects as files, <type>/<id>.json, with the JSON that Kibana
-// keeps in strings written out. Package dashboards makes of them what Kibana imports.
+// kibanaFiles returns the Kibana saved objects as files, <type>/<id>.json, with the JSON that Kibana
+// keeps in strings written out. KibanaObjects makes of them what Kibana imports.
 //
 // The 7 in the folder's name is not a version of Kibana: it is where Libbeat's importer looks, so
 // that the folder can be given to setup.dashboards.directory as it is.
-func Kibana() fs.FS {
-	files, err := fs.Sub(kibana, "_meta/kibana/7")
+func kibanaFiles() fs.FS {
+	files, err := fs.Sub(kibanaFS, "kibana/7")
 	if err != nil {
 		// The path is the constant that was embedded.
 		panic(err)

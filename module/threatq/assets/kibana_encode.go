@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package dashboards
+package assets
 
 import (
 	"bytes"
@@ -18,31 +18,31 @@ var encoded = [][]string{
 }
 
 // decode reads an object as its file has it and brings it into the form that Kibana stores.
-func decode(content []byte) (Object, error) {
+func decode(content []byte) (KibanaObject, error) {
 	var o map[string]any
 	d := json.NewDecoder(bytes.NewReader(content))
 	// A number stays as it is written.
 	d.UseNumber()
 	if err := d.Decode(&o); err != nil {
-		return Object{}, fmt.Errorf("parsing its JSON: %w", err)
+		return KibanaObject{}, fmt.Errorf("parsing its JSON: %w", err)
 	}
 	kind, _ := o["type"].(string)
 	id, _ := o["id"].(string)
 	attributes, _ := o["attributes"].(map[string]any)
 	title, _ := attributes["title"].(string)
 	if kind == "" || id == "" || title == "" {
-		return Object{}, errors.New("it lacks a type, an id or attributes.title")
+		return KibanaObject{}, errors.New("it lacks a type, an id or attributes.title")
 	}
 	for _, path := range encoded {
 		if err := encode(attributes, path); err != nil {
-			return Object{}, fmt.Errorf("encoding its attribute %s: %w", path[len(path)-1], err)
+			return KibanaObject{}, fmt.Errorf("encoding its attribute %s: %w", path[len(path)-1], err)
 		}
 	}
 	line, err := marshal(o)
 	if err != nil {
-		return Object{}, fmt.Errorf("encoding it: %w", err)
+		return KibanaObject{}, fmt.Errorf("encoding it: %w", err)
 	}
-	return Object{Type: kind, ID: id, Title: title, JSON: line}, nil
+	return KibanaObject{Type: kind, ID: id, Title: title, JSON: line}, nil
 }
 
 // encode replaces the value at path by a string that holds its JSON, unless it is a string already.

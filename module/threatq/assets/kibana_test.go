@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package dashboards
+package assets
 
 import (
 	"bytes"
@@ -12,14 +12,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat/elasticsearch"
 )
 
 // aliasFields returns the type of each field of the index behind the alias.
 func aliasFields(t *testing.T) map[string]string {
 	t.Helper()
-	body, err := elasticsearch.DestTemplate(elasticsearch.Server{})
+	body, err := DestTemplate(Server{})
 	require.NoError(t, err)
 	content, err := json.Marshal(body)
 	require.NoError(t, err)
@@ -56,7 +54,7 @@ func (m mappedField) collect(types map[string]string, prefix string) {
 }
 
 func TestObjects(t *testing.T) {
-	objects, err := Objects()
+	objects, err := KibanaObjects()
 	require.NoError(t, err)
 	assert.Empty(t, check(objects, aliasFields(t)))
 
@@ -69,9 +67,9 @@ func TestObjects(t *testing.T) {
 		"search/threatq-latest-files",
 		"search/threatq-latest-indicators",
 		"search/threatq-latest-network",
-		"dashboard/" + Files,
-		"dashboard/" + Network,
-		"dashboard/" + Overview,
+		"dashboard/" + FilesDashboard,
+		"dashboard/" + NetworkDashboard,
+		"dashboard/" + OverviewDashboard,
 	}, ids)
 }
 
@@ -83,47 +81,47 @@ func TestCheckFindsDefects(t *testing.T) {
 		problem  string
 	}{
 		"unknown field": {
-			object: Overview, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"threatq.state\"`,
+			object: OverviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"threatq.state\"`,
 			problem: "the alias has no field threatq.state",
 		},
 		"terms on flattened": {
-			object: Overview, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"threatq.attributes\"`,
+			object: OverviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"threatq.attributes\"`,
 			problem: "field threatq.attributes has the type flattened",
 		},
 		"terms on text": {
-			object: Overview, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"error.message\"`,
+			object: OverviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"error.message\"`,
 			problem: "field error.message has the type match_only_text",
 		},
 		"terms on a field without doc values": {
-			object: Overview, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"event.original\"`,
+			object: OverviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"event.original\"`,
 			problem: "field event.original has the type keyword without doc values",
 		},
 		"a field that only the source has": {
-			object: Overview, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"labels.is_ioc_transform_source\"`,
+			object: OverviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"labels.is_ioc_transform_source\"`,
 			problem: "the alias has no field labels.is_ioc_transform_source",
 		},
 		"histogram of a keyword": {
-			object: Overview, from: `\"sourceField\":\"event.created\"`, to: `\"sourceField\":\"event.kind\"`,
+			object: OverviewDashboard, from: `\"sourceField\":\"event.created\"`, to: `\"sourceField\":\"event.kind\"`,
 			problem: "field event.kind has the type keyword, but one of [date] is needed",
 		},
 		"wrong data type": {
-			object: Network, from: `\"dataType\":\"ip\"`, to: `\"dataType\":\"string\"`,
+			object: NetworkDashboard, from: `\"dataType\":\"ip\"`, to: `\"dataType\":\"string\"`,
 			problem: "terms on threat.indicator.ip gives ip, not string",
 		},
 		"unknown field in a query": {
-			object: Files, from: `threat.indicator.file.hash.md5 : *`, to: `threat.indicator.file.hash.md6 : *`,
+			object: FilesDashboard, from: `threat.indicator.file.hash.md5 : *`, to: `threat.indicator.file.hash.md6 : *`,
 			problem: "the alias has no field threat.indicator.file.hash.md6",
 		},
 		"range on a keyword": {
-			object: Overview, from: `threatq.ioc_expired_at < now+24h`, to: `threatq.status < now+24h`,
+			object: OverviewDashboard, from: `threatq.ioc_expired_at < now+24h`, to: `threatq.status < now+24h`,
 			problem: "field threatq.status has the type keyword, but one of [date long] is needed",
 		},
 		"unknown field in a filter": {
-			object: Files, from: `\"key\":\"threat.indicator.type\"`, to: `\"key\":\"threat.indicator.kind\"`,
+			object: FilesDashboard, from: `\"key\":\"threat.indicator.type\"`, to: `\"key\":\"threat.indicator.kind\"`,
 			problem: "the alias has no field threat.indicator.kind",
 		},
 		"filter for a date on a keyword": {
-			object: Files, from: `{\"range\":{\"threatq.ioc_expired_at\"`, to: `{\"range\":{\"threatq.status\"`,
+			object: FilesDashboard, from: `{\"range\":{\"threatq.ioc_expired_at\"`, to: `{\"range\":{\"threatq.status\"`,
 			problem: "field threatq.status has the type keyword, but one of [date] is needed",
 		},
 		"unknown column of a search": {
@@ -131,11 +129,11 @@ func TestCheckFindsDefects(t *testing.T) {
 			problem: "the alias has no field threat.indicator.file.title",
 		},
 		"another data view": {
-			object: Overview, from: `"id":"threatq-active-indicators","name":"kibanaSavedObjectMeta`, to: `"id":"logs-*","name":"kibanaSavedObjectMeta`,
+			object: OverviewDashboard, from: `"id":"threatq-active-indicators","name":"kibanaSavedObjectMeta`, to: `"id":"logs-*","name":"kibanaSavedObjectMeta`,
 			problem: "index-pattern/logs-*, which there is not",
 		},
 		"another data view in a panel": {
-			object: Overview, from: `\"id\":\"threatq-active-indicators\"`, to: `\"id\":\"logs-*\"`,
+			object: OverviewDashboard, from: `\"id\":\"threatq-active-indicators\"`, to: `\"id\":\"logs-*\"`,
 			problem: "the dashboard lacks its reference",
 		},
 		"another index": {
@@ -143,37 +141,37 @@ func TestCheckFindsDefects(t *testing.T) {
 			problem: "it shows logs-* instead of the alias",
 		},
 		"missing search": {
-			object: Overview, from: `"id":"threatq-latest-indicators"`, to: `"id":"threatq-newest-indicators"`,
+			object: OverviewDashboard, from: `"id":"threatq-latest-indicators"`, to: `"id":"threatq-newest-indicators"`,
 			problem: "search/threatq-newest-indicators, which there is not",
 		},
 		"dead link": {
-			object: Overview, from: "#/view/threatq-files", to: "#/view/threatq-documents",
+			object: OverviewDashboard, from: "#/view/threatq-files", to: "#/view/threatq-documents",
 			problem: "the link #/view/threatq-documents leads nowhere",
 		},
 		"link out of the space": {
-			object: Overview, from: "#/view/threatq-files", to: "/app/dashboards#/view/threatq-files",
+			object: OverviewDashboard, from: "#/view/threatq-files", to: "/app/dashboards#/view/threatq-files",
 			problem: "leads nowhere",
 		},
 		"newer than the oldest Kibana": {
-			object: Overview, from: `"dashboard":"8.3.0"`, to: `"dashboard":"8.4.0"`,
+			object: OverviewDashboard, from: `"dashboard":"8.3.0"`, to: `"dashboard":"8.4.0"`,
 			problem: `Kibana 8.3.0 refuses an object of version "8.4.0"`,
 		},
 		"overlap": {
-			object: Overview, from: `\"x\":24`, to: `\"x\":23`,
+			object: OverviewDashboard, from: `\"x\":24`, to: `\"x\":23`,
 			problem: "overlap",
 		},
 		"a chart of a column that there is not": {
-			object: Overview, from: `\"accessor\":\"value\"`, to: `\"accessor\":\"values\"`,
+			object: OverviewDashboard, from: `\"accessor\":\"value\"`, to: `\"accessor\":\"values\"`,
 			problem: "the chart shows [values] of the columns [value]",
 		},
 		"automatic interval": {
-			object: Overview, from: `\"interval\":\"1d\"`, to: `\"interval\":\"auto\"`,
+			object: OverviewDashboard, from: `\"interval\":\"1d\"`, to: `\"interval\":\"auto\"`,
 			problem: "it needs an interval",
 		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			objects, err := Objects()
+			objects, err := KibanaObjects()
 			require.NoError(t, err)
 			for i, o := range objects {
 				if o.ID == tt.object {
@@ -185,7 +183,7 @@ func TestCheckFindsDefects(t *testing.T) {
 		})
 	}
 	t.Run("same id twice", func(t *testing.T) {
-		objects, err := Objects()
+		objects, err := KibanaObjects()
 		require.NoError(t, err)
 		assert.Contains(t, check(append(objects, objects[0]), aliasFields(t)), "index-pattern/"+DataView+": its id is taken")
 	})
@@ -195,25 +193,25 @@ func TestCheckFindsDefects(t *testing.T) {
 func TestDashboardsShow(t *testing.T) {
 	const expiring = "threatq.ioc_expired_at >= now and threatq.ioc_expired_at < now+"
 	want := map[string][]string{
-		Overview: {
+		OverviewDashboard: {
 			"count of all", "count of " + expiring + "24h", "count of " + expiring + "7d",
 			"terms threat.indicator.type", "terms threat.indicator.confidence", "terms threat.indicator.provider",
 			"terms threat.indicator.marking.tlp", "terms threatq.status", "date_histogram event.created",
 			"terms threatq.ioc_expiration_reason", "terms threatq.adversaries", "search threatq-latest-indicators",
 		},
-		Files: {
+		FilesDashboard: {
 			"filters threat.indicator.file.hash.md5 : *", "filters threat.indicator.file.hash.sha1 : *",
 			"filters threat.indicator.file.hash.sha256 : *", "filters threat.indicator.file.hash.sha384 : *",
 			"filters threat.indicator.file.hash.sha512 : *", "filters threat.indicator.file.hash.ssdeep : *",
 			"terms threat.indicator.file.name", "terms threat.indicator.provider", "search threatq-latest-files",
 		},
-		Network: {
+		NetworkDashboard: {
 			"terms threat.indicator.ip", "terms threat.indicator.url.domain", "terms threat.indicator.url.registered_domain",
 			"terms threat.indicator.url.top_level_domain", "terms threat.indicator.url.port", "terms threat.indicator.port",
 			"search threatq-latest-network",
 		},
 	}
-	objects, err := Objects()
+	objects, err := KibanaObjects()
 	require.NoError(t, err)
 	for _, o := range objects {
 		if o.Type != "dashboard" {
@@ -226,7 +224,7 @@ func TestDashboardsShow(t *testing.T) {
 }
 
 // shows lists the panels of a dashboard in words.
-func shows(t *testing.T, o Object) []string {
+func shows(t *testing.T, o KibanaObject) []string {
 	t.Helper()
 	var s savedObject
 	require.NoError(t, json.Unmarshal(o.JSON, &s))
@@ -267,9 +265,9 @@ func shows(t *testing.T, o Object) []string {
 }
 
 func TestNDJSON(t *testing.T) {
-	content, err := NDJSON()
+	content, err := KibanaNDJSON()
 	require.NoError(t, err)
-	objects, err := Objects()
+	objects, err := KibanaObjects()
 	require.NoError(t, err)
 	require.True(t, bytes.HasSuffix(content, []byte("}\n")))
 	lines := bytes.Split(bytes.TrimSuffix(content, []byte("\n")), []byte("\n"))
@@ -281,7 +279,7 @@ func TestNDJSON(t *testing.T) {
 
 // Fleet can't give the alias a filter, so the dashboards leave out by themselves what has expired.
 func TestDashboardsLeaveOutWhatExpired(t *testing.T) {
-	objects, err := Objects()
+	objects, err := KibanaObjects()
 	require.NoError(t, err)
 	for _, o := range objects {
 		var s savedObject
@@ -297,7 +295,7 @@ func TestDashboardsLeaveOutWhatExpired(t *testing.T) {
 
 // An indicator that was updated long ago is shown all the same: nothing filters by time.
 func TestNothingFiltersByTime(t *testing.T) {
-	objects, err := Objects()
+	objects, err := KibanaObjects()
 	require.NoError(t, err)
 	for _, o := range objects {
 		var s savedObject
