@@ -22,6 +22,7 @@ import (
 
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/internal/options"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 // Beater runs the threatq inputs.
@@ -93,7 +94,7 @@ func newBeater(b *beat.Beat, section *conf.C, opts []Option) (*Beater, error) {
 func (bt *Beater) Run(b *beat.Beat) error {
 	defer bt.pipeline.inputsStopped()
 
-	store, err := openStore(bt.log, bt.config.Registry, b.Info.Beat, b.Paths)
+	store, err := registry.Open(bt.log, bt.config.Registry, b.Info.Beat, b.Paths)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/monitoring/inputmon"
 	conf "github.com/elastic/elastic-agent-libs/config"
 
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
@@ -38,7 +39,7 @@ type diagnosis struct {
 	Configuration map[string]any `json:"configuration"`
 	// SavedCursor is what a restart would go on from: the output has
 	// acknowledged what lies before it. Null when nothing is saved.
-	SavedCursor *threat.State `json:"saved_cursor"`
+	SavedCursor *registry.State `json:"saved_cursor"`
 	// Running tells whether the input runs; Report is empty when it doesn't.
 	Running bool `json:"running"`
 	threat.Report
@@ -51,7 +52,7 @@ func (f *inputFactory) diagnose(raw *conf.C, cfg *threat.Config) []byte {
 	d := diagnosis{Configuration: cfg.Describe()}
 	describeCommon(d.Configuration, raw)
 	d.Report, d.Running = f.reports.Of(cfg.ID)
-	saved, found, err := f.store.savedCursor(cfg)
+	saved, found, err := f.store.Saved(cfg.ID, cfg.Client.URL, cfg.Client.DataCollectionID)
 	switch {
 	case err != nil:
 		d.Error = err.Error()

@@ -17,7 +17,9 @@ import (
 	"github.com/elastic/elastic-agent-libs/paths"
 	"github.com/elastic/go-concert/unison"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/internal/options"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
@@ -31,11 +33,11 @@ var defaultTags = []string{"forwarded", "threatq-threat"}
 type inputFactory struct {
 	cfgfile.RunnerFactory
 	managed bool
-	store   *store
+	store   *registry.Store
 	reports *threat.Reports
 }
 
-func newInputFactory(b *beat.Beat, store *store, group unison.Group) (*inputFactory, error) {
+func newInputFactory(b *beat.Beat, store *registry.Store, group unison.Group) (*inputFactory, error) {
 	reports := &threat.Reports{}
 	log := b.Info.Logger.Named("input")
 	plugin := threat.Plugin(threat.Environment{
@@ -48,7 +50,7 @@ func newInputFactory(b *beat.Beat, store *store, group unison.Group) (*inputFact
 	})
 	loader, err := v2.NewLoader(log, []v2.Plugin{plugin}, "type", "")
 	if err != nil {
-		return nil, fmt.Errorf("registering the input %s: %w", threat.InputType, err)
+		return nil, fmt.Errorf("registering the input %s: %w", config.InputType, err)
 	}
 	if err := loader.Init(group); err != nil {
 		return nil, fmt.Errorf("starting the store of the cursors: %w", err)
@@ -143,10 +145,10 @@ func checkInput(input *conf.C) error {
 func checkValues(input *conf.C) error {
 	kind, err := input.String("type", -1)
 	if err != nil {
-		return fmt.Errorf("type is missing: it must be %s", threat.InputType)
+		return fmt.Errorf("type is missing: it must be %s", config.InputType)
 	}
-	if kind != threat.InputType {
-		return fmt.Errorf("type is %q: it must be %s, the only input of threatqbeat", kind, threat.InputType)
+	if kind != config.InputType {
+		return fmt.Errorf("type is %q: it must be %s, the only input of threatqbeat", kind, config.InputType)
 	}
 	if _, err = threat.UnpackConfig(input); err != nil {
 		return options.ExplainInput(input, err)

@@ -16,8 +16,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/cmd/instance/locks"
 	"github.com/elastic/elastic-agent-libs/paths"
 
-	"github.com/threatqbeat/threatqbeat/beater"
-	"github.com/threatqbeat/threatqbeat/internal/registry"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 func newCursorCmd(settings instance.Settings) *cobra.Command {
@@ -74,13 +73,13 @@ threatqbeat must not be running on the same data directory.`,
 }
 
 // cursorStore returns where run keeps the cursors.
-func cursorStore(settings instance.Settings) (registry.Store, *loaded, error) {
+func cursorStore(settings instance.Settings) (registry.Files, *loaded, error) {
 	l, err := load(settings)
 	if err != nil {
-		return registry.Store{}, nil, err
+		return registry.Files{}, nil, err
 	}
-	return registry.Store{
-		Root:     beater.RegistryRoot(l.config.Registry, l.paths),
+	return registry.Files{
+		Root:     registry.Root(l.config.Registry, l.paths),
 		Name:     settings.Name,
 		FileMode: l.config.Registry.Permissions,
 	}, l, nil
@@ -106,12 +105,12 @@ func listCursors(out, warn io.Writer, settings instance.Settings, asJSON bool) e
 	}
 }
 
-func noCursor(store registry.Store) string {
+func noCursor(store registry.Files) string {
 	return fmt.Sprintf("No cursor is saved in %s: nothing has been collected there yet.", store.Home())
 }
 
 // readCursors reads the cursors and says what could not be read.
-func readCursors(warn io.Writer, store registry.Store) (*registry.Snapshot, error) {
+func readCursors(warn io.Writer, store registry.Files) (*registry.Snapshot, error) {
 	snapshot, err := store.Read()
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 
 	"github.com/threatqbeat/threatqbeat/beater"
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 const (
@@ -148,7 +148,7 @@ func collectDemo(out io.Writer, settings instance.Settings, appliance *demoAppli
 func writeDemoConfig(file string, appliance *demoAppliance, work string) error {
 	section := map[string]any{
 		"threatqbeat.inputs": []any{map[string]any{
-			"type":               threat.InputType,
+			"type":               config.InputType,
 			"id":                 "demo",
 			"url":                appliance.URL,
 			"data_collection_id": appliance.Config().DataCollectionID,

@@ -21,7 +21,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/useragent"
 
 	"github.com/threatqbeat/threatqbeat/beater"
-	"github.com/threatqbeat/threatqbeat/internal/doctor"
+	"github.com/threatqbeat/threatqbeat/module/threatq/doctor"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 

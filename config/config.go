@@ -15,6 +15,9 @@ import (
 	"github.com/threatqbeat/threatqbeat/internal/refusal"
 )
 
+// InputType is the input's name in a configuration's setting type.
+const InputType = "threatq"
+
 // minReloadPeriod is the least time between two looks at the files of inputs.
 const minReloadPeriod = time.Second
 

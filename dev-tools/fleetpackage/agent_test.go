@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // component is what Elastic Agent reads of a component specification.
@@ -57,7 +57,7 @@ func TestComponentSpecification(t *testing.T) {
 	assert.Equal(t, 2, spec.Version)
 	require.Len(t, spec.Inputs, 1)
 	input := spec.Inputs[0]
-	assert.Equal(t, threat.InputType, input.Name)
+	assert.Equal(t, config.InputType, input.Name)
 	assert.NotEmpty(t, input.Description)
 	assert.ElementsMatch(t, knownPlatforms, input.Platforms)
 	assert.ElementsMatch(t, []string{"elasticsearch", "kafka", "logstash", "redis"}, input.Outputs)
@@ -98,11 +98,11 @@ func TestComponentSpecification(t *testing.T) {
 	assert.False(t, enabled)
 }
 
-func loadYAML(t *testing.T, name string) *config.C {
+func loadYAML(t *testing.T, name string) *conf.C {
 	t.Helper()
 	content, err := os.ReadFile(name)
 	require.NoError(t, err)
-	cfg, err := config.NewConfigWithYAML(content, name)
+	cfg, err := conf.NewConfigWithYAML(content, name)
 	require.NoError(t, err)
 	return cfg
 }
@@ -143,7 +143,7 @@ func documentedStream(t *testing.T) map[string]any {
 	require.NoError(t, yaml.Unmarshal([]byte(text), &policy))
 	require.Len(t, policy.Inputs, 1)
 	input := policy.Inputs[0]
-	assert.Equal(t, threat.InputType, input.Type)
+	assert.Equal(t, config.InputType, input.Type)
 	assert.NotEmpty(t, input.ID)
 	assert.Contains(t, policy.Outputs, input.UseOutput)
 	require.Len(t, input.Streams, 1)

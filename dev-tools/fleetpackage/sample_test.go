@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/threatqbeat/threatqbeat/config"
+
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
@@ -73,7 +75,7 @@ func sampleEvent(t *testing.T) []byte {
 		sample[key] = example[key]
 	}
 	object("agent")["type"] = "threatqbeat"
-	sample["input"] = map[string]any{"type": threat.InputType}
+	sample["input"] = map[string]any{"type": config.InputType}
 	ofEvent, ok := sample["event"].(map[string]any)
 	require.True(t, ok)
 	for _, key := range []string{"agent_id_status", "created", "ingested"} {

@@ -14,7 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
+
+	"github.com/threatqbeat/threatqbeat/config"
 
 	"github.com/threatqbeat/threatqbeat/internal/options"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
@@ -77,7 +79,7 @@ func TestVariablesAreSettings(t *testing.T) {
 	}
 	readYAML(t, "../../_meta/fleet/data_stream/threat/manifest.yml", &manifest)
 	require.Len(t, manifest.Streams, 1)
-	assert.Equal(t, threat.InputType, manifest.Streams[0].Input)
+	assert.Equal(t, config.InputType, manifest.Streams[0].Input)
 	asked := map[string]bool{}
 	for _, v := range manifest.Streams[0].Vars {
 		t.Run(v.Name, func(t *testing.T) {
@@ -121,9 +123,9 @@ func TestStreamsAreAccepted(t *testing.T) {
 	for name, stream := range streams {
 		t.Run(name, func(t *testing.T) {
 			// What Agent and Libbeat add.
-			stream["type"] = threat.InputType
+			stream["type"] = config.InputType
 			stream["id"] = "threatq-1"
-			cfg, err := config.NewConfigFrom(stream)
+			cfg, err := conf.NewConfigFrom(stream)
 			require.NoError(t, err)
 			require.NoError(t, options.CheckInput(cfg))
 			unpacked[name], err = threat.UnpackConfig(cfg)

@@ -254,7 +254,7 @@ func TestWorkflow(t *testing.T) {
 // install, as their user, and is shut in.
 func TestUnit(t *testing.T) {
 	settings := map[string][]string{}
-	text := strings.ReplaceAll(readFile(t, "internal", "packaging", "linux", "threatqbeat.service"), "\\\n", "")
+	text := strings.ReplaceAll(readFile(t, "dev-tools", "packaging", "linux", "threatqbeat.service"), "\\\n", "")
 	for line := range strings.Lines(text) {
 		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && !strings.HasPrefix(line, "#") {
 			settings[key] = append(settings[key], value)

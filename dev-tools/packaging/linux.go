@@ -29,7 +29,7 @@ func (s *Source) linuxPackages(ctx context.Context, t Target, binary, dist strin
 		"PACKAGE_ARCH=" + t.Arch,
 		"SOURCE_DATE_EPOCH=" + strconv.FormatInt(s.Time.Unix(), 10),
 	}
-	config := filepath.Join("internal", "packaging", "linux", "nfpm.yml")
+	config := filepath.Join("dev-tools", "packaging", "linux", "nfpm.yml")
 	var built []string
 	for format, name := range map[string]string{"deb": t.DebFile(s.Version), "rpm": t.RPMFile(s.Version)} {
 		target := filepath.Join(dist, name)
@@ -48,7 +48,7 @@ func (s *Source) stage(stage string, t Target, binary string) error {
 		return err
 	}
 	files := s.archiveFiles(t, binary)
-	linux := filepath.Join(s.Root, "internal", "packaging", "linux")
+	linux := filepath.Join(s.Root, "dev-tools", "packaging", "linux")
 	for _, name := range []string{"threatqbeat.service", "threatqbeat.sh"} {
 		files = append(files, file{name, filepath.Join(linux, name), 0o644})
 	}
@@ -70,7 +70,7 @@ func (s *Source) stage(stage string, t Target, binary string) error {
 func (s *Source) tool(ctx context.Context, name string) (string, error) {
 	bin := filepath.Join(s.Root, "build", "bin")
 	env := []string{"GOBIN=" + bin, "GOOS=", "GOARCH=", "GOFLAGS="}
-	if _, err := command(ctx, s.Root, env, "go", "install", "-C", filepath.Join("internal", "tools"), "tool"); err != nil {
+	if _, err := command(ctx, s.Root, env, "go", "install", "-C", filepath.Join("dev-tools", "tools"), "tool"); err != nil {
 		return "", fmt.Errorf("building the tools of dev-tools/tools: %w", err)
 	}
 	return filepath.Join(bin, name), nil

@@ -18,6 +18,7 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/mapstr"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
@@ -73,7 +74,7 @@ func (f *floor) Run(b *beat.Beat) error {
 		Processing: beat.ProcessingConfig{
 			EventNormalization: &f.settings.Normalize,
 			EventMetadata:      mapstr.EventMetadata{Tags: []string{"forwarded", "threatq-threat"}},
-			Fields:             mapstr.M{"input": mapstr.M{"type": threat.InputType}},
+			Fields:             mapstr.M{"input": mapstr.M{"type": config.InputType}},
 		},
 	})
 	if err != nil {

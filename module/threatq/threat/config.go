@@ -10,16 +10,14 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/internal/refusal"
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
 )
 
 const (
-	// InputType is the input's name in a configuration's type setting.
-	InputType = "threatq"
-
 	defaultInterval      = time.Minute
 	minInterval          = time.Second
 	defaultExpiration    = 90 * 24 * time.Hour
@@ -90,7 +88,7 @@ func DefaultConfig() Config {
 // UnpackConfig reads an input's configuration over the defaults and validates
 // it. The error names the input, each setting that is wrong and what would be
 // right, and never a secret.
-func UnpackConfig(raw *config.C) (Config, error) {
+func UnpackConfig(raw *conf.C) (Config, error) {
 	cfg := DefaultConfig()
 	// The lists of a configuration replace the default, they don't extend it.
 	if raw.HasField("expired_statuses") {
@@ -104,10 +102,10 @@ func UnpackConfig(raw *config.C) (Config, error) {
 	return cfg, nil
 }
 
-func describeInput(raw *config.C) string {
+func describeInput(raw *conf.C) string {
 	id, err := raw.String("id", -1)
 	if err != nil || id == "" {
-		return "input " + InputType + " without an id"
+		return "input " + config.InputType + " without an id"
 	}
 	return fmt.Sprintf("input %q", id)
 }

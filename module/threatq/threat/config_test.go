@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 )
 
 const plainInput = `
@@ -23,7 +23,7 @@ data_collection_id: 0123456789abcdef
 `
 
 func TestUnpackConfigDefaults(t *testing.T) {
-	cfg, err := UnpackConfig(config.MustNewConfigFrom(plainInput))
+	cfg, err := UnpackConfig(conf.MustNewConfigFrom(plainInput))
 	require.NoError(t, err)
 	assert.Equal(t, time.Minute, cfg.Interval)
 	assert.Equal(t, 90*24*time.Hour, time.Duration(cfg.ExpirationDuration))
@@ -38,7 +38,7 @@ func TestUnpackConfigListsReplaceTheDefault(t *testing.T) {
 		"[Whitelisted]":          {"Whitelisted"},
 		"[Expired, Whitelisted]": {"Expired", "Whitelisted"},
 	} {
-		cfg, err := UnpackConfig(config.MustNewConfigFrom(plainInput + "expired_statuses: " + text))
+		cfg, err := UnpackConfig(conf.MustNewConfigFrom(plainInput + "expired_statuses: " + text))
 		require.NoError(t, err)
 		assert.Equal(t, want, cfg.ExpiredStatuses, text)
 	}
@@ -48,7 +48,7 @@ func TestUnpackConfigListsReplaceTheDefault(t *testing.T) {
 func TestUnpackConfigAddressHasOneForm(t *testing.T) {
 	for _, url := range []string{"https://threatq.example.com", "https://threatq.example.com/", "https://threatq.example.com/api", "https://threatq.example.com/api/"} {
 		text := strings.Replace(plainInput, "https://threatq.example.com", url, 1)
-		cfg, err := UnpackConfig(config.MustNewConfigFrom(text))
+		cfg, err := UnpackConfig(conf.MustNewConfigFrom(text))
 		require.NoError(t, err)
 		assert.Equal(t, "https://threatq.example.com", cfg.Client.URL, url)
 	}
@@ -70,7 +70,7 @@ func TestUnpackConfigRefusals(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := UnpackConfig(config.MustNewConfigFrom(plainInput + tt.settings))
+			_, err := UnpackConfig(conf.MustNewConfigFrom(plainInput + tt.settings))
 			require.Error(t, err)
 			for _, want := range tt.want {
 				assert.Contains(t, err.Error(), want)

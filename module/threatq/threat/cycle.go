@@ -56,7 +56,7 @@ func (c *cycle) run(ctx context.Context) error {
 	c.reporter.cycle(c)
 	ctx, cancel := context.WithCancel(ctx)
 	answers := make(chan fetched)
-	go c.fetch(ctx, c.state.mark(), answers)
+	go c.fetch(ctx, c.state.Position(), answers)
 	// The fetcher may hold a page whose buffer wants to go back.
 	defer func() {
 		cancel()
@@ -166,7 +166,7 @@ func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
 		}
 		var update any
 		if saves && i == len(page.Indicators)-1 {
-			c.state.advance(page.NextCursorMark, len(page.Indicators), c.fetchedAt)
+			c.state.Advance(page.NextCursorMark, len(page.Indicators), c.fetchedAt)
 			update = c.state
 		}
 		if err := c.publish(event, update); err != nil {

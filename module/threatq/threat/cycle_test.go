@@ -21,6 +21,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/monitoring"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 // answers is a pager that answers a mark with what is listed for it, the last
@@ -69,7 +70,7 @@ func (a *answers) Page(ctx context.Context, mark string) (*client.Page, error) {
 // published is what a runner published, and the cursors it handed over.
 type published struct {
 	ids    []string
-	states map[int]State // by the number of events published before
+	states map[int]registry.State // by the number of events published before
 	delay  time.Duration
 	stop   func(published int) error
 }
@@ -85,9 +86,9 @@ func (p *published) publish(event beat.Event, update any) error {
 	p.ids = append(p.ids, fmt.Sprint(id))
 	if update != nil {
 		if p.states == nil {
-			p.states = map[int]State{}
+			p.states = map[int]registry.State{}
 		}
-		p.states[len(p.ids)] = update.(State)
+		p.states[len(p.ids)] = update.(registry.State)
 	}
 	if p.stop != nil {
 		return p.stop(len(p.ids))
@@ -410,18 +411,4 @@ func TestLoopDetector(t *testing.T) {
 			require.False(t, l.seen(strconv.Itoa(i)))
 		}
 	})
-}
-
-func TestRegistryKey(t *testing.T) {
-	for _, id := range []string{"threatq-default", "a::b", "with space"} {
-		for _, url := range []string{"https://threatq.example.com", "https://[2001:db8::1]:8443"} {
-			name := SourceName(url, "0123456789abcdef")
-			gotID, gotName, ok := ParseRegistryKey(RegistryKeyPrefix + id + "::" + name)
-			require.True(t, ok)
-			assert.Equal(t, id, gotID)
-			assert.Equal(t, name, gotName)
-		}
-	}
-	_, _, ok := ParseRegistryKey("filestream::x::y")
-	assert.False(t, ok)
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 )
 
 func TestDescribeShowsNoSecret(t *testing.T) {
 	const secret = "never-to-be-shown"
-	raw := config.MustNewConfigFrom(map[string]any{
+	raw := conf.MustNewConfigFrom(map[string]any{
 		"id":                        "one",
 		"url":                       "https://threatq.example.com",
 		"data_collection_id":        "0123456789abcdef",

@@ -14,12 +14,14 @@ import (
 	"github.com/elastic/beats/v7/libbeat/feature"
 	"github.com/elastic/beats/v7/libbeat/management/status"
 	"github.com/elastic/beats/v7/libbeat/statestore"
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/monitoring"
 	"github.com/elastic/elastic-agent-libs/paths"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 // cleanInactive is how long the cursor of an input that is gone is kept. It is
@@ -48,16 +50,16 @@ type Environment struct {
 func Plugin(env Environment) v2.Plugin {
 	totals := newTotals(env.Totals)
 	return v2.Plugin{
-		Name:      InputType,
+		Name:      config.InputType,
 		Stability: feature.Stable,
 		Info:      "ThreatQ indicators",
 		Doc:       "Collects the indicators of a ThreatQ data collection.",
 		Manager: &cursor.InputManager{
 			Logger:              env.Log,
 			StateStore:          env.Store,
-			Type:                InputType,
+			Type:                config.InputType,
 			DefaultCleanTimeout: cleanInactive,
-			Configure: func(raw *config.C, _ *logp.Logger) ([]cursor.Source, cursor.Input, error) {
+			Configure: func(raw *conf.C, _ *logp.Logger) ([]cursor.Source, cursor.Input, error) {
 				cfg, err := UnpackConfig(raw)
 				if err != nil {
 					return nil, nil, err
@@ -77,7 +79,7 @@ func Plugin(env Environment) v2.Plugin {
 // input's id, is the key of the cursor.
 type source struct{ cfg *client.Config }
 
-func (s source) Name() string { return SourceName(s.cfg.URL, s.cfg.DataCollectionID) }
+func (s source) Name() string { return registry.SourceName(s.cfg.URL, s.cfg.DataCollectionID) }
 
 // input collects one data collection.
 type input struct {
@@ -87,7 +89,7 @@ type input struct {
 }
 
 // Name returns the input's type.
-func (*input) Name() string { return InputType }
+func (*input) Name() string { return config.InputType }
 
 // Test asks the appliance for a token, which shows that it can be reached and
 // that the credentials are right.
@@ -137,11 +139,11 @@ func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publi
 	return run.loop(v2.GoContextFromCanceler(ctx.Cancelation))
 }
 
-func loadState(cur cursor.Cursor, log *logp.Logger) State {
-	var st State
+func loadState(cur cursor.Cursor, log *logp.Logger) registry.State {
+	var st registry.State
 	if err := cur.Unpack(&st); err != nil {
 		log.Warnw("The saved cursor can't be read. The data collection is collected from its start.", "error", err)
-		return State{}
+		return registry.State{}
 	}
 	return st
 }
@@ -157,7 +159,7 @@ type runner struct {
 	pages    pager
 	mapper   *Mapper
 	publish  publishFunc
-	state    State
+	state    registry.State
 	metrics  *metrics
 	status   *statusReporter
 	reporter *reporter
@@ -198,7 +200,7 @@ func (r *runner) cycle(ctx context.Context) error {
 	var rejected *client.Error
 	if errors.As(err, &rejected) && rejected.Kind == client.KindCursorRejected && ctx.Err() == nil {
 		r.log.Warnw("The appliance rejected the saved cursor. The data collection is collected from its start.", "error", err)
-		r.state.restart()
+		r.state.Restart()
 		err = c.run(ctx)
 	}
 	if ctx.Err() != nil {

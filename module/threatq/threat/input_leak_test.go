@@ -20,12 +20,13 @@ import (
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/statestore"
 	"github.com/elastic/beats/v7/libbeat/statestore/storetest"
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/monitoring"
 	"github.com/elastic/elastic-agent-libs/paths"
 	"github.com/elastic/go-concert/unison"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
@@ -89,7 +90,7 @@ func newInput(t *testing.T, indicators int) (*simulator.Simulator, func(ctx cont
 	}
 	manager := Plugin(env).Manager.(*cursor.InputManager)
 	configure := manager.Configure
-	manager.Configure = func(raw *config.C, log *logp.Logger) ([]cursor.Source, cursor.Input, error) {
+	manager.Configure = func(raw *conf.C, log *logp.Logger) ([]cursor.Source, cursor.Input, error) {
 		sources, in, err := configure(raw, log)
 		if err == nil {
 			in.(*input).cfg.Interval = time.Millisecond
@@ -97,8 +98,8 @@ func newInput(t *testing.T, indicators int) (*simulator.Simulator, func(ctx cont
 		return sources, in, err
 	}
 	require.NoError(t, manager.Init(&group))
-	raw := config.MustNewConfigFrom(map[string]any{
-		"type": InputType, "id": "one", "url": server.URL, "data_collection_id": sim.Config().DataCollectionID,
+	raw := conf.MustNewConfigFrom(map[string]any{
+		"type": config.InputType, "id": "one", "url": server.URL, "data_collection_id": sim.Config().DataCollectionID,
 		"auth.oauth2.client.id": sim.Config().ClientID, "auth.oauth2.client.secret": sim.Config().ClientSecret,
 		"page_size": 10, "request.retry": map[string]any{"max_attempts": 2, "wait_min": "1ms", "wait_max": "2ms"},
 		"request.tracer.enabled": true,
@@ -107,7 +108,7 @@ func newInput(t *testing.T, indicators int) (*simulator.Simulator, func(ctx cont
 	require.NoError(t, err)
 	return sim, func(ctx context.Context, p beat.PipelineConnector) error {
 		return in.Run(v2.Context{
-			Logger: logp.NewNopLogger(), ID: "one", IDWithoutName: "one", Name: InputType,
+			Logger: logp.NewNopLogger(), ID: "one", IDWithoutName: "one", Name: config.InputType,
 			Cancelation: ctx, MetricsRegistry: monitoring.NewRegistry(),
 		}, p)
 	}

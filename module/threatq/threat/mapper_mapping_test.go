@@ -30,7 +30,7 @@ type fieldMapping struct {
 }
 
 var mappedFields = sync.OnceValues(func() (map[string]fieldMapping, error) {
-	file, err := os.ReadFile("elasticsearch/mapping_source.json")
+	file, err := os.ReadFile("../assets/mapping_source.json")
 	if err != nil {
 		return nil, err
 	}

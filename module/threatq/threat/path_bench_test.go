@@ -16,12 +16,14 @@ import (
 	_ "github.com/elastic/beats/v7/libbeat/outputs/discard"
 	"github.com/elastic/beats/v7/libbeat/publisher/pipeline"
 	"github.com/elastic/beats/v7/libbeat/publisher/processing"
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/mapstr"
 	"github.com/elastic/elastic-agent-libs/monitoring"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
@@ -62,7 +64,7 @@ func BenchmarkPath(b *testing.B) {
 		collected := 0
 		runtime.ReadMemStats(&before)
 		for b.Loop() {
-			r.state = State{}
+			r.state = registry.State{}
 			require.NoError(b, r.cycle(context.Background()))
 			collected += int(r.state.Collected)
 		}
@@ -88,11 +90,11 @@ func BenchmarkPath(b *testing.B) {
 func connectDiscard(b *testing.B) publishFunc {
 	log := logp.NewNopLogger()
 	info := beat.Info{Beat: "threatqbeat", Name: "bench", Version: "0.0.0", Logger: log}
-	support, err := processing.MakeDefaultBeatSupport(true)(info, log, config.NewConfig())
+	support, err := processing.MakeDefaultBeatSupport(true)(info, log, conf.NewConfig())
 	require.NoError(b, err)
 	pipe, err := pipeline.Load(info, pipeline.Monitors{Logger: log}, pipeline.Config{}, support,
 		func(stats outputs.Observer) (string, outputs.Group, error) {
-			group, err := outputs.Load(nil, info, stats, "discard", config.NewConfig())
+			group, err := outputs.Load(nil, info, stats, "discard", conf.NewConfig())
 			return "discard", group, err
 		})
 	require.NoError(b, err)
@@ -104,7 +106,7 @@ func connectDiscard(b *testing.B) publishFunc {
 		Processing: beat.ProcessingConfig{
 			EventNormalization: &normalize,
 			EventMetadata:      mapstr.EventMetadata{Tags: []string{"forwarded", "threatq-threat"}},
-			Fields:             mapstr.M{"input": mapstr.M{"type": InputType}},
+			Fields:             mapstr.M{"input": mapstr.M{"type": config.InputType}},
 		},
 	})
 	require.NoError(b, err)

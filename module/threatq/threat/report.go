@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 // Health says how an input fares.
@@ -29,7 +31,7 @@ type Report struct {
 	Health Health `json:"health"`
 	// Cursor is where collecting goes on. What lies before it was published,
 	// and not necessarily acknowledged yet.
-	Cursor State `json:"cursor"`
+	Cursor registry.State `json:"cursor"`
 	// Cycle has the figures of the cycle that runs, nil between two cycles.
 	Cycle *CycleReport `json:"cycle,omitempty"`
 	// LastCycle has the figures of the last cycle that ended, nil before.
@@ -93,7 +95,7 @@ func (r *Reports) Count() map[Health]int {
 	return counts
 }
 
-func (r *Reports) start(inputID string, cursor State) *reporter {
+func (r *Reports) start(inputID string, cursor registry.State) *reporter {
 	if r == nil {
 		return nil
 	}

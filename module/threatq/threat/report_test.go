@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 func TestReports(t *testing.T) {
@@ -67,7 +69,7 @@ func TestReports(t *testing.T) {
 		assert.Equal(t, "the appliance is down again", of().LastError.Message)
 
 		// Another input has taken the id over.
-		taken := reports.start("one", State{})
+		taken := reports.start("one", registry.State{})
 		reports.stop("one", r.reporter)
 		assert.Equal(t, HealthStarting, of().Health)
 		reports.stop("one", taken)
@@ -79,7 +81,7 @@ func TestReports(t *testing.T) {
 // Nobody has to keep the reports.
 func TestReportsToNobody(t *testing.T) {
 	var nobody *Reports
-	reporter := nobody.start("one", State{})
+	reporter := nobody.start("one", registry.State{})
 	reporter.cycle(&cycle{})
 	reporter.ended(&cycle{}, 0, nil)
 	nobody.stop("one", reporter)

@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package beater
+package registry
 
 import (
 	"errors"
@@ -26,13 +26,13 @@ const testKey = "threatq::one::https://threatq.example.com 0123456789abcdef"
 
 type savedState struct{ Cursor map[string]any }
 
-func save(t *testing.T, s *store, mark string) {
+func saveMark(t *testing.T, s *Store, mark string) {
 	t.Helper()
 	require.NoError(t, s.opened.Set(testKey, savedState{map[string]any{"mark": mark}}))
 }
 
-// saved returns the mark, "" when there is none.
-func saved(t *testing.T, s *store) string {
+// savedMark returns the mark, "" when there is none.
+func savedMark(t *testing.T, s *Store) string {
 	t.Helper()
 	found, err := s.opened.Has(testKey)
 	require.NoError(t, err)
@@ -45,7 +45,7 @@ func saved(t *testing.T, s *store) string {
 	return mark
 }
 
-func write(text string) func(t *testing.T, path string) {
+func writeFile(text string) func(t *testing.T, path string) {
 	return func(t *testing.T, path string) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	}
@@ -80,42 +80,42 @@ func TestDamagedRegistry(t *testing.T) {
 		"nothing":                       {file: "log.json", damage: func(*testing.T, string) {}, want: last, silent: true},
 		"log cut by a byte":             {file: "log.json", damage: cut(1), want: last, silent: true}, // the line's end
 		"log cut by a few":              {file: "log.json", damage: cut(5), want: before},
-		"log is garbage":                {file: "log.json", damage: write("\x00\xff garbage {"), want: "first"},
-		"log with a strange operation":  {file: "log.json", damage: write("{\"op\":\"swap\",\"id\":2}\n{}\n"), want: "first"},
-		"log with null":                 {file: "log.json", damage: write("null\nnull\n"), want: "first"},
-		"log from another time":         {file: "log.json", damage: write("{\"op\":\"set\",\"id\":99}\n{\"k\":\"a\",\"v\":{}}\n"), want: "first"},
-		"log is empty":                  {file: "log.json", damage: write(""), want: "first", silent: true},
+		"log is garbage":                {file: "log.json", damage: writeFile("\x00\xff garbage {"), want: "first"},
+		"log with a strange operation":  {file: "log.json", damage: writeFile("{\"op\":\"swap\",\"id\":2}\n{}\n"), want: "first"},
+		"log with null":                 {file: "log.json", damage: writeFile("null\nnull\n"), want: "first"},
+		"log from another time":         {file: "log.json", damage: writeFile("{\"op\":\"set\",\"id\":99}\n{\"k\":\"a\",\"v\":{}}\n"), want: "first"},
+		"log is empty":                  {file: "log.json", damage: writeFile(""), want: "first", silent: true},
 		"log is gone":                   {file: "log.json", damage: remove, want: "first", silent: true},
 		"log is a directory":            {file: "log.json", damage: directory, aside: true},
-		"meta is empty":                 {file: "meta.json", damage: write(""), aside: true},
-		"meta is garbage":               {file: "meta.json", damage: write("\x00\x00"), aside: true},
-		"meta is of another version":    {file: "meta.json", damage: write(`{"version":"9"}`), aside: true},
+		"meta is empty":                 {file: "meta.json", damage: writeFile(""), aside: true},
+		"meta is garbage":               {file: "meta.json", damage: writeFile("\x00\x00"), aside: true},
+		"meta is of another version":    {file: "meta.json", damage: writeFile(`{"version":"9"}`), aside: true},
 		"meta is gone":                  {file: "meta.json", damage: remove, aside: true},
 		"meta is a directory":           {file: "meta.json", damage: directory, aside: true},
-		"checkpoint is empty":           {file: "checkpoint", damage: write(""), want: last},
+		"checkpoint is empty":           {file: "checkpoint", damage: writeFile(""), want: last},
 		"checkpoint is cut":             {file: "checkpoint", damage: cut(5), want: last},
-		"checkpoint is garbage":         {file: "checkpoint", damage: write("[{]"), want: last},
-		"checkpoint of numbers":         {file: "checkpoint", damage: write("[1,2]"), want: last},
+		"checkpoint is garbage":         {file: "checkpoint", damage: writeFile("[{]"), want: last},
+		"checkpoint of numbers":         {file: "checkpoint", damage: writeFile("[1,2]"), want: last},
 		"checkpoint is a directory":     {file: "checkpoint", damage: directory, aside: true},
 		"marker is a directory":         {file: "active.dat", damage: directory, aside: true},
-		"checkpoint left half":          {file: "checkpoint.new", damage: write("[{"), want: last, silent: true},
+		"checkpoint left half":          {file: "checkpoint.new", damage: writeFile("[{"), want: last, silent: true},
 		"half checkpoint, a directory":  {file: "checkpoint.new", damage: directory, aside: true},
 		"half marker, a directory":      {file: "active.dat.new", damage: directory, aside: true},
-		"a file in the place of it all": {file: ".", damage: func(t *testing.T, path string) { remove(t, path); write("x")(t, path) }, aside: true},
+		"a file in the place of it all": {file: ".", damage: func(t *testing.T, path string) { remove(t, path); writeFile("x")(t, path) }, aside: true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			cfg := config.Default().Registry
 			p := &paths.Path{Data: t.TempDir()}
-			home := filepath.Join(RegistryRoot(cfg, p), "threatqbeat")
-			s, err := openStore(logp.NewNopLogger(), cfg, "threatqbeat", p)
+			home := filepath.Join(Root(cfg, p), "threatqbeat")
+			s, err := Open(logp.NewNopLogger(), cfg, "threatqbeat", p)
 			require.NoError(t, err)
-			save(t, s, "first")
+			saveMark(t, s, "first")
 			s.Close()
-			s, err = openStore(logp.NewNopLogger(), cfg, "threatqbeat", p)
+			s, err = Open(logp.NewNopLogger(), cfg, "threatqbeat", p)
 			require.NoError(t, err)
-			save(t, s, before)
-			save(t, s, last)
+			saveMark(t, s, before)
+			saveMark(t, s, last)
 			s.Close()
 
 			if tt.file == "checkpoint" {
@@ -123,9 +123,9 @@ func TestDamagedRegistry(t *testing.T) {
 			}
 			tt.damage(t, filepath.Join(home, tt.file))
 			log, logs := logptest.NewTestingLoggerWithObserver(t, "")
-			s, err = openStore(log, cfg, "threatqbeat", p)
+			s, err = Open(log, cfg, "threatqbeat", p)
 			require.NoError(t, err)
-			assert.Equal(t, tt.want, saved(t, s))
+			assert.Equal(t, tt.want, savedMark(t, s))
 			var warnings []string
 			for _, line := range logs.FilterLevelExact(zapcore.WarnLevel).All() {
 				warnings = append(warnings, line.Message)
@@ -145,14 +145,14 @@ func TestDamagedRegistry(t *testing.T) {
 			}
 
 			// It is whole again.
-			save(t, s, "new")
-			save(t, s, "newest")
+			saveMark(t, s, "new")
+			saveMark(t, s, "newest")
 			s.Close()
 			log, logs = logptest.NewTestingLoggerWithObserver(t, "")
-			s, err = openStore(log, cfg, "threatqbeat", p)
+			s, err = Open(log, cfg, "threatqbeat", p)
 			require.NoError(t, err)
 			defer s.Close()
-			assert.Equal(t, "newest", saved(t, s))
+			assert.Equal(t, "newest", savedMark(t, s))
 			assert.Zero(t, logs.FilterLevelExact(zapcore.WarnLevel).Len())
 		})
 	}
@@ -172,10 +172,10 @@ func dataFile(t *testing.T, home string) string {
 func TestRegistryPathIsAFile(t *testing.T) {
 	cfg := config.Default().Registry
 	p := &paths.Path{Data: t.TempDir()}
-	require.NoError(t, os.WriteFile(RegistryRoot(cfg, p), []byte("mine"), 0o600))
-	_, err := openStore(logp.NewNopLogger(), cfg, "threatqbeat", p)
-	require.ErrorContains(t, err, "threatqbeat.registry.path names "+RegistryRoot(cfg, p)+", which is no directory")
-	text, err := os.ReadFile(RegistryRoot(cfg, p))
+	require.NoError(t, os.WriteFile(Root(cfg, p), []byte("mine"), 0o600))
+	_, err := Open(logp.NewNopLogger(), cfg, "threatqbeat", p)
+	require.ErrorContains(t, err, "threatqbeat.registry.path names "+Root(cfg, p)+", which is no directory")
+	text, err := os.ReadFile(Root(cfg, p))
 	require.NoError(t, err)
 	assert.Equal(t, "mine", string(text))
 }
@@ -184,12 +184,12 @@ func TestRegistryPathIsAFile(t *testing.T) {
 func TestRegistryCannotBeLookedAt(t *testing.T) {
 	cfg := config.Default().Registry
 	p := &paths.Path{Data: t.TempDir()}
-	require.NoError(t, os.MkdirAll(RegistryRoot(cfg, p), 0o700))
-	home := filepath.Join(RegistryRoot(cfg, p), "threatqbeat")
+	require.NoError(t, os.MkdirAll(Root(cfg, p), 0o700))
+	home := filepath.Join(Root(cfg, p), "threatqbeat")
 	if err := os.Symlink(home, home); err != nil {
 		t.Skip("no symbolic links:", err)
 	}
-	_, err := openStore(logp.NewNopLogger(), cfg, "threatqbeat", p)
+	_, err := Open(logp.NewNopLogger(), cfg, "threatqbeat", p)
 	require.ErrorContains(t, err, "threatqbeat.registry.path must name a directory that can be read and written")
 }
 

@@ -11,8 +11,6 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/common/transform/typeconv"
 	"github.com/elastic/beats/v7/libbeat/statestore/backend"
-
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
 // Cursor is the saved cursor of one input and data collection.
@@ -61,7 +59,7 @@ type stored struct {
 // decode makes a Cursor of an entry of the registry. ok is false when the entry
 // is none of a threatq input.
 func decode(key string, value backend.ValueDecoder) (c Cursor, ok bool, err error) {
-	inputID, source, ok := threat.ParseRegistryKey(key)
+	inputID, source, ok := ParseRegistryKey(key)
 	if !ok {
 		return Cursor{}, false, nil
 	}
@@ -78,7 +76,7 @@ func decode(key string, value backend.ValueDecoder) (c Cursor, ok bool, err erro
 	if entry.Cursor == nil { // the input was started, and nothing acknowledged yet
 		return c, true, nil
 	}
-	var state threat.State
+	var state State
 	if err := typeconv.Convert(&state, entry.Cursor); err != nil {
 		return c, true, fmt.Errorf("reading the cursor of %s: %w", c.Describe(), err)
 	}

@@ -17,8 +17,6 @@ import (
 	"github.com/elastic/beats/v7/libbeat/statestore/backend"
 	"github.com/elastic/beats/v7/libbeat/statestore/backend/memlog"
 	"github.com/elastic/elastic-agent-libs/logp"
-
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
 const name = "threatqbeat"
@@ -33,12 +31,12 @@ type entry struct {
 }
 
 func key(id, url, collection string) string {
-	return threat.RegistryKeyPrefix + id + "::" + threat.SourceName(url, collection)
+	return RegistryKeyPrefix + id + "::" + SourceName(url, collection)
 }
 
 // writer opens a store as a beat does; every checkpoint-th byte of log brings a
 // checkpoint.
-func writer(t *testing.T, s Store, checkpoint uint64) backend.Store {
+func writer(t *testing.T, s Files, checkpoint uint64) backend.Store {
 	t.Helper()
 	registry, err := memlog.New(logp.NewNopLogger(), memlog.Settings{
 		Root: s.Root, FileMode: 0o600,
@@ -53,7 +51,7 @@ func writer(t *testing.T, s Store, checkpoint uint64) backend.Store {
 
 func save(t *testing.T, store backend.Store, id, url, collection, mark string, collected int64) {
 	t.Helper()
-	require.NoError(t, store.Set(key(id, url, collection), entry{TTL: time.Hour, Updated: updated, Cursor: threat.State{
+	require.NoError(t, store.Set(key(id, url, collection), entry{TTL: time.Hour, Updated: updated, Cursor: State{
 		Mark: mark, Collected: collected, Updated: updated, URL: url, DataCollectionID: collection,
 	}}))
 }
@@ -81,7 +79,7 @@ func contents(t *testing.T, dir string) map[string]string {
 func TestReadReturnsWhatIsSavedAndChangesNothing(t *testing.T) {
 	for title, checkpoint := range map[string]uint64{"log only": 1 << 30, "data file and log": 500} {
 		t.Run(title, func(t *testing.T) {
-			s := Store{Root: t.TempDir(), Name: name}
+			s := Files{Root: t.TempDir(), Name: name}
 			beat := writer(t, s, checkpoint)
 			save(t, beat, "b", "https://threatq.example.com", "cafe", "AoJ==", 7)
 			save(t, beat, "a", "https://[2001:db8::1]:8443/tq", "0123", "old", 1)
@@ -109,7 +107,7 @@ func TestReadReturnsWhatIsSavedAndChangesNothing(t *testing.T) {
 }
 
 func TestReadOfNothing(t *testing.T) {
-	s := Store{Root: filepath.Join(t.TempDir(), "registry"), Name: name}
+	s := Files{Root: filepath.Join(t.TempDir(), "registry"), Name: name}
 	snapshot, err := s.Read()
 	require.NoError(t, err)
 	assert.Empty(t, snapshot.Cursors)
@@ -118,7 +116,7 @@ func TestReadOfNothing(t *testing.T) {
 }
 
 func TestReadIsCompleteThoughTheStoreIsRewritten(t *testing.T) {
-	s := Store{Root: t.TempDir(), Name: name}
+	s := Files{Root: t.TempDir(), Name: name}
 	beat := writer(t, s, 1)
 	for _, id := range []string{"first", "second", "third"} {
 		save(t, beat, id, "https://threatq.example.com", "1", "m", 1)
@@ -136,7 +134,7 @@ func TestReadIsCompleteThoughTheStoreIsRewritten(t *testing.T) {
 	})
 	require.NoError(t, err)
 	assert.Equal(t, 2, attempts)
-	snapshot, err := Store{Root: filepath.Dir(to), Name: name}.Read()
+	snapshot, err := Files{Root: filepath.Dir(to), Name: name}.Read()
 	require.NoError(t, err)
 	assert.Len(t, snapshot.Cursors, 4)
 
@@ -148,7 +146,7 @@ func TestReadIsCompleteThoughTheStoreIsRewritten(t *testing.T) {
 }
 
 func TestReadWhatAKillHasLeft(t *testing.T) {
-	s := Store{Root: t.TempDir(), Name: name}
+	s := Files{Root: t.TempDir(), Name: name}
 	save(t, writer(t, s, 1<<30), "a", "https://threatq.example.com", "1", "m", 5)
 	log, err := os.OpenFile(filepath.Join(s.Home(), "log.json"), os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
@@ -163,7 +161,7 @@ func TestReadWhatAKillHasLeft(t *testing.T) {
 }
 
 func TestReadOfADamagedStoreSaysSo(t *testing.T) {
-	s := Store{Root: t.TempDir(), Name: name}
+	s := Files{Root: t.TempDir(), Name: name}
 	save(t, writer(t, s, 1), "a", "https://threatq.example.com", "1", "m", 5)
 	require.NoError(t, os.WriteFile(filepath.Join(s.Home(), "7.json"), []byte("[{"), 0o600))
 	snapshot, err := s.Read()
@@ -178,7 +176,7 @@ func TestReadOfADamagedStoreSaysSo(t *testing.T) {
 }
 
 func TestReadOfAStrangeCursorKeepsTheOthers(t *testing.T) {
-	s := Store{Root: t.TempDir(), Name: name}
+	s := Files{Root: t.TempDir(), Name: name}
 	beat := writer(t, s, 1<<30)
 	save(t, beat, "a", "https://threatq.example.com", "1", "m", 5)
 	require.NoError(t, beat.Set(key("b", "https://threatq.example.com", "1"), entry{Cursor: map[string]any{"collected": "many"}}))
@@ -190,7 +188,7 @@ func TestReadOfAStrangeCursorKeepsTheOthers(t *testing.T) {
 }
 
 func TestRemove(t *testing.T) {
-	s := Store{Root: t.TempDir(), Name: name, FileMode: 0o600}
+	s := Files{Root: t.TempDir(), Name: name, FileMode: 0o600}
 	beat := writer(t, s, 1<<30)
 	for _, id := range []string{"a", "b", "c"} {
 		save(t, beat, id, "https://threatq.example.com", "1", "m", 5)

@@ -17,8 +17,8 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 )
 
-// Store is the registry of one beat on disk.
-type Store struct {
+// Files is the registry of one beat on disk.
+type Files struct {
 	// Root is the directory of the registry.
 	Root string
 	// Name is the beat's name, under which its store lies in Root.
@@ -28,10 +28,10 @@ type Store struct {
 }
 
 // Home is the directory that holds the store's files.
-func (s Store) Home() string { return filepath.Join(s.Root, s.Name) }
+func (s Files) Home() string { return filepath.Join(s.Root, s.Name) }
 
 // Exists tells whether a beat has ever saved something here.
-func (s Store) Exists() (bool, error) {
+func (s Files) Exists() (bool, error) {
 	_, err := os.Stat(s.Home())
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -53,7 +53,7 @@ type Snapshot struct {
 
 // Read reads the saved cursors and leaves the registry as it is. A registry that
 // does not exist is an empty one.
-func (s Store) Read() (*Snapshot, error) {
+func (s Files) Read() (*Snapshot, error) {
 	exists, err := s.Exists()
 	if err != nil || !exists {
 		return &Snapshot{}, err
@@ -68,7 +68,7 @@ func (s Store) Read() (*Snapshot, error) {
 	}
 
 	snapshot := &Snapshot{}
-	err = withStore(Store{Root: root, Name: s.Name}, func(store backend.Store) error {
+	err = withStore(Files{Root: root, Name: s.Name}, func(store backend.Store) error {
 		return store.Each(func(key string, value backend.ValueDecoder) (bool, error) {
 			cursor, ok, err := decode(key, value)
 			if err != nil {
@@ -99,7 +99,7 @@ func (s Store) Read() (*Snapshot, error) {
 
 // Remove removes cursors that Read has returned. The data directory's lock must
 // be held.
-func (s Store) Remove(cursors []Cursor) error {
+func (s Files) Remove(cursors []Cursor) error {
 	err := withStore(s, func(store backend.Store) error {
 		for _, cursor := range cursors {
 			if err := store.Remove(cursor.key); err != nil {
@@ -115,7 +115,7 @@ func (s Store) Remove(cursors []Cursor) error {
 }
 
 // withStore opens a store, which repairs it where needed, and closes it.
-func withStore(s Store, do func(backend.Store) error) (err error) {
+func withStore(s Files, do func(backend.Store) error) (err error) {
 	registry, err := memlog.New(logp.NewNopLogger(), memlog.Settings{
 		Root: s.Root, FileMode: s.FileMode,
 		// Appending to the log keeps its owner. A checkpoint is a new file, which

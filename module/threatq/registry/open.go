@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package beater
+package registry
 
 import (
 	"errors"
@@ -19,32 +19,32 @@ import (
 	"github.com/threatqbeat/threatqbeat/config"
 )
 
-// store is the registry of the cursors, a memlog below path.data.
-type store struct {
+// Store is the registry of the cursors, a memlog below path.data.
+type Store struct {
 	registry      *statestore.Registry
 	name          string
 	opened        *statestore.Store
 	cleanInterval time.Duration
 }
 
-var _ statestore.States = (*store)(nil)
+var _ statestore.States = (*Store)(nil)
 
-// openStore opens the registry. One that is damaged beyond what memlog repairs
+// Open opens the registry. One that is damaged beyond what memlog repairs
 // is put aside, and the data collections are collected from their start: that
 // costs a repetition, where stopping would cost indicators.
-func openStore(log *logp.Logger, cfg config.Registry, name string, p *paths.Path) (*store, error) {
+func Open(log *logp.Logger, cfg config.Registry, name string, p *paths.Path) (*Store, error) {
 	log = log.Named("registry")
-	root := RegistryRoot(cfg, p)
+	root := Root(cfg, p)
 	home := filepath.Join(root, name)
 	if err := checkPlace(root, home); err != nil {
 		return nil, err
 	}
-	open := func() (*store, error) {
+	open := func() (*Store, error) {
 		backend, err := memlog.New(log, memlog.Settings{Root: root, FileMode: cfg.Permissions})
 		if err != nil {
 			return nil, err
 		}
-		s := &store{registry: statestore.NewRegistry(sturdyBackend{backend}), name: name, cleanInterval: cfg.CleanInterval}
+		s := &Store{registry: statestore.NewRegistry(sturdyBackend{backend}), name: name, cleanInterval: cfg.CleanInterval}
 		s.opened, err = s.registry.Get(name)
 		if err != nil {
 			_ = s.registry.Close()
@@ -55,7 +55,7 @@ func openStore(log *logp.Logger, cfg config.Registry, name string, p *paths.Path
 
 	err := misplaced(home)
 	if err == nil {
-		var s *store
+		var s *Store
 		if s, err = open(); err == nil {
 			return s, nil
 		}
@@ -119,19 +119,19 @@ func misplaced(home string) error {
 	return nil
 }
 
-// RegistryRoot is the directory of the registry.
-func RegistryRoot(cfg config.Registry, p *paths.Path) string {
+// Root is the directory of the registry.
+func Root(cfg config.Registry, p *paths.Path) string {
 	return p.Resolve(paths.Data, cfg.Path)
 }
 
 // StoreFor returns the one store there is.
-func (s *store) StoreFor(string) (*statestore.Store, error) { return s.registry.Get(s.name) }
+func (s *Store) StoreFor(string) (*statestore.Store, error) { return s.registry.Get(s.name) }
 
 // CleanupInterval is the time between two searches for abandoned cursors.
-func (s *store) CleanupInterval() time.Duration { return s.cleanInterval }
+func (s *Store) CleanupInterval() time.Duration { return s.cleanInterval }
 
 // Close closes the registry.
-func (s *store) Close() {
+func (s *Store) Close() {
 	_ = s.opened.Close()
 	_ = s.registry.Close()
 }

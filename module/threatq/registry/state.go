@@ -1,11 +1,13 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package threat
+package registry
 
 import (
 	"strings"
 	"time"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // State is what the registry keeps for one input and data collection: the
@@ -27,19 +29,19 @@ type State struct {
 // startMark is the mark that yields a data collection from its start.
 const startMark = "*"
 
-func (s *State) mark() string {
+func (s *State) Position() string {
 	if s.Mark == "" {
 		return startMark
 	}
 	return s.Mark
 }
 
-func (s *State) restart() {
+func (s *State) Restart() {
 	s.Mark = ""
 	s.Collected = 0
 }
 
-func (s *State) advance(mark string, collected int, at time.Time) {
+func (s *State) Advance(mark string, collected int, at time.Time) {
 	s.Mark = mark
 	s.Collected += int64(collected)
 	s.Updated = at.UTC()
@@ -57,7 +59,7 @@ func SourceName(url, dataCollectionID string) string {
 
 // RegistryKeyPrefix is what the keys of all threatq cursors in the registry
 // start with.
-const RegistryKeyPrefix = InputType + "::"
+const RegistryKeyPrefix = config.InputType + "::"
 
 // RegistryKey returns the registry's key of a cursor.
 func RegistryKey(inputID, url, dataCollectionID string) string {

@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package beater
+package registry
 
 import (
 	"os"
@@ -65,7 +65,7 @@ func TestOpenStoreAfterDamage(t *testing.T) {
 			log := logptest.NewTestingLogger(t, "")
 			p := testPaths(t)
 			cfg := config.Default().Registry
-			s, err := openStore(log, cfg, "threatqbeat", p)
+			s, err := Open(log, cfg, "threatqbeat", p)
 			require.NoError(t, err)
 			store, err := s.StoreFor("threatq")
 			require.NoError(t, err)
@@ -73,11 +73,11 @@ func TestOpenStoreAfterDamage(t *testing.T) {
 			require.NoError(t, store.Close())
 			s.Close()
 
-			tt.damage(t, filepath.Join(RegistryRoot(cfg, p), "threatqbeat"))
+			tt.damage(t, filepath.Join(Root(cfg, p), "threatqbeat"))
 
 			// Twice: a start after the repair must find nothing to repair.
 			for range 2 {
-				s, err = openStore(log, cfg, "threatqbeat", p)
+				s, err = Open(log, cfg, "threatqbeat", p)
 				require.NoError(t, err)
 				store, err = s.StoreFor("threatq")
 				require.NoError(t, err)

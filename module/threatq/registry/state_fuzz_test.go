@@ -1,11 +1,13 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package threat
+package registry
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
 
 	"github.com/stretchr/testify/require"
 )
@@ -34,4 +36,18 @@ func FuzzParseRegistryKey(f *testing.F) {
 		require.Equal(t, id, inputID)
 		require.Equal(t, name, parsed)
 	})
+}
+
+func TestRegistryKey(t *testing.T) {
+	for _, id := range []string{"threatq-default", "a::b", "with space"} {
+		for _, url := range []string{"https://threatq.example.com", "https://[2001:db8::1]:8443"} {
+			name := SourceName(url, "0123456789abcdef")
+			gotID, gotName, ok := ParseRegistryKey(RegistryKeyPrefix + id + "::" + name)
+			require.True(t, ok)
+			assert.Equal(t, id, gotID)
+			assert.Equal(t, name, gotName)
+		}
+	}
+	_, _, ok := ParseRegistryKey("filestream::x::y")
+	assert.False(t, ok)
 }
