@@ -32,10 +32,8 @@ func TestPageIsCurrent(t *testing.T) {
 		assert.True(t, json.Valid([]byte(role)), file)
 		assert.Contains(t, page, role)
 	}
-	id, err := assets.TransformID()
-	require.NoError(t, err)
 	for _, name := range []string{
-		id, assets.PolicyName, assets.PipelineName, assets.CustomTemplateName,
+		assets.TransformPrefix + "VERSION", assets.PolicyName, assets.PipelineName, assets.CustomTemplateName,
 		assets.TemplateName, assets.DestTemplateName, indexName(1), assets.Alias, assets.DataStreams,
 	} {
 		assert.Contains(t, page, name)

@@ -357,7 +357,9 @@ func (f *fakeElasticsearch) backing(index string) object_ {
 	if hash == "fleet" {
 		return object_{"_meta": object_{"managed_by": "fleet", "managed": true}}
 	}
-	return object_{"_meta": object_{"managed_by": "threatqbeat", "version": "1.0.0", "hash": hash}}
+	version, err := assets.Version()
+	require.NoError(f.t, err)
+	return object_{"_meta": object_{"managed_by": "threatqbeat", "version": version, "hash": hash}}
 }
 
 func (f *fakeElasticsearch) changeAliases(body object_) (int, any) {

@@ -159,8 +159,19 @@ func transcript(t *testing.T, f *fakeElasticsearch, reports []Report) string {
 	return b.String()
 }
 
+func transformID(t *testing.T) string {
+	t.Helper()
+	id, err := assets.TransformID()
+	require.NoError(t, err)
+	return id
+}
+
+// golden compares with a file in which VERSION stands for the version of the assets.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
+	v, err := assets.Version()
+	require.NoError(t, err)
+	got = strings.NewReplacer(transformID(t), assets.TransformPrefix+"VERSION", `"version": "`+v+`"`, `"version": "VERSION"`).Replace(got)
 	file := filepath.Join("testdata", name+".golden")
 	if *update {
 		require.NoError(t, os.MkdirAll("testdata", 0o755))
@@ -205,8 +216,8 @@ func TestPartsInstallWhatTheyName(t *testing.T) {
 		"transforms": {Transforms, []string{
 			"PUT /_index_template/logs-ti_threatq_latest.dest_threat",
 			"PUT /logs-ti_threatq_latest.dest_threat-1",
-			"PUT /_transform/logs-ti_threatq.latest_ioc-default-1.0.0",
-			"POST /_transform/logs-ti_threatq.latest_ioc-default-1.0.0/_start",
+			"PUT /_transform/" + transformID(t),
+			"POST /_transform/" + transformID(t) + "/_start",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -474,9 +485,9 @@ func TestRefusals(t *testing.T) {
 		"privilege unnamed": {"PUT /_ilm", 403, `{}`, KindPrivilege,
 			[]string{"ILM policy logs-ti_threatq.threat-default_policy", "the cluster privilege manage_ilm"}},
 		"licence": {"PUT /_transform", 403, licence, KindLicense,
-			[]string{"transform logs-ti_threatq.latest_ioc-default-1.0.0", "non-compliant", "Basic"}},
+			[]string{"transform " + transformID(t), "non-compliant", "Basic"}},
 		"transform node missing": {"PUT /_transform", 400, noNode, KindTransformNode,
-			[]string{"transform logs-ti_threatq.latest_ioc-default-1.0.0", "node.roles"}},
+			[]string{"transform " + transformID(t), "node.roles"}},
 		"no such API": {"GET /_transform", 400, `{"error":"no handler found for uri [/_transform/x] and method [GET]"}`, KindServer,
 			[]string{"no handler found", "default distribution"}},
 		"bad template": {"PUT /_index_template", 400, `{"error":{"type":"illegal_argument_exception","reason":"composable template would cause conflict","caused_by":{"reason":"index template [x] has priority 200"}},"status":400}`, KindServer,

@@ -10,12 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
-	"reflect"
 	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/elastic/beats/v7/libbeat/version"
 	"github.com/elastic/elastic-agent-libs/config"
@@ -31,8 +30,6 @@ type Kibana interface {
 	// Request sends body and returns the status and the answer. The error of an
 	// answer with a status of 300 or more carries its text.
 	Request(method, path string, params url.Values, headers http.Header, body io.Reader) (int, []byte, error)
-	// ImportMultiPartFormFile sends contents as a file of a form.
-	ImportMultiPartFormFile(path string, params url.Values, filename, contents string) error
 	// GetVersion returns Kibana's version.
 	GetVersion() libversion.V
 	// KibanaIsServerless says whether Kibana is of a Serverless project.
@@ -104,7 +101,8 @@ func (i *Installer) dashboards(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if serverless, _ := client.KibanaIsServerless(); !serverless {
+	serverless, _ := client.KibanaIsServerless()
+	if !serverless {
 		v := client.GetVersion()
 		if v.LessThan(libversion.MustNew(assets.MinimumKibana)) {
 			return &Error{
@@ -118,18 +116,12 @@ func (i *Installer) dashboards(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	asset := fmt.Sprintf("%s (%s)", kibanaAsset, plural(len(objects), "saved object"))
-	if kibanaHas(client, objects) {
-		i.done(asset, Unchanged, "")
-		return nil
-	}
 	ndjson, err := assets.KibanaNDJSON()
 	if err != nil {
 		return err
 	}
-	err = client.ImportMultiPartFormFile("/api/saved_objects/_import", url.Values{"overwrite": {"true"}}, "threatqbeat.ndjson", string(ndjson))
+	action, status, err := importObjects(client, ndjson, serverless)
 	if err != nil {
-		status := statusOf(err)
 		e := refusal("importing", kibanaAsset, privSavedObject, status, nil, err)
 		switch {
 		case status >= http.StatusOK && status < http.StatusMultipleChoices:
@@ -139,87 +131,46 @@ func (i *Installer) dashboards(ctx context.Context) error {
 		}
 		return e
 	}
-	i.done(asset, Updated, "imported")
+	i.done(fmt.Sprintf("%s (%s)", kibanaAsset, plural(len(objects), "saved object")), action, "")
 	return nil
 }
 
-// kibanaHas says whether Kibana has all objects as they are. It says no where it
-// can't tell, for an import does no harm.
-func kibanaHas(client Kibana, objects []assets.KibanaObject) bool {
-	type key struct {
-		Type string `json:"type"`
-		ID   string `json:"id"`
-	}
-	type object struct {
-		key
-		Attributes map[string]any `json:"attributes"`
-		References []any          `json:"references"`
-	}
-	keys := make([]key, 0, len(objects))
-	want := make(map[key]object, len(objects))
-	for _, o := range objects {
-		var parsed object
-		if json.Unmarshal(o.JSON, &parsed) != nil {
-			return false
-		}
-		want[parsed.key] = parsed
-		keys = append(keys, parsed.key)
-	}
-	body, err := json.Marshal(map[string]any{"objects": keys, "excludeExportDetails": true})
+// importObjects sends the saved objects to Kibana. They are created when Kibana had
+// none of them, and updated otherwise. With an error it returns the HTTP status, 0
+// when there was no answer.
+func importObjects(client Kibana, ndjson []byte, serverless bool) (Action, int, error) {
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	file, err := form.CreateFormFile("file", "threatqbeat.ndjson") // Kibana wants a name that ends so
 	if err != nil {
-		return false
+		return "", 0, err
 	}
-	status, answer, err := client.Request(http.MethodPost, "/api/saved_objects/_export", nil, nil, bytes.NewReader(body))
-	if err != nil || status != http.StatusOK {
-		return false
+	if _, err := file.Write(ndjson); err != nil {
+		return "", 0, err
 	}
-	for line := range strings.Lines(string(answer)) {
-		var have object
-		if json.Unmarshal([]byte(line), &have) != nil {
-			continue
-		}
-		w, ours := want[have.key]
-		if !ours {
-			continue
-		}
-		// Kibana may add attributes, but not change ours.
-		for name, value := range w.Attributes {
-			if !reflect.DeepEqual(expand(value), expand(have.Attributes[name])) {
-				return false
-			}
-		}
-		if len(w.References) != len(have.References) {
-			return false
-		}
-		delete(want, have.key)
+	if err := form.Close(); err != nil {
+		return "", 0, err
 	}
-	return len(want) == 0
-}
-
-// expand returns value with each string in it that is a JSON object or array
-// replaced by what it says, for Kibana may write it in another way.
-func expand(value any) any {
-	switch v := value.(type) {
-	case string:
-		var parsed any
-		if strings.HasPrefix(v, "{") || strings.HasPrefix(v, "[") {
-			if json.Unmarshal([]byte(v), &parsed) == nil {
-				return expand(parsed)
-			}
-		}
-		return v
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for name, element := range v {
-			out[name] = expand(element)
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for n, element := range v {
-			out[n] = expand(element)
-		}
-		return out
+	headers := http.Header{"Content-Type": {form.FormDataContentType()}}
+	if serverless {
+		headers.Set("X-Elastic-Internal-Origin", "threatqbeat") // Serverless refuses this API without it
 	}
-	return value
+	status, answer, err := client.Request(http.MethodPost, "/api/saved_objects/_import", url.Values{"overwrite": {"true"}}, headers, &body)
+	if err != nil {
+		return "", status, err
+	}
+	var result struct {
+		Imported []struct {
+			Overwrite bool `json:"overwrite"`
+		} `json:"successResults"`
+	}
+	if err := json.Unmarshal(answer, &result); err != nil {
+		return "", status, fmt.Errorf("reading Kibana's answer: %w", err)
+	}
+	for _, object := range result.Imported {
+		if object.Overwrite {
+			return Updated, status, nil
+		}
+	}
+	return Created, status, nil
 }

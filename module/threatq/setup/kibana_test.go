@@ -42,21 +42,6 @@ func (k *fakeKibana) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasSuffix(r.URL.Path, "/api/status"):
 		_ = json.NewEncoder(w).Encode(object_{"name": "k", "version": object_{"number": k.version, "build_flavor": "traditional"}})
-	case strings.HasSuffix(r.URL.Path, "/api/saved_objects/_export"):
-		var wanted struct {
-			Objects []struct{ Type, ID string }
-		}
-		require.NoError(k.t, json.NewDecoder(r.Body).Decode(&wanted))
-		for _, o := range wanted.Objects {
-			if k.objects[o.Type+"/"+o.ID] == nil {
-				w.WriteHeader(400)
-				_, _ = io.WriteString(w, `{"statusCode":400,"error":"Bad Request","message":"Error fetching objects to export"}`)
-				return
-			}
-		}
-		for _, o := range wanted.Objects {
-			_ = json.NewEncoder(w).Encode(k.objects[o.Type+"/"+o.ID])
-		}
 	case strings.HasSuffix(r.URL.Path, "/api/saved_objects/_import"):
 		assert.Equal(k.t, "true", r.URL.Query().Get("overwrite"))
 		assert.NotEmpty(k.t, r.Header.Get("kbn-xsrf"))
@@ -65,16 +50,23 @@ func (k *fakeKibana) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		assert.True(k.t, strings.HasSuffix(header.Filename, ".ndjson"), "Kibana takes no other name")
 		data, err := io.ReadAll(file)
 		require.NoError(k.t, err)
+		var imported []object_
 		for line := range strings.Lines(string(data)) {
 			var o object_
 			require.NoError(k.t, json.Unmarshal([]byte(line), &o))
 			// Kibana adds what it likes to know.
 			o["updated_at"] = "2024-01-01T00:00:00.000Z"
 			o["attributes"].(object_)["sourceFilters"] = "[]"
-			k.objects[o["type"].(string)+"/"+o["id"].(string)] = o
+			key := o["type"].(string) + "/" + o["id"].(string)
+			result := object_{"type": o["type"], "id": o["id"]}
+			if k.objects[key] != nil {
+				result["overwrite"] = true
+			}
+			imported = append(imported, result)
+			k.objects[key] = o
 		}
 		k.imports++
-		_ = json.NewEncoder(w).Encode(object_{"success": true, "successCount": len(k.objects)})
+		_ = json.NewEncoder(w).Encode(object_{"success": true, "successCount": len(imported), "successResults": imported})
 	default:
 		w.WriteHeader(404)
 	}
@@ -96,33 +88,19 @@ func importInto(connect func() (Kibana, error)) ([]Report, error) {
 	return reports, err
 }
 
-func TestDashboardsAreImportedOnce(t *testing.T) {
+func TestDashboardsAreCreatedThenUpdated(t *testing.T) {
 	k, connect := newFakeKibana(t)
-	reports, err := importInto(connect)
-	require.NoError(t, err)
-	require.Len(t, reports, 1)
-	assert.Equal(t, Updated, reports[0].Action)
-	assert.Equal(t, 1, k.imports)
 	objects, err := assets.KibanaObjects()
 	require.NoError(t, err)
-	assert.Len(t, k.objects, len(objects))
-	assert.Contains(t, k.objects, "index-pattern/"+assets.DataView)
-
-	reports, err = importInto(connect)
-	require.NoError(t, err)
-	assert.Equal(t, Unchanged, reports[0].Action)
-	assert.Equal(t, 1, k.imports, "nothing had changed")
-
-	k.objects["dashboard/"+assets.OverviewDashboard]["attributes"].(object_)["title"] = "Mine"
-	reports, err = importInto(connect)
-	require.NoError(t, err)
-	assert.Equal(t, Updated, reports[0].Action)
-	assert.Equal(t, 2, k.imports)
-
-	delete(k.objects, "dashboard/"+assets.FilesDashboard)
-	_, err = importInto(connect)
-	require.NoError(t, err)
-	assert.Equal(t, 3, k.imports)
+	for _, want := range []Action{Created, Updated, Updated} {
+		reports, err := importInto(connect)
+		require.NoError(t, err)
+		require.Len(t, reports, 1)
+		assert.Equal(t, want, reports[0].Action)
+		assert.Len(t, k.objects, len(objects))
+		assert.Contains(t, k.objects, "index-pattern/"+assets.DataView)
+		delete(k.objects, "dashboard/"+assets.FilesDashboard)
+	}
 }
 
 func TestDashboardsGoToTheSpace(t *testing.T) {
