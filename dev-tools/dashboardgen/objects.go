@@ -111,6 +111,9 @@ func (d dashboard) object() (savedObject, error) {
 	for i, row := range d.rows {
 		x := 0
 		for _, p := range row.panels {
+			// Kibana keeps a panel's contents by its id when it goes from one
+			// dashboard to the next.
+			p.id = d.id + "-" + p.id
 			if n, ok := p.content.(navigation); ok {
 				n.intro, n.current = d.intro, d.id
 				p.content = n

@@ -137,7 +137,7 @@ func TestSharedAssets(t *testing.T) {
 		}, got["dest"])
 		assert.Equal(t, "30s", got["frequency"])
 		assert.Equal(t, map[string]any{"time": map[string]any{"field": "event.ingested", "delay": "120s"}}, got["sync"])
-		assert.Equal(t, map[string]any{"unattended": true}, got["settings"])
+		assert.Equal(t, map[string]any{"num_failure_retries": -1}, got["settings"])
 		version, err := assets.Version()
 		require.NoError(t, err)
 		assert.Equal(t, map[string]any{"managed": true, "fleet_transform_version": version}, got["_meta"])

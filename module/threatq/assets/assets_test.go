@@ -262,20 +262,20 @@ func TestBodiesFollowTheDesign(t *testing.T) {
 	assert.Equal(t, "30s", transform["frequency"])
 	assert.Equal(t, Body{"field": "event.ingested", "delay": "60s"}, get(transform, "sync.time"))
 	assert.Equal(t, Body{"field": "threatq.ioc_expired_at", "max_age": "1m"}, get(transform, "retention_policy.time"))
-	assert.Equal(t, true, get(transform, "settings.unattended"))
+	assert.Equal(t, Body{"num_failure_retries": -1}, transform["settings"])
 	assert.Equal(t, []any{Body{"term": Body{"event.kind": "pipeline_error"}}}, []any{get(transform, "source.query.bool.must_not").([]any)[0]})
 }
 
 func TestSettingsThatOldServersDontKnowAreLeftOut(t *testing.T) {
 	opts := TransformOptions{DestIndex: "d", Frequency: time.Second, SyncDelay: time.Second}
 	for _, tc := range []struct {
-		server                          Server
-		unattended, beyondLimit, logsdb bool // logsdb: its being switched off
-		policy                          bool
+		server                       Server
+		retries, beyondLimit, logsdb bool // logsdb: its being switched off
+		policy                       bool
 	}{
 		{server("8.0.0"), false, false, false, true},
-		{server("8.4.3"), false, false, false, true},
-		{server("8.5.0"), true, false, false, true},
+		{server("8.3.3"), false, false, false, true},
+		{server("8.4.0"), true, false, false, true},
 		{server("8.14.0"), true, true, false, true},
 		{server("8.17.0"), true, true, true, true},
 		{server("9.4.0"), true, true, true, true},
@@ -284,7 +284,7 @@ func TestSettingsThatOldServersDontKnowAreLeftOut(t *testing.T) {
 		t.Run(fmt.Sprint(tc.server.Version.String(), " ", tc.server.Serverless), func(t *testing.T) {
 			transform, err := Transform(tc.server, opts)
 			require.NoError(t, err)
-			assert.Equal(t, tc.unattended, get(transform, "settings.unattended") == true)
+			assert.Equal(t, tc.retries, get(transform, "settings.num_failure_retries") == -1)
 			template, err := Template(tc.server)
 			require.NoError(t, err)
 			assert.Equal(t, tc.beyondLimit, get(template, "template.settings.index.mapping.total_fields.ignore_dynamic_beyond_limit") == true)

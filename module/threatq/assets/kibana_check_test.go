@@ -134,11 +134,12 @@ type column struct {
 type checker struct {
 	fields   map[string]string
 	byID     map[string]bool // type/id
+	panels   map[string]bool // ids of panels, over all dashboards
 	problems []string
 }
 
 func check(objects []KibanaObject, fields map[string]string) []string {
-	c := &checker{fields: fields, byID: map[string]bool{}}
+	c := &checker{fields: fields, byID: map[string]bool{}, panels: map[string]bool{}}
 	var parsed []savedObject
 	for _, o := range objects {
 		key := o.Type + "/" + o.ID
@@ -288,6 +289,14 @@ func (c *checker) dashboard(where string, s savedObject) {
 	links := map[string]bool{s.ID: true}
 	for _, p := range panels {
 		at := where + ", panel " + p.PanelIndex
+		// Going from one dashboard to another, Kibana keeps what a panel of the same id showed.
+		if c.panels[p.PanelIndex] {
+			c.add(at, "its id is that of another panel")
+		}
+		c.panels[p.PanelIndex] = true
+		if p.GridData.I != p.PanelIndex {
+			c.add(at, "gridData.i is %s", p.GridData.I)
+		}
 		switch p.Type {
 		case "lens":
 			for _, r := range p.Config.Attributes.References {

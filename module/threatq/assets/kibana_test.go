@@ -156,6 +156,10 @@ func TestCheckFindsDefects(t *testing.T) {
 			object: OverviewDashboard, from: `"dashboard":"8.3.0"`, to: `"dashboard":"8.4.0"`,
 			problem: `Kibana 8.3.0 refuses an object of version "8.4.0"`,
 		},
+		"two panels of one id": {
+			object: FilesDashboard, from: "threatq-files-navigation", to: "threatq-overview-navigation",
+			problem: "panel threatq-overview-navigation: its id is that of another panel",
+		},
 		"overlap": {
 			object: OverviewDashboard, from: `\"x\":24`, to: `\"x\":23`,
 			problem: "overlap",

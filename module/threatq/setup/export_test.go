@@ -57,8 +57,8 @@ func TestExportForAVersion(t *testing.T) {
 		has     []string
 		hasNone []string
 	}{
-		"newest":     {"transform", ExportOptions{Config: DefaultConfig()}, []string{`"unattended": true`, `"frequency": "30s"`}, nil},
-		"oldest":     {"transform", ExportOptions{Version: "8.0.0", Config: fast}, []string{`"frequency": "5s"`}, []string{"unattended"}},
+		"newest":     {"transform", ExportOptions{Config: DefaultConfig()}, []string{`"num_failure_retries": -1`, `"frequency": "30s"`}, nil},
+		"oldest":     {"transform", ExportOptions{Version: "8.0.0", Config: fast}, []string{`"frequency": "5s"`}, []string{"num_failure_retries"}},
 		"serverless": {"template", ExportOptions{Serverless: true}, []string{"data_retention"}, []string{"default_policy"}},
 	} {
 		t.Run(name, func(t *testing.T) {
