@@ -102,6 +102,7 @@ type model struct {
 // generator computes indicators.
 type generator struct {
 	seed       uint64
+	types      *schedule
 	n          int64 // indicators at the start
 	firstID    int64
 	base       int64 // BaseTime, Unix seconds
@@ -133,7 +134,7 @@ func (g *generator) model(m *model, index int, v variant) {
 	*m = model{
 		index:  index,
 		id:     g.firstID + int64(index),
-		typ:    typeSchedule[(n*typeStep+g.seed%uint64(len(typeSchedule)))%uint64(len(typeSchedule))],
+		typ:    g.types[(n*typeStep+g.seed%uint64(len(g.types)))%uint64(len(g.types))],
 		value:  m.value[:0],
 		untidy: shape.share(g.untidy),
 		detail: newRNG(g.seed, n, streamDetail),

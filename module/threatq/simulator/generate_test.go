@@ -11,6 +11,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -42,6 +43,23 @@ func TestSameSeedSameBytes(t *testing.T) {
 	assert.Greater(t, different, 450)
 	assert.Nil(t, one.Indicator(510))
 	assert.Nil(t, one.Indicator(-1))
+}
+
+// TestNewTypeShiftsNoOtherIndicator appends a type as a later version would: what isn't of the new type keeps its bytes.
+func TestNewTypeShiftsNoOtherIndicator(t *testing.T) {
+	const weight = 3
+	before, after := newSimulator(t, testConfig(1000)), newSimulator(t, testConfig(1000))
+	later := indicatorType{id: 35, name: "Wallet Address", class: "network", weight: weight, value: valueString}
+	after.collection.gen.types = newSchedule(append(slices.Clone(indicatorTypes), later))
+	taken := 0
+	for e := range after.Expected() {
+		if e.Type == later.name {
+			taken++
+			continue
+		}
+		require.Equal(t, string(before.Indicator(e.Index)), string(after.Indicator(e.Index)))
+	}
+	assert.Equal(t, weight*10, taken)
 }
 
 // TestContentHasEverything looks for all that a collection has to hold in few indicators, so that small tests meet it.

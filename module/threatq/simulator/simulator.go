@@ -49,6 +49,7 @@ func New(cfg Config) (*Simulator, error) {
 	}
 	gen := generator{
 		seed:       cfg.Seed,
+		types:      typeSchedule,
 		n:          int64(cfg.Indicators),
 		firstID:    cfg.FirstID,
 		base:       cfg.BaseTime.Unix(),

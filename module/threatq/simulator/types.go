@@ -13,8 +13,10 @@ type indicatorType struct {
 	misfit string // a value that the ECS field of the type can't hold, empty when there is none
 }
 
-// indicatorTypes are all types that the mapping knows, with weights that add up to one hundred.
-var indicatorTypes = [...]indicatorType{
+// indicatorTypes are all types that the mapping knows. The weights of those that were here first add up to one hundred.
+// Append a new type at the end: it takes its places from the most frequent types, and every other indicator stays as it
+// is.
+var indicatorTypes = []indicatorType{
 	{1, "ASN", "network", 1, valueASN, "AS99999999999"},
 	{2, "Binary String", "host", 1, valueBinaryString, ""},
 	{3, "CIDR Block", "network", 2, valueCIDR, ""},
@@ -51,18 +53,39 @@ var indicatorTypes = [...]indicatorType{
 // customType stands for the types that an administrator adds to an appliance.
 var customType = indicatorType{id: 1001, name: "Custom Artefact", class: "host", value: valueString}
 
-// typeSchedule deals the types out by weight: an indicator's place in it is typeStep times its index, so that every
-// run of a hundred indicators holds every type.
-var typeSchedule = func() (s [100]*indicatorType) {
-	n := 0
-	for i := range indicatorTypes {
-		for range indicatorTypes[i].weight {
-			s[n] = &indicatorTypes[i]
-			n++
+// schedule deals the types out by weight: an indicator's place in it is typeStep times its index, so that every run of a
+// hundred indicators holds every type.
+type schedule [100]*indicatorType
+
+var typeSchedule = newSchedule(indicatorTypes)
+
+func newSchedule(types []indicatorType) *schedule {
+	var s schedule
+	taken := 0
+	for i := range types {
+		for range types[i].weight {
+			place := taken
+			if taken == len(s) {
+				place = s.mostFrequent()
+			} else {
+				taken++
+			}
+			s[place] = &types[i]
 		}
 	}
-	return s
-}()
+	return &s
+}
+
+// mostFrequent returns the last place of the type that has most.
+func (s *schedule) mostFrequent() (place int) {
+	counts, most := make(map[*indicatorType]int), 0
+	for p, t := range s {
+		if counts[t]++; counts[t] > most {
+			place, most = p, counts[t]
+		}
+	}
+	return place
+}
 
 const typeStep = 37 // coprime to the length of the schedule
 
