@@ -12,7 +12,6 @@ import (
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	"github.com/elastic/beats/v7/libbeat/common/reload"
-	"github.com/elastic/beats/v7/libbeat/management"
 	"github.com/elastic/beats/v7/libbeat/monitoring/inputmon"
 	"github.com/elastic/beats/v7/libbeat/publisher/pipetool"
 	conf "github.com/elastic/elastic-agent-libs/config"
@@ -23,6 +22,7 @@ import (
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/internal/options"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
 // Beater runs the threatq inputs.
@@ -31,6 +31,7 @@ type Beater struct {
 	log      *logp.Logger
 	inflight *inflight
 	pipeline *drainingPipeline
+	follow   func(*beat.Beat, Inputs) (stop func()) // nil without a manager
 
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -43,6 +44,25 @@ type Option func(*Beater)
 // acknowledged some. f must not block.
 func OnAcknowledged(f func(events int)) Option {
 	return func(bt *Beater) { bt.inflight.onACK = f }
+}
+
+// Inputs is what runs inputs beside those of the configuration.
+type Inputs struct {
+	// Factory checks the configuration of an input and creates its runner.
+	Factory cfgfile.RunnerFactory
+	// Pipeline is where the inputs publish.
+	Pipeline beat.PipelineConnector
+	// Store keeps the cursors.
+	Store *registry.Store
+	// Reports has the reports of all inputs that run.
+	Reports *threat.Reports
+}
+
+// ManagedBy has Run call follow before it starts Libbeat's manager, for follow to
+// register with it what runs the inputs that the manager brings. The stop function
+// that follow returns is called at the end of Run.
+func ManagedBy(follow func(b *beat.Beat, inputs Inputs) (stop func())) Option {
+	return func(bt *Beater) { bt.follow = follow }
 }
 
 // New returns the creator of a Beater. It reads and checks the configuration,
@@ -106,7 +126,6 @@ func (bt *Beater) Run(b *beat.Beat) error {
 	if err != nil {
 		return err
 	}
-	bt.registerDiagnostics(b)
 	registerHealth(b.Monitoring.InfoRegistry(), factory.reports)
 	// What the output acknowledges until the pipeline is closed must find the
 	// store open, for its cursor to be saved.
@@ -129,9 +148,9 @@ func (bt *Beater) Run(b *beat.Beat) error {
 		defer stopReloader()
 	}
 
-	managed := &managedInputs{runners: cfgfile.NewRunnerList(management.DebugK, factory, pipeline, bt.log)}
-	defer managed.Stop()
-	b.Registry.MustRegisterInput(managed)
+	if bt.follow != nil {
+		defer bt.follow(b, Inputs{Factory: factory, Pipeline: pipeline, Store: store, Reports: factory.reports})()
+	}
 	if err := b.Manager.Start(); err != nil {
 		return fmt.Errorf("connecting to Elastic Agent: %w", err)
 	}

@@ -4,9 +4,9 @@
 // Package beater hosts the threatq inputs in a Beat.
 //
 // It starts the inputs of the configuration, follows those in
-// threatqbeat.config.inputs while running, takes those that Elastic Agent
-// sends when the Beat is managed, and keeps their cursors in one store. It
-// knows nothing of ThreatQ: what an input does is module/threatq/threat's.
+// threatqbeat.config.inputs while running, and keeps their cursors in one store.
+// Whoever brings other inputs, as beater/agent does, runs them by way of ManagedBy.
+// It knows nothing of ThreatQ: what an input does is module/threatq/threat's.
 //
 // A shutdown first stops the inputs, then waits up to
 // threatqbeat.shutdown_timeout for the output to acknowledge what has been

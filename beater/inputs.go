@@ -67,13 +67,10 @@ func newInputFactory(b *beat.Beat, store *registry.Store, group unison.Group) (*
 // CheckConfig refuses a configuration that could not run.
 func (f *inputFactory) CheckConfig(input *conf.C) error { return f.check(input) }
 
-// check refuses unknown settings only where a person wrote them: a policy of
-// Elastic Agent carries settings that are not for the input.
+// check refuses unknown settings only where a person wrote them: a manager's
+// policy carries settings that are not for the input.
 func (f *inputFactory) check(input *conf.C) error {
 	if f.managed {
-		if err := refusal(input); err != nil {
-			return err
-		}
 		return checkValues(input)
 	}
 	return checkInput(input)
@@ -84,24 +81,16 @@ func (f *inputFactory) Create(pipeline beat.PipelineConnector, input *conf.C) (c
 	if err := f.check(input); err != nil {
 		return nil, err
 	}
-	input, err := withDefaults(input)
+	input, err := WithDefaults(input)
 	if err != nil {
 		return nil, err
 	}
-	runner, err := f.RunnerFactory.Create(pipeline, input)
-	if err != nil {
-		return nil, err
-	}
-	cfg, err := threat.UnpackConfig(input)
-	if err != nil {
-		return nil, err
-	}
-	return &inputRunner{Runner: runner, id: cfg.ID, diagnose: func() []byte { return f.diagnose(input, &cfg) }}, nil
+	return f.RunnerFactory.Create(pipeline, input)
 }
 
-// withDefaults adds what an input has that doesn't say otherwise: its tags, and
+// WithDefaults adds what an input has that doesn't say otherwise: its tags, and
 // no host.name, for an indicator is no event of the host that collects it.
-func withDefaults(input *conf.C) (*conf.C, error) {
+func WithDefaults(input *conf.C) (*conf.C, error) {
 	merged, err := conf.NewConfigFrom(input)
 	if err != nil {
 		return nil, fmt.Errorf("copying the settings of an input: %w", err)

@@ -105,7 +105,7 @@ func runDemo(out io.Writer, settings instance.Settings, opts demoOptions) error 
 // collectDemo runs the Beat until the output has acknowledged every indicator,
 // and returns the name of the file they are in.
 func collectDemo(out io.Writer, settings instance.Settings, appliance *demoAppliance, work string, opts demoOptions) (string, error) {
-	configFile := filepath.Join(work, Name+".yml")
+	configFile := filepath.Join(work, config.Name+".yml")
 	if err := writeDemoConfig(configFile, appliance, work); err != nil {
 		return "", err
 	}

@@ -13,15 +13,8 @@ import (
 	"github.com/elastic/beats/v7/libbeat/publisher/processing"
 
 	"github.com/threatqbeat/threatqbeat/beater"
-)
-
-const (
-	// Name is the Beat's name.
-	Name = "threatqbeat"
-
-	// Version is the version of threatqbeat, which is not that of the Libbeat
-	// it stands on.
-	Version = "0.1.0"
+	"github.com/threatqbeat/threatqbeat/beater/agent"
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // RootCmd is the command line.
@@ -31,11 +24,11 @@ func newRootCmd() *cmd.BeatsRootCmd {
 	loader := &assets{}
 	settings := settings()
 	settings.IndexManagement = loader.indexManagement
-	root := cmd.GenRootCmdWithSettings(loader.install(beater.New()), settings)
+	root := cmd.GenRootCmdWithSettings(loader.install(beater.New(beater.ManagedBy(agent.Follow))), settings)
 	root.Short = "Ships threat indicators from ThreatQ"
 	root.SilenceUsage = true
 	root.CompletionCmd.Hidden = false
-	root.PersistentPreRun = func(*cobra.Command, []string) { prepareForAgent() }
+	root.PersistentPreRun = func(*cobra.Command, []string) { agent.Prepare() }
 
 	// Libbeat's own setup would install none of our assets.
 	root.RemoveCommand(root.SetupCmd)
@@ -62,10 +55,10 @@ func refuseUnknown(group *cobra.Command) {
 
 func settings() instance.Settings {
 	return instance.Settings{
-		Name:            Name,
-		Version:         Version,
+		Name:            config.Name,
+		Version:         config.Version,
 		ElasticLicensed: true,
-		Processing: processing.MakeDefaultSupport(true, agentProcessors(),
+		Processing: processing.MakeDefaultSupport(true, agent.Processors(),
 			processing.WithECS, processing.WithHost, processing.WithAgentMeta()),
 	}
 }

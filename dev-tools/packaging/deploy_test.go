@@ -174,7 +174,7 @@ func TestKubernetesManifest(t *testing.T) {
 	assert.True(t, spec.SecurityContext.RunAsNonRoot)
 	require.Len(t, spec.Containers, 1)
 	container := spec.Containers[0]
-	version, err := readVersion(filepath.Join("..", "..", "cmd"))
+	version, err := readVersion(filepath.Join("..", "..", "config"))
 	require.NoError(t, err)
 	assert.Equal(t, Name+":"+version, container.Image)
 	assert.True(t, container.SecurityContext.ReadOnlyRootFilesystem)

@@ -53,7 +53,7 @@ func TestFileNamesFollowBeats(t *testing.T) {
 func sourceTree(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	write(t, filepath.Join(root, "cmd", "root.go"), "package cmd\n\nconst (\n\tName = \"x\"\n\tVersion = \"1.2.3\"\n)\n")
+	write(t, filepath.Join(root, "config", "version.go"), "package config\n\nconst (\n\tName = \"x\"\n\tVersion = \"1.2.3\"\n)\n")
 	return root
 }
 
@@ -100,7 +100,7 @@ func TestOpenSourceFromGit(t *testing.T) {
 	assert.Equal(t, git("rev-parse", "HEAD"), s.Commit)
 	assert.Equal(t, time.Date(2026, 1, 2, 2, 4, 5, 0, time.UTC), s.Time)
 
-	write(t, filepath.Join(root, "cmd", "root.go"), "package cmd\n\nconst Version = \"1.2.4\"\n")
+	write(t, filepath.Join(root, "config", "version.go"), "package config\n\nconst Version = \"1.2.4\"\n")
 	s, err = OpenSource(t.Context(), root)
 	require.NoError(t, err)
 	assert.Equal(t, "1.2.4", s.Version)
@@ -109,13 +109,13 @@ func TestOpenSourceFromGit(t *testing.T) {
 
 func TestVersionMustBeThere(t *testing.T) {
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "root.go"), "package cmd\n\nvar Version = \"1.2.3\"\n")
+	write(t, filepath.Join(dir, "version.go"), "package config\n\nvar Version = \"1.2.3\"\n")
 	_, err := readVersion(dir)
 	assert.ErrorContains(t, err, "has no string constant Version")
 }
 
 func TestVersionOfThisTree(t *testing.T) {
-	version, err := readVersion(filepath.Join("..", "..", "cmd"))
+	version, err := readVersion(filepath.Join("..", "..", "config"))
 	require.NoError(t, err)
 	assert.Regexp(t, `^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$`, version)
 }

@@ -34,7 +34,7 @@ func OpenSource(ctx context.Context, root string) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the source tree: %w", err)
 	}
-	version, err := readVersion(filepath.Join(root, "cmd"))
+	version, err := readVersion(filepath.Join(root, "config"))
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package cmd
+package agent
 
 import (
 	"testing"
@@ -28,7 +28,7 @@ func source(t *testing.T, values map[string]any) *structpb.Struct {
 func transformed(t *testing.T, unit *agentproto.UnitExpectedConfig) []map[string]any {
 	t.Helper()
 	before := proto.CloneOf(unit)
-	configs, err := agentInputs(unit, testAgent)
+	configs, err := inputsOf(unit, testAgent)
 	require.NoError(t, err)
 	assert.True(t, proto.Equal(before, unit), "the unit was changed")
 	var inputs []map[string]any
@@ -40,7 +40,7 @@ func transformed(t *testing.T, unit *agentproto.UnitExpectedConfig) []map[string
 	return inputs
 }
 
-func TestAgentInputs(t *testing.T) {
+func TestInputs(t *testing.T) {
 	tests := map[string]struct {
 		unit          *agentproto.DataStream
 		stream        *agentproto.DataStream
@@ -117,7 +117,7 @@ func addedFields(t *testing.T, input map[string]any) map[string]map[string]any {
 }
 
 // The n-th input is the n-th stream's, whatever the others are.
-func TestAgentInputsKeepTheirOrder(t *testing.T) {
+func TestInputsKeepTheirOrder(t *testing.T) {
 	inputs := transformed(t, &agentproto.UnitExpectedConfig{
 		Id: "u", Type: "threatq", Source: source(t, map[string]any{"processors": []any{map[string]any{"drop_event": nil}}}),
 		Streams: []*agentproto.Stream{
@@ -139,7 +139,7 @@ func TestAgentInputsKeepTheirOrder(t *testing.T) {
 }
 
 // What looks like a variable in a policy is none any more.
-func TestAgentInputsAreTakenLiterally(t *testing.T) {
+func TestInputsAreTakenLiterally(t *testing.T) {
 	for _, secret := range []string{"a$$b", "a${HOME}b", "a${b", "%{[a]}"} {
 		inputs := transformed(t, &agentproto.UnitExpectedConfig{
 			Id: "u", Type: "threatq", Source: source(t, map[string]any{}),
@@ -151,8 +151,8 @@ func TestAgentInputsAreTakenLiterally(t *testing.T) {
 
 // The cursor is saved under the id: nothing that a revision of the policy or
 // another output changes may be in it.
-func TestAgentInputIDIsStable(t *testing.T) {
+func TestInputIDIsStable(t *testing.T) {
 	stream := &agentproto.Stream{Id: "threatq-ti_threatq.threat-0c5b", Source: source(t, map[string]any{})}
-	id := agentInputID(&agentproto.UnitExpectedConfig{Id: "one", Revision: 1}, stream)
-	assert.Equal(t, id, agentInputID(&agentproto.UnitExpectedConfig{Id: "other", Revision: 2}, stream))
+	id := inputID(&agentproto.UnitExpectedConfig{Id: "one", Revision: 1}, stream)
+	assert.Equal(t, id, inputID(&agentproto.UnitExpectedConfig{Id: "other", Revision: 2}, stream))
 }

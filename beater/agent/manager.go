@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package cmd
+package agent
 
 import (
 	"fmt"
@@ -17,16 +17,18 @@ import (
 	"github.com/elastic/elastic-agent-client/v7/pkg/client"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
-// agentClientName is what Elastic Agent knows each Beat by.
-const agentClientName = "beat-v2-client"
+// clientName is what Elastic Agent knows each Beat by.
+const clientName = "beat-v2-client"
 
-// newAgentManager connects Libbeat's manager with Elastic Agent, as the factory
+// newManager connects Libbeat's manager with Elastic Agent, as the factory
 // does that comes with it, but for two things: what goes to and fro is put right
 // (see checkins), and no secrets get into the diagnostics. Libbeat calls it with
 // management.enabled only.
-func newAgentManager(section *conf.C, registry *reload.Registry, log *logp.Logger) (lbmanagement.Manager, error) {
+func newManager(section *conf.C, registry *reload.Registry, log *logp.Logger) (lbmanagement.Manager, error) {
 	settings := management.DefaultConfig()
 	// Libbeat can't replace an output that runs.
 	settings.RestartOnOutputChange = true
@@ -43,12 +45,12 @@ func newAgentManager(section *conf.C, registry *reload.Registry, log *logp.Logge
 
 func connectToAgent(settings *management.Config) (client.V2, error) {
 	info := client.VersionInfo{
-		Name:      agentClientName,
+		Name:      clientName,
 		BuildHash: version.Commit(),
 		Meta: map[string]string{
 			"commit":              version.Commit(),
 			"build_time":          version.BuildTime().String(),
-			"threatqbeat_version": Version,
+			"threatqbeat_version": config.Version,
 		},
 	}
 	between := client.WithGRPCDialOptions(grpc.WithStreamInterceptor((&checkins{}).intercept))
@@ -58,7 +60,7 @@ func connectToAgent(settings *management.Config) (client.V2, error) {
 	}
 	agent, _, err := client.NewV2FromReader(os.Stdin, info, between)
 	if err != nil {
-		return nil, fmt.Errorf("reading from standard input how to connect to Elastic Agent: %w: only Elastic Agent sets management.enabled, leave it out to run %s by yourself", err, Name)
+		return nil, fmt.Errorf("reading from standard input how to connect to Elastic Agent: %w: only Elastic Agent sets management.enabled, leave it out to run %s by yourself", err, config.Name)
 	}
 	return agent, nil
 }

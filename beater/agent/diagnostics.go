@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package beater
+package agent
 
 import (
 	"encoding/json"
@@ -14,19 +14,20 @@ import (
 	"github.com/elastic/beats/v7/libbeat/management/status"
 	"github.com/elastic/beats/v7/libbeat/monitoring/inputmon"
 	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
-// registerDiagnostics adds the inputs' metrics to what Elastic Agent's action
+// registerInputMetrics adds the inputs' metrics to what Elastic Agent's action
 // diagnostics collects.
-func (bt *Beater) registerDiagnostics(b *beat.Beat) {
+func registerInputMetrics(b *beat.Beat, log *logp.Logger) {
 	b.Manager.RegisterDiagnosticHook("input_metrics", "Metrics of the running inputs.",
 		"input_metrics.json", "application/json", func() []byte {
 			data, err := inputmon.MetricSnapshotJSON(b.Monitoring.InputsRegistry())
 			if err != nil {
-				bt.log.Warnw("The inputs' metrics can't be collected for the diagnostics.", "error", err)
+				log.Warnw("The inputs' metrics can't be collected for the diagnostics.", "error", err)
 				return []byte(fmt.Sprintf("collecting the inputs' metrics: %s", err))
 			}
 			return data
@@ -48,7 +49,7 @@ type diagnosis struct {
 }
 
 // diagnose collects the diagnosis of an input, as JSON.
-func (f *inputFactory) diagnose(raw *conf.C, cfg *threat.Config) []byte {
+func (f *runnerFactory) diagnose(raw *conf.C, cfg *threat.Config) []byte {
 	d := diagnosis{Configuration: cfg.Describe()}
 	describeCommon(d.Configuration, raw)
 	d.Report, d.Running = f.reports.Of(cfg.ID)

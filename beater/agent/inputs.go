@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package cmd
+package agent
 
 import (
 	"fmt"
@@ -18,24 +18,23 @@ import (
 	"github.com/elastic/elastic-agent-libs/mapstr"
 	"github.com/elastic/go-ucfg"
 
-	"github.com/threatqbeat/threatqbeat/beater"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
-// agentDataStreamType is the type of the data stream of a stream that names none.
-const agentDataStreamType = "logs"
+// dataStreamType is the type of the data stream of a stream that names none.
+const dataStreamType = "logs"
 
-// prepareForAgent says how to connect to Elastic Agent and how to read its policy,
+// Prepare says how to connect to Elastic Agent and how to read its policy,
 // in case that management.enabled is set. It has no other effect.
-func prepareForAgent() {
-	lbmanagement.SetManagerFactory(newAgentManager)
-	management.ConfigTransform.SetTransform(agentInputs)
+func Prepare() {
+	lbmanagement.SetManagerFactory(newManager)
+	management.ConfigTransform.SetTransform(inputsOf)
 }
 
-// agentProcessors are the global processors under Elastic Agent, where the
+// Processors are the global processors under Elastic Agent, where the
 // configuration names none. What is known of this host is added to no indicator
 // that is tagged as forwarded.
-func agentProcessors() processors.PluginConfig {
+func Processors() processors.PluginConfig {
 	list, err := processors.NewPluginConfigFromList([]mapstr.M{
 		{"add_host_metadata": mapstr.M{"when.not.contains.tags": "forwarded"}},
 	})
@@ -45,24 +44,24 @@ func agentProcessors() processors.PluginConfig {
 	return list
 }
 
-// agentInputs makes the configurations of inputs of what Elastic Agent expects of
+// inputsOf makes the configurations of inputs of what Elastic Agent expects of
 // a unit: one for each stream, in order, for the n-th is what the state of the
 // n-th stream is reported of.
 //
 // Nothing makes it fail: an error here would keep the other units from being
 // configured. A stream that is none becomes an input that fails with the reason.
-func agentInputs(unit *agentproto.UnitExpectedConfig, info *client.AgentInfo) ([]*reload.ConfigWithMeta, error) {
+func inputsOf(unit *agentproto.UnitExpectedConfig, info *client.AgentInfo) ([]*reload.ConfigWithMeta, error) {
 	if len(unit.GetStreams()) == 0 {
-		return []*reload.ConfigWithMeta{beater.RefusedInput(unit.GetId(), fmt.Errorf("input %q has no streams", unit.GetId()))}, nil
+		return []*reload.ConfigWithMeta{refusedInput(unit.GetId(), fmt.Errorf("input %q has no streams", unit.GetId()))}, nil
 	}
 	inputs := make([]*reload.ConfigWithMeta, 0, len(unit.GetStreams()))
 	for i := range unit.GetStreams() {
-		inputs = append(inputs, agentInput(unit, i, info))
+		inputs = append(inputs, inputOf(unit, i, info))
 	}
 	return inputs, nil
 }
 
-func agentInput(unit *agentproto.UnitExpectedConfig, index int, info *client.AgentInfo) *reload.ConfigWithMeta {
+func inputOf(unit *agentproto.UnitExpectedConfig, index int, info *client.AgentInfo) *reload.ConfigWithMeta {
 	// What is completed here must not show in the unit, which is compared with
 	// the next one to find out what changed.
 	unit = proto.CloneOf(unit)
@@ -75,10 +74,10 @@ func agentInput(unit *agentproto.UnitExpectedConfig, index int, info *client.Age
 		stream.DataStream.Dataset = threat.Dataset
 	}
 
-	id := agentInputID(unit, stream)
-	settings, err := management.CreateInputsFromStreams(unit, agentDataStreamType, info)
+	id := inputID(unit, stream)
+	settings, err := management.CreateInputsFromStreams(unit, dataStreamType, info)
 	if err != nil {
-		return beater.RefusedInput(id, fmt.Errorf("stream %q: %w", id, err))
+		return refusedInput(id, fmt.Errorf("stream %q: %w", id, err))
 	}
 	input := settings[0]
 	input["id"] = id
@@ -89,15 +88,15 @@ func agentInput(unit *agentproto.UnitExpectedConfig, index int, info *client.Age
 	// what looks like one now, in a secret for one, is none.
 	config, err := ucfg.NewFrom(input, ucfg.PathSep("."))
 	if err != nil {
-		return beater.RefusedInput(id, fmt.Errorf("stream %q: %w", id, err))
+		return refusedInput(id, fmt.Errorf("stream %q: %w", id, err))
 	}
 	return &reload.ConfigWithMeta{Config: (*conf.C)(config)}
 }
 
-// agentInputID names the input of a stream, and with it the cursor. The stream's
+// inputID names the input of a stream, and with it the cursor. The stream's
 // id stays the same from one revision of a policy to the next, and when the
 // output changes, where the unit's id does not.
-func agentInputID(unit *agentproto.UnitExpectedConfig, stream *agentproto.Stream) string {
+func inputID(unit *agentproto.UnitExpectedConfig, stream *agentproto.Stream) string {
 	if id := stream.GetId(); id != "" {
 		return id
 	}

@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package beater
+package agent
 
 import (
 	"cmp"
@@ -12,22 +12,27 @@ import (
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	"github.com/elastic/beats/v7/libbeat/common/reload"
+	"github.com/elastic/beats/v7/libbeat/management"
 	"github.com/elastic/beats/v7/libbeat/management/status"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/go-ucfg"
+
+	"github.com/threatqbeat/threatqbeat/beater"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
 // refusalSetting holds why a stream is none. No policy has a setting of that name.
 const refusalSetting = "threatqbeat_refusal"
 
-// RefusedInput stands for a stream of Elastic Agent's policy that can't be made
+// refusedInput stands for a stream of Elastic Agent's policy that can't be made
 // an input. It never runs, and the stream's state is failed, for that reason.
-func RefusedInput(id string, reason error) *reload.ConfigWithMeta {
+func refusedInput(id string, reason error) *reload.ConfigWithMeta {
 	config := ucfg.MustNewFrom(map[string]any{"id": id, refusalSetting: reason.Error()}) // without variables
 	return &reload.ConfigWithMeta{Config: (*conf.C)(config)}
 }
 
-// refusal returns why RefusedInput was called for an input.
+// refusal returns why refusedInput was called for an input.
 func refusal(input *conf.C) error {
 	if !input.HasField(refusalSetting) {
 		return nil
@@ -37,6 +42,17 @@ func refusal(input *conf.C) error {
 		return err
 	}
 	return errors.New(reason)
+}
+
+// Follow runs the streams of Elastic Agent's policy as inputs, from the time that
+// Libbeat's manager starts. The returned function stops them.
+func Follow(b *beat.Beat, inputs beater.Inputs) (stop func()) {
+	log := b.Info.Logger
+	registerInputMetrics(b, log)
+	factory := &runnerFactory{RunnerFactory: inputs.Factory, store: inputs.Store, reports: inputs.Reports}
+	managed := &managedInputs{runners: cfgfile.NewRunnerList(management.DebugK, factory, inputs.Pipeline, log)}
+	b.Registry.MustRegisterInput(managed)
+	return managed.Stop
 }
 
 // managedInputs follows the streams of Elastic Agent's policy. A stream that
@@ -77,7 +93,7 @@ func (m *managedInputs) runnable(configs []*reload.ConfigWithMeta) []*reload.Con
 		}
 		id, _ := input.Config.String("id", -1)
 		if unit, taken := units[id]; taken {
-			input = withConfig(input, RefusedInput(id, fmt.Errorf(
+			input = withConfig(input, refusedInput(id, fmt.Errorf(
 				"stream %q: id is that of another stream (of unit %s): each stream needs an id of its own, for its cursor is saved under it", id, unit)))
 		} else {
 			units[id] = input.InputUnitID
@@ -101,9 +117,35 @@ type reportedError struct{ error }
 
 func (e reportedError) Unwrap() error { return e.error }
 
+// runnerFactory creates the runners of streams.
+type runnerFactory struct {
+	cfgfile.RunnerFactory
+	store   *registry.Store
+	reports *threat.Reports
+}
+
+// Create returns the runner of a stream.
+func (f *runnerFactory) Create(pipeline beat.PipelineConnector, input *conf.C) (cfgfile.Runner, error) {
+	if err := refusal(input); err != nil {
+		return nil, err
+	}
+	runner, err := f.RunnerFactory.Create(pipeline, input)
+	if err != nil {
+		return nil, err
+	}
+	if input, err = beater.WithDefaults(input); err != nil {
+		return nil, err
+	}
+	cfg, err := threat.UnpackConfig(input)
+	if err != nil {
+		return nil, err
+	}
+	return &inputRunner{Runner: runner, id: cfg.ID, diagnose: func() []byte { return f.diagnose(input, &cfg) }}, nil
+}
+
 // CreateWithReporter is Create for a stream of Elastic Agent's policy, whose
 // state is failed when there is an error.
-func (f *inputFactory) CreateWithReporter(pipeline beat.PipelineConnector, input *conf.C, stream status.StatusReporter) (cfgfile.Runner, error) {
+func (f *runnerFactory) CreateWithReporter(pipeline beat.PipelineConnector, input *conf.C, stream status.StatusReporter) (cfgfile.Runner, error) {
 	runner, err := f.Create(pipeline, input)
 	if err != nil {
 		report(stream, status.Failed, err.Error())

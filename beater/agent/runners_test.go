@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package beater
+package agent
 
 import (
 	"errors"
@@ -66,7 +66,7 @@ func (r *fakeRunner) Stop() {
 
 func newTestManaged(t *testing.T) (*managedInputs, *fakeRunners) {
 	runners := &fakeRunners{running: map[string]int{}}
-	factory := &inputFactory{RunnerFactory: runners, managed: true}
+	factory := &runnerFactory{RunnerFactory: runners}
 	return &managedInputs{runners: cfgfile.NewRunnerList("test", factory, nullPipeline{}, logptest.NewTestingLogger(t, ""))}, runners
 }
 
@@ -89,7 +89,7 @@ func TestManagedInputs(t *testing.T) {
 	off, offStream := managedStream("a", "off", map[string]any{"enabled": false})
 	first, firstStream := managedStream("a", "twice", nil)
 	second, secondStream := managedStream("b", "twice", map[string]any{"data_collection_id": "4567"})
-	none := RefusedInput("none", errors.New("no stream at all, with ${a: variable"))
+	none := refusedInput("none", errors.New("no stream at all, with ${a: variable"))
 	noneStream := &recordedStream{}
 	none.InputUnitID, none.StatusReporter = "a", noneStream
 
