@@ -20,7 +20,6 @@ import (
 	"github.com/elastic/go-concert/unison"
 
 	"github.com/threatqbeat/threatqbeat/config"
-	"github.com/threatqbeat/threatqbeat/internal/options"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
@@ -77,7 +76,7 @@ func newBeater(b *beat.Beat, section *conf.C, opts []Option) (*Beater, error) {
 	if err := checkSelectors(logp.HasSelector); err != nil {
 		return nil, err
 	}
-	if err := options.CheckBeat(section); err != nil {
+	if err := config.CheckBeat(section); err != nil {
 		return nil, err
 	}
 	cfg, err := config.Unpack(section)

@@ -15,7 +15,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/mapstr"
 	"github.com/elastic/go-ucfg"
 
-	"github.com/threatqbeat/threatqbeat/internal/options"
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // common are the settings that every input of a Beat has. Libbeat and Filebeat
@@ -40,7 +40,7 @@ type common struct {
 func checkCommon(input *conf.C) error {
 	var settings common
 	if err := input.Unpack(&settings); err != nil {
-		return options.ExplainInput(input, err)
+		return config.ExplainInput(input, err)
 	}
 	for i, processor := range settings.Processors {
 		// The log is for the processors that run, these only have to be possible.
@@ -60,7 +60,7 @@ func explainProcessor(input *conf.C, i int, err error) error {
 	var wrong ucfg.Error
 	if errors.As(err, &wrong) {
 		if wrong.Path() != "" {
-			return options.ExplainInput(input, err)
+			return config.ExplainInput(input, err)
 		}
 		err = wrong.Reason()
 	}

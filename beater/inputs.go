@@ -18,7 +18,6 @@ import (
 	"github.com/elastic/go-concert/unison"
 
 	"github.com/threatqbeat/threatqbeat/config"
-	"github.com/threatqbeat/threatqbeat/internal/options"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
@@ -128,7 +127,7 @@ func checkInputConfigs(inputs []*conf.C) error {
 
 // checkInput refuses settings that don't exist and values that could not work.
 func checkInput(input *conf.C) error {
-	return errors.Join(options.CheckInput(input), checkValues(input))
+	return errors.Join(config.CheckInput(input), checkValues(input))
 }
 
 func checkValues(input *conf.C) error {
@@ -140,7 +139,7 @@ func checkValues(input *conf.C) error {
 		return fmt.Errorf("type is %q: it must be %s, the only input of threatqbeat", kind, config.InputType)
 	}
 	if _, err = threat.UnpackConfig(input); err != nil {
-		return options.ExplainInput(input, err)
+		return config.ExplainInput(input, err)
 	}
 	return checkCommon(input)
 }

@@ -10,9 +10,6 @@ import (
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/config"
-
-	"github.com/threatqbeat/threatqbeat/internal/options"
-	"github.com/threatqbeat/threatqbeat/internal/refusal"
 )
 
 // InputType is the input's name in a configuration's setting type.
@@ -71,7 +68,7 @@ func Unpack(section *config.C) (Config, error) {
 		return Config{}, err
 	}
 	if err := section.Unpack(&cfg); err != nil {
-		return Config{}, options.ExplainBeat("threatqbeat", section, err)
+		return Config{}, ExplainBeat("threatqbeat", section, err)
 	}
 	return cfg, nil
 }
@@ -105,7 +102,7 @@ func (c *Config) Validate() error {
 	if c.Registry.CleanInterval < time.Second {
 		errs = append(errs, fmt.Errorf("threatqbeat.registry.cleanup_interval is %s: it must be at least 1s, such as 5m", c.Registry.CleanInterval))
 	}
-	return refusal.Join(errs...)
+	return Join(errs...)
 }
 
 // validateConfigInputs refuses what Libbeat, which reads these settings, would
@@ -124,7 +121,7 @@ func (c *Config) validateConfigInputs() error {
 	}{Enabled: true}
 	files.Reload.Period = minReloadPeriod
 	if err := c.ConfigInputs.Unpack(&files); err != nil {
-		return options.ExplainBeat("threatqbeat.config.inputs", c.ConfigInputs, err)
+		return ExplainBeat("threatqbeat.config.inputs", c.ConfigInputs, err)
 	}
 	switch {
 	case !files.Enabled:

@@ -1,10 +1,13 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package config holds what threatqbeat.yml may say under the top-level key
-// threatqbeat, above the inputs: which inputs run, where further ones are read
-// from, where the cursors are kept and how long a shutdown may take.
+// Package config holds every setting of threatqbeat and its inputs.
 //
-// The settings of an input itself belong to the input and are checked there;
-// this package hands them on untouched.
+// The definitions are data: input.yml has the settings of one threatq input,
+// beat.yml those above the inputs, and libbeat/ those of the Libbeat sections.
+// At run time CheckInput and CheckBeat refuse a setting that does not exist and
+// name the one that was probably meant. At build time dev-tools/optionsgen writes
+// the sample configurations, docs/configuration.md and the JSON schema from them.
 package config
+
+//go:generate go run ../dev-tools/optionsgen -root ..

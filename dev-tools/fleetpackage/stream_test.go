@@ -18,7 +18,6 @@ import (
 
 	"github.com/threatqbeat/threatqbeat/config"
 
-	"github.com/threatqbeat/threatqbeat/internal/options"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
@@ -46,16 +45,16 @@ var settings = map[string]string{
 }
 
 // types says which types of variables suit a setting's type.
-var types = map[options.Type][]string{
-	options.TypeString:     {"text", "password"},
-	options.TypeURL:        {"url"},
-	options.TypeBool:       {"bool"},
-	options.TypeInt:        {"integer"},
-	options.TypeFloat:      {"text"},
-	options.TypeDuration:   {"text"},
-	options.TypeLifetime:   {"text"},
-	options.TypeList:       {"text"},
-	options.TypeProcessors: {"yaml"},
+var types = map[config.Type][]string{
+	config.TypeString:     {"text", "password"},
+	config.TypeURL:        {"url"},
+	config.TypeBool:       {"bool"},
+	config.TypeInt:        {"integer"},
+	config.TypeFloat:      {"text"},
+	config.TypeDuration:   {"text"},
+	config.TypeLifetime:   {"text"},
+	config.TypeList:       {"text"},
+	config.TypeProcessors: {"yaml"},
 }
 
 type variable struct {
@@ -91,18 +90,18 @@ func TestVariablesAreSettings(t *testing.T) {
 				return
 			}
 			asked[name] = true
-			option, ok := options.Input().Lookup(name)
+			option, ok := config.InputSettings().Lookup(name)
 			require.True(t, ok, "the input has no setting %s", name)
 			assert.Equal(t, option.Secret, v.Secret)
 			assert.Contains(t, types[option.Type], v.Type)
-			assert.Equal(t, option.Type == options.TypeList, v.Multi)
+			assert.Equal(t, option.Type == config.TypeList, v.Multi)
 			assert.Equal(t, fmt.Sprint(option.Default), fmt.Sprint(v.Default))
 			if option.Required {
 				assert.True(t, v.Required, "it is required")
 			}
 		})
 	}
-	for _, option := range options.Input().All() {
+	for _, option := range config.InputSettings().All() {
 		// Fleet sets the type and the id.
 		if option.Required && option.Name != "type" && option.Name != "id" {
 			assert.True(t, asked[option.Name], "no variable asks for %s", option.Name)
@@ -127,7 +126,7 @@ func TestStreamsAreAccepted(t *testing.T) {
 			stream["id"] = "threatq-1"
 			cfg, err := conf.NewConfigFrom(stream)
 			require.NoError(t, err)
-			require.NoError(t, options.CheckInput(cfg))
+			require.NoError(t, config.CheckInput(cfg))
 			unpacked[name], err = threat.UnpackConfig(cfg)
 			require.NoError(t, err)
 		})

@@ -5,8 +5,8 @@
 // threatqbeat.yml, threatqbeat.reference.yml, docs/configuration.md and
 // docs/threatqbeat.schema.json.
 //
-// The definitions of threatqbeat's own settings are in internal/options, those
-// of the Libbeat sections in _meta/libbeat. The templates in _meta say what
-// stands around them. Run it by `go generate ./internal/options`; with -check it
+// The definitions of threatqbeat's own settings are in config, those
+// of the Libbeat sections in config/libbeat. The templates in _meta say what
+// stands around them. Run it by `go generate ./config`; with -check it
 // writes nothing and fails when a file is not what it would write.
 package main

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/threatqbeat/threatqbeat/internal/options"
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // generate returns the generated files by their slash-separated paths.
@@ -46,10 +46,10 @@ func execute(root, source string, style yamlStyle) ([]byte, error) {
 		"default":      defaultOf,
 		"input":        style.inputSections,
 		"beat":         style.beatSection,
-		"libbeat":      func(file string) (string, error) { return style.libbeatFile(root, file) },
+		"libbeat":      style.libbeatFile,
 		"glance":       glance,
 		"sections":     markdownSections,
-		"libbeatTable": func(files ...string) (string, error) { return libbeatTables(root, files) },
+		"libbeatTable": libbeatTables,
 	}).Parse(string(text))
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func execute(root, source string, style yamlStyle) ([]byte, error) {
 
 // defaultOf returns the default of an input's or the beat's own setting.
 func defaultOf(name string) (string, error) {
-	for _, scope := range []*options.Scope{options.Input(), options.Beat()} {
+	for _, scope := range []*config.Scope{config.InputSettings(), config.BeatSettings()} {
 		if option, ok := scope.Lookup(name); ok {
 			if option.Default == nil {
 				return "", fmt.Errorf("setting %s has no default", name)

@@ -33,7 +33,7 @@ func TestCheckNoticesAChange(t *testing.T) {
 	text, err := os.ReadFile(short)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(short, append(text, '\n'), 0o644))
-	require.EqualError(t, run(dir, true), "threatqbeat.yml is not up to date: run go generate ./internal/options")
+	require.EqualError(t, run(dir, true), "threatqbeat.yml is not up to date: run go generate ./config")
 }
 
 // loadSample loads one of the sample configurations the way Libbeat does, with

@@ -18,14 +18,14 @@ import (
 	"github.com/elastic/beats/v7/libbeat/outputs/logstash"
 	"github.com/elastic/beats/v7/libbeat/publisher/queue/diskqueue"
 	"github.com/elastic/beats/v7/libbeat/publisher/queue/memqueue"
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/kibana"
 	"github.com/elastic/elastic-agent-libs/logp"
 
-	"github.com/threatqbeat/threatqbeat/internal/options"
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
-func inputNames() []string { return options.Input().Names() }
+func inputNames() []string { return config.InputSettings().Names() }
 
 // The defaults that the reference shows for Libbeat's sections are those of the
 // Libbeat that is built in. kafka, redis and file keep theirs to themselves.
@@ -77,8 +77,8 @@ func TestLibbeatDefaults(t *testing.T) {
 					return
 				}
 				unset, set := test.fresh(), test.fresh()
-				require.NoError(t, config.NewConfig().Unpack(unset))
-				require.NoError(t, config.MustNewConfigFrom(map[string]any{name: valueOf(t, option)}).Unpack(set))
+				require.NoError(t, conf.NewConfig().Unpack(unset))
+				require.NoError(t, conf.MustNewConfigFrom(map[string]any{name: valueOf(t, option)}).Unpack(set))
 				require.Equal(t, unset, set)
 			})
 		}
@@ -96,7 +96,7 @@ func TestQueueDefaults(t *testing.T) {
 	section := sectionOf(t, "queue", "Queue")
 	memory, err := memqueue.SettingsForUserConfig(nil)
 	require.NoError(t, err)
-	disk, err := diskqueue.SettingsForUserConfig(config.MustNewConfigFrom(map[string]any{"max_size": "10GB"}))
+	disk, err := diskqueue.SettingsForUserConfig(conf.MustNewConfigFrom(map[string]any{"max_size": "10GB"}))
 	require.NoError(t, err)
 	for _, option := range section.Options {
 		if option.Default == nil {
@@ -105,35 +105,33 @@ func TestQueueDefaults(t *testing.T) {
 		value := map[string]any{"max_size": "10GB"}
 		if name, ok := strings.CutPrefix(option.Name, "queue.mem."); ok {
 			value[name] = option.Default
-			set, err := memqueue.SettingsForUserConfig(config.MustNewConfigFrom(value))
+			set, err := memqueue.SettingsForUserConfig(conf.MustNewConfigFrom(value))
 			require.NoError(t, err)
 			require.Equal(t, memory, set, option.Name)
 			continue
 		}
 		value[strings.TrimPrefix(option.Name, "queue.disk.")] = option.Default
-		set, err := diskqueue.SettingsForUserConfig(config.MustNewConfigFrom(value))
+		set, err := diskqueue.SettingsForUserConfig(conf.MustNewConfigFrom(value))
 		require.NoError(t, err)
 		require.Equal(t, disk, set, option.Name)
 	}
 }
 
-func sectionOf(t *testing.T, file, title string) options.LibbeatSection {
+func sectionOf(t *testing.T, file, title string) config.LibbeatSection {
 	t.Helper()
-	sections, err := options.LoadLibbeat(root, file)
-	require.NoError(t, err)
-	for _, section := range sections {
+	for _, section := range config.LibbeatSections()[file] {
 		if section.Title == title {
 			return section
 		}
 	}
 	require.FailNow(t, "no such section", "%s in %s", title, file)
-	return options.LibbeatSection{}
+	return config.LibbeatSection{}
 }
 
 // valueOf returns an option's default as YAML reads it from the file.
-func valueOf(t *testing.T, option options.Option) any {
+func valueOf(t *testing.T, option config.Option) any {
 	t.Helper()
-	if option.Type != options.TypeFileMode {
+	if option.Type != config.TypeFileMode {
 		return option.Default
 	}
 	mode, err := strconv.ParseUint(fmt.Sprint(option.Default), 8, 32)

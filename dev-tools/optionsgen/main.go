@@ -36,7 +36,7 @@ func run(root string, check bool) error {
 				return fmt.Errorf("checking a generated file: %w", err)
 			}
 			if !bytes.Equal(current, files[name]) {
-				return fmt.Errorf("%s is not up to date: run go generate ./internal/options", name)
+				return fmt.Errorf("%s is not up to date: run go generate ./config", name)
 			}
 			continue
 		}

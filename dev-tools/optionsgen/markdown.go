@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/threatqbeat/threatqbeat/internal/options"
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // glance renders a table of all settings of threatqbeat itself, each linked to
@@ -15,7 +15,7 @@ import (
 func glance() (string, error) {
 	var out strings.Builder
 	out.WriteString("| Setting | Type | Default | Range |\n|---|---|---|---|\n")
-	for _, scope := range []*options.Scope{options.Input(), options.Beat()} {
+	for _, scope := range []*config.Scope{config.InputSettings(), config.BeatSettings()} {
 		for _, section := range scope.Sections {
 			for _, option := range section.Options {
 				value, err := markdownDefault(option)
@@ -37,12 +37,12 @@ func glance() (string, error) {
 // markdownSections renders the sections of a scope, "input" or "beat", with a
 // heading for each setting. A section of shared settings becomes a table.
 func markdownSections(scope string) (string, error) {
-	var sections []options.Section
+	var sections []config.Section
 	switch scope {
 	case "input":
-		sections = options.Input().Sections
+		sections = config.InputSettings().Sections
 	case "beat":
-		sections = options.Beat().Sections
+		sections = config.BeatSettings().Sections
 	default:
 		return "", fmt.Errorf("there is no scope %q", scope)
 	}
@@ -53,7 +53,7 @@ func markdownSections(scope string) (string, error) {
 			out.WriteString(strings.TrimSpace(section.Text) + "\n\n")
 		}
 		if section.Include != "" {
-			table, err := markdownTable(section.Options, func(o options.Option) string { return o.Name })
+			table, err := markdownTable(section.Options, func(o config.Option) string { return o.Name })
 			if err != nil {
 				return "", err
 			}
@@ -71,7 +71,7 @@ func markdownSections(scope string) (string, error) {
 	return strings.TrimRight(out.String(), "\n"), nil
 }
 
-func markdownOption(option options.Option) (string, error) {
+func markdownOption(option config.Option) (string, error) {
 	var out strings.Builder
 	fmt.Fprintf(&out, "#### `%s`\n\n%s\n\n", option.Name, strings.TrimSpace(option.Description))
 	value, err := markdownDefault(option)
@@ -90,7 +90,7 @@ func markdownOption(option options.Option) (string, error) {
 	if option.Secret {
 		facts = append(facts, "secret")
 	}
-	if option.Since != options.Input().Since {
+	if option.Since != config.InputSettings().Since {
 		facts = append(facts, "since "+option.Since)
 	}
 	out.WriteString(strings.Join(facts, " · ") + "\n")
@@ -98,14 +98,10 @@ func markdownOption(option options.Option) (string, error) {
 }
 
 // libbeatTables renders the settings of Libbeat sections.
-func libbeatTables(root string, files []string) (string, error) {
+func libbeatTables(files ...string) (string, error) {
 	var parts []string
 	for _, file := range files {
-		sections, err := options.LoadLibbeat(root, file)
-		if err != nil {
-			return "", err
-		}
-		for _, section := range sections {
+		for _, section := range config.LibbeatSections()[file] {
 			part := "### " + section.Title + "\n\n"
 			if section.Text != "" {
 				part += strings.TrimSpace(section.Text) + "\n\n"
@@ -124,7 +120,7 @@ func libbeatTables(root string, files []string) (string, error) {
 	return strings.Join(parts, "\n\n"), nil
 }
 
-func markdownTable(list []options.Option, name func(options.Option) string) (string, error) {
+func markdownTable(list []config.Option, name func(config.Option) string) (string, error) {
 	lines := []string{"| Setting | Default | |", "|---|---|---|"}
 	for _, option := range list {
 		value, err := markdownDefault(option)
@@ -140,7 +136,7 @@ func markdownTable(list []options.Option, name func(options.Option) string) (str
 	return strings.Join(lines, "\n"), nil
 }
 
-func markdownDefault(option options.Option) (string, error) {
+func markdownDefault(option config.Option) (string, error) {
 	switch {
 	case option.DefaultText != "":
 		return cell(option.DefaultText), nil
@@ -157,7 +153,7 @@ func markdownDefault(option options.Option) (string, error) {
 	}
 }
 
-func rangeAndUnit(option options.Option) string {
+func rangeAndUnit(option config.Option) string {
 	text := option.RangeText()
 	if len(option.Values) > 0 {
 		text = "one of `" + strings.Join(option.Values, "`, `") + "`"

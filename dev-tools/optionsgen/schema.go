@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/threatqbeat/threatqbeat/internal/options"
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // object is a JSON object. encoding/json writes its keys in order.
@@ -33,11 +33,11 @@ const (
 // renderSchema returns the JSON schema of a configuration file: threatqbeat.yml,
 // whose Libbeat sections it leaves alone, or a file of inputs.
 func renderSchema() ([]byte, error) {
-	input, err := newTree(options.Input(), "input")
+	input, err := newTree(config.InputSettings(), "input")
 	if err != nil {
 		return nil, err
 	}
-	beat, err := newTree(options.Beat(), "file")
+	beat, err := newTree(config.BeatSettings(), "file")
 	if err != nil {
 		return nil, err
 	}
@@ -67,18 +67,18 @@ func renderSchema() ([]byte, error) {
 // tree holds settings by the parts of their names.
 type tree struct {
 	path     string
-	leaf     *options.Option
+	leaf     *config.Option
 	children map[string]*tree
 }
 
 // newTree returns the settings of a scope below the definition of that name.
-func newTree(scope *options.Scope, name string) (*tree, error) {
+func newTree(scope *config.Scope, name string) (*tree, error) {
 	root := &tree{path: name}
 	for _, option := range scope.All() {
 		root.at(option.Name).leaf = &option
 	}
 	for _, accepted := range scope.Accepted {
-		root.at(accepted).leaf = &options.Option{Name: accepted, Type: options.TypeObject}
+		root.at(accepted).leaf = &config.Option{Name: accepted, Type: config.TypeObject}
 	}
 	return root, root.check()
 }
@@ -179,14 +179,14 @@ func inAnyWriting(name string) object {
 	return object{"anyOf": append(writings, whole)}
 }
 
-func leafSchema(option options.Option) object {
+func leafSchema(option config.Option) object {
 	var schema object
 	switch option.Type {
-	case options.TypeBool:
+	case config.TypeBool:
 		schema = orVariable(object{"type": "boolean"})
-	case options.TypeInt, options.TypeFloat:
+	case config.TypeInt, config.TypeFloat:
 		number := object{"type": "integer"}
-		if option.Type == options.TypeFloat {
+		if option.Type == config.TypeFloat {
 			number["type"] = "number"
 		}
 		for key, bound := range map[string]string{"minimum": option.Min, "maximum": option.Max} {
@@ -195,21 +195,21 @@ func leafSchema(option options.Option) object {
 			}
 		}
 		schema = orVariable(number)
-	case options.TypeDuration:
+	case config.TypeDuration:
 		schema = orVariable(object{"type": "string", "pattern": goDuration}, object{"const": 0})
-	case options.TypeLifetime:
+	case config.TypeLifetime:
 		schema = orVariable(object{"type": "string", "pattern": lifetime})
-	case options.TypeBytes:
+	case config.TypeBytes:
 		schema = orVariable(object{"type": "string", "pattern": byteSize}, object{"type": "integer", "minimum": 0})
-	case options.TypeFileMode:
+	case config.TypeFileMode:
 		schema = object{"type": []string{"integer", "string"}}
-	case options.TypeList:
+	case config.TypeList:
 		schema = orVariable(object{"type": "array", "items": object{"type": "string"}})
-	case options.TypeObject:
+	case config.TypeObject:
 		schema = object{}
-	case options.TypeProcessors:
+	case config.TypeProcessors:
 		schema = object{"type": "array", "items": object{"type": "object"}}
-	case options.TypeInputs:
+	case config.TypeInputs:
 		schema = object{"type": "array", "items": object{"$ref": "#/definitions/input"}}
 	default:
 		text := object{"type": []string{"string", "integer"}}

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/threatqbeat/threatqbeat/internal/options"
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // againstSchema checks a YAML text the way an editor does.
@@ -90,7 +90,7 @@ func TestSchemaKnowsEverySetting(t *testing.T) {
 		}
 	}
 	require.NoError(t, json.Unmarshal(rendered, &schema))
-	for _, name := range options.Input().Names() {
+	for _, name := range config.InputSettings().Names() {
 		require.Contains(t, schema.Definitions["input"].Properties, name)
 		for at, char := range name {
 			if char == '.' {

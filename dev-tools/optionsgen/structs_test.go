@@ -17,12 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
-	beatconfig "github.com/threatqbeat/threatqbeat/config"
-	"github.com/threatqbeat/threatqbeat/internal/options"
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
@@ -35,26 +34,26 @@ var elsewhere = []string{
 }
 
 func TestInputSettingsAreThoseOfTheStruct(t *testing.T) {
-	defined := slices.DeleteFunc(options.Input().Names(), func(name string) bool {
+	defined := slices.DeleteFunc(config.InputSettings().Names(), func(name string) bool {
 		return slices.Contains(elsewhere, name)
 	})
 	require.ElementsMatch(t, settingsOf(reflect.TypeFor[threat.Config](), ""), defined)
 }
 
 func TestBeatSettingsAreThoseOfTheStructs(t *testing.T) {
-	read := settingsOf(reflect.TypeFor[beatconfig.Config](), "threatqbeat.")
+	read := settingsOf(reflect.TypeFor[config.Config](), "threatqbeat.")
 	read = slices.DeleteFunc(read, func(name string) bool { return name == "threatqbeat.config.inputs" })
 	read = append(read, "threatqbeat.config.inputs.enabled")
 	read = append(read, settingsOf(reflect.TypeFor[cfgfile.DynamicConfig](), "threatqbeat.config.inputs.")...)
 
-	defined := slices.DeleteFunc(options.Beat().Names(), func(name string) bool {
+	defined := slices.DeleteFunc(config.BeatSettings().Names(), func(name string) bool {
 		return !strings.HasPrefix(name, "threatqbeat.")
 	})
 	require.ElementsMatch(t, read, defined)
 }
 
 func TestSetupSettingsAreThoseOfTheStruct(t *testing.T) {
-	defined := slices.DeleteFunc(options.Beat().Names(), func(name string) bool {
+	defined := slices.DeleteFunc(config.BeatSettings().Names(), func(name string) bool {
 		return !strings.HasPrefix(name, "setup.")
 	})
 	require.ElementsMatch(t, settingsOf(reflect.TypeFor[setup.Config](), "setup."), defined)
@@ -62,13 +61,13 @@ func TestSetupSettingsAreThoseOfTheStruct(t *testing.T) {
 
 func unpackSetup(t *testing.T, with map[string]any) (setup.Config, error) {
 	t.Helper()
-	return setup.ConfigFrom(config.MustNewConfigFrom(with))
+	return setup.ConfigFrom(conf.MustNewConfigFrom(with))
 }
 
 func TestSetupDefaultsAndRanges(t *testing.T) {
 	unset, err := unpackSetup(t, nil)
 	require.NoError(t, err)
-	for _, option := range options.Beat().All() {
+	for _, option := range config.BeatSettings().All() {
 		if !strings.HasPrefix(option.Name, "setup.") {
 			continue
 		}
@@ -107,16 +106,16 @@ func unpackInput(t *testing.T, with map[string]any) (threat.Config, error) {
 	t.Helper()
 	settings := minimal()
 	maps.Copy(settings, with)
-	raw, err := config.NewConfigFrom(settings)
+	raw, err := conf.NewConfigFrom(settings)
 	require.NoError(t, err)
-	require.NoError(t, options.CheckInput(raw))
+	require.NoError(t, config.CheckInput(raw))
 	return threat.UnpackConfig(raw)
 }
 
 func TestRequiredInputSettings(t *testing.T) {
 	_, err := unpackInput(t, nil)
 	require.NoError(t, err)
-	for _, option := range options.Input().All() {
+	for _, option := range config.InputSettings().All() {
 		if !option.Required || slices.Contains(elsewhere, option.Name) {
 			continue
 		}
@@ -124,7 +123,7 @@ func TestRequiredInputSettings(t *testing.T) {
 			settings := minimal()
 			require.Contains(t, settings, option.Name)
 			delete(settings, option.Name)
-			raw, err := config.NewConfigFrom(settings)
+			raw, err := conf.NewConfigFrom(settings)
 			require.NoError(t, err)
 			_, err = threat.UnpackConfig(raw)
 			require.ErrorContains(t, err, option.Name)
@@ -136,7 +135,7 @@ func TestRequiredInputSettings(t *testing.T) {
 func TestInputDefaults(t *testing.T) {
 	unset, err := unpackInput(t, nil)
 	require.NoError(t, err)
-	for _, option := range options.Input().All() {
+	for _, option := range config.InputSettings().All() {
 		if option.Default == nil || slices.Contains(elsewhere, option.Name) {
 			continue
 		}
@@ -173,35 +172,35 @@ func effectiveTLS(t *testing.T, cfg *tlscommon.Config) map[string]any {
 }
 
 func TestBeatDefaults(t *testing.T) {
-	empty, err := beatconfig.Unpack(config.NewConfig())
+	empty, err := config.Unpack(conf.NewConfig())
 	require.NoError(t, err)
-	for _, option := range options.Beat().All() {
+	for _, option := range config.BeatSettings().All() {
 		name, ok := strings.CutPrefix(option.Name, "threatqbeat.")
 		if !ok || option.Default == nil || strings.HasPrefix(name, "config.inputs.") {
 			continue
 		}
 		t.Run(option.Name, func(t *testing.T) {
 			value := option.Default
-			if option.Type == options.TypeFileMode {
+			if option.Type == config.TypeFileMode {
 				value, err = strconv.ParseUint(fmt.Sprint(value), 8, 32)
 				require.NoError(t, err)
 			}
-			set, err := beatconfig.Unpack(config.MustNewConfigFrom(map[string]any{name: value}))
+			set, err := config.Unpack(conf.MustNewConfigFrom(map[string]any{name: value}))
 			require.NoError(t, err)
 			require.Equal(t, empty, set)
 		})
 	}
 	reload := cfgfile.DefaultDynamicConfig
-	require.NoError(t, config.MustNewConfigFrom(map[string]any{
+	require.NoError(t, conf.MustNewConfigFrom(map[string]any{
 		"reload.enabled": lookup(t, "threatqbeat.config.inputs.reload.enabled").Default,
 		"reload.period":  lookup(t, "threatqbeat.config.inputs.reload.period").Default,
 	}).Unpack(&reload))
 	require.Equal(t, cfgfile.DefaultDynamicConfig, reload)
 }
 
-func lookup(t *testing.T, name string) options.Option {
+func lookup(t *testing.T, name string) config.Option {
 	t.Helper()
-	option, ok := options.Beat().Lookup(name)
+	option, ok := config.BeatSettings().Lookup(name)
 	require.True(t, ok, name)
 	return option
 }
@@ -209,7 +208,7 @@ func lookup(t *testing.T, name string) options.Option {
 // The bounds of the documentation are those of the code: the bound itself is
 // accepted, the next value beyond it refused by name.
 func TestInputRanges(t *testing.T) {
-	for _, option := range options.Input().All() {
+	for _, option := range config.InputSettings().All() {
 		if option.Min != "" {
 			t.Run(option.Name+"/min", func(t *testing.T) { checkBound(t, option, option.Min, -1) })
 		}
@@ -219,7 +218,7 @@ func TestInputRanges(t *testing.T) {
 	}
 }
 
-func checkBound(t *testing.T, option options.Option, bound string, step int) {
+func checkBound(t *testing.T, option config.Option, bound string, step int) {
 	within := map[string]any{option.Name: bound}
 	beyond := map[string]any{option.Name: next(t, option, bound, step)}
 	if option.Name == "request.retry.wait_min" {
@@ -235,26 +234,26 @@ func checkBound(t *testing.T, option options.Option, bound string, step int) {
 }
 
 // next returns the value after bound in the direction of step.
-func next(t *testing.T, option options.Option, bound string, step int) any {
+func next(t *testing.T, option config.Option, bound string, step int) any {
 	t.Helper()
 	switch option.Type {
-	case options.TypeInt:
+	case config.TypeInt:
 		number, err := strconv.Atoi(bound)
 		require.NoError(t, err)
 		return number + step
-	case options.TypeFloat:
+	case config.TypeFloat:
 		number, err := strconv.ParseFloat(bound, 64)
 		require.NoError(t, err)
 		return number + 0.001*float64(step)
-	case options.TypeDuration:
+	case config.TypeDuration:
 		duration, err := time.ParseDuration(bound)
 		require.NoError(t, err)
 		return (duration + time.Duration(step)).String()
-	case options.TypeBytes:
+	case config.TypeBytes:
 		bytes, err := humanize.ParseBytes(bound)
 		require.NoError(t, err)
 		return int64(bytes) + int64(step)
-	case options.TypeLifetime:
+	case config.TypeLifetime:
 		number, err := strconv.Atoi(bound[:len(bound)-1])
 		require.NoError(t, err)
 		return fmt.Sprint(number+step, bound[len(bound)-1:])
@@ -265,7 +264,7 @@ func next(t *testing.T, option options.Option, bound string, step int) any {
 }
 
 func TestInputValues(t *testing.T) {
-	for _, option := range options.Input().All() {
+	for _, option := range config.InputSettings().All() {
 		if len(option.Values) == 0 || slices.Contains(elsewhere, option.Name) {
 			continue
 		}

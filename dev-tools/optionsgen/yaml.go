@@ -12,7 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/threatqbeat/threatqbeat/internal/options"
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // yamlStyle says how settings are written into a configuration file.
@@ -30,8 +30,8 @@ const lineWidth = 80
 // headed by its title.
 func (s yamlStyle) inputSections(indent int) (string, error) {
 	var parts []string
-	for _, section := range options.Input().Sections {
-		list := slices.DeleteFunc(slices.Clone(section.Options), func(option options.Option) bool {
+	for _, section := range config.InputSettings().Sections {
+		list := slices.DeleteFunc(slices.Clone(section.Options), func(option config.Option) bool {
 			return option.Name == "type"
 		})
 		settings, err := s.options(list, indent)
@@ -46,7 +46,7 @@ func (s yamlStyle) inputSections(indent int) (string, error) {
 
 // beatSection renders the settings of one of beat.yml's sections.
 func (s yamlStyle) beatSection(title string) (string, error) {
-	for _, section := range options.Beat().Sections {
+	for _, section := range config.BeatSettings().Sections {
 		if section.Title == title {
 			return s.options(section.Options, 0)
 		}
@@ -54,14 +54,10 @@ func (s yamlStyle) beatSection(title string) (string, error) {
 	return "", fmt.Errorf("beat.yml has no section %q", title)
 }
 
-// libbeatFile renders the sections of one file of _meta/libbeat.
-func (s yamlStyle) libbeatFile(root, file string) (string, error) {
-	sections, err := options.LoadLibbeat(root, file)
-	if err != nil {
-		return "", err
-	}
+// libbeatFile renders the sections of one file of config/libbeat.
+func (s yamlStyle) libbeatFile(file string) (string, error) {
 	var parts []string
-	for _, section := range sections {
+	for _, section := range config.LibbeatSections()[file] {
 		part, err := s.libbeatSection(section)
 		if err != nil {
 			return "", fmt.Errorf("section %s: %w", section.Title, err)
@@ -71,7 +67,7 @@ func (s yamlStyle) libbeatFile(root, file string) (string, error) {
 	return strings.Join(parts, "\n\n"), nil
 }
 
-func (s yamlStyle) libbeatSection(section options.LibbeatSection) (string, error) {
+func (s yamlStyle) libbeatSection(section config.LibbeatSection) (string, error) {
 	var out strings.Builder
 	out.WriteString(banner(section.Title) + "\n\n")
 	if section.Text != "" {
@@ -106,7 +102,7 @@ func (s yamlStyle) libbeatSection(section options.LibbeatSection) (string, error
 func (s yamlStyle) sslNames(prefix string, indent int) (string, error) {
 	const inputPrefix = "request.ssl."
 	var lines []string
-	for _, option := range options.Input().All() {
+	for _, option := range config.InputSettings().All() {
 		name, ok := strings.CutPrefix(option.Name, inputPrefix)
 		if !ok {
 			continue
@@ -122,10 +118,10 @@ func (s yamlStyle) sslNames(prefix string, indent int) (string, error) {
 }
 
 // options renders settings with their descriptions, a blank line between them.
-func (s yamlStyle) options(list []options.Option, indent int) (string, error) {
+func (s yamlStyle) options(list []config.Option, indent int) (string, error) {
 	var parts []string
 	for _, option := range list {
-		if option.Type == options.TypeInputs {
+		if option.Type == config.TypeInputs {
 			continue
 		}
 		line, err := s.setting(option, indent)
@@ -143,7 +139,7 @@ func (s yamlStyle) options(list []options.Option, indent int) (string, error) {
 
 // setting renders the line of a setting: its default or, without one, its
 // example.
-func (s yamlStyle) setting(option options.Option, indent int) (string, error) {
+func (s yamlStyle) setting(option config.Option, indent int) (string, error) {
 	value := option.Default
 	if value == nil || option.Active && option.Example != nil {
 		value = option.Example
@@ -152,7 +148,7 @@ func (s yamlStyle) setting(option options.Option, indent int) (string, error) {
 	if option.Active {
 		sign = ""
 	}
-	if option.Type == options.TypeProcessors {
+	if option.Type == config.TypeProcessors {
 		var block bytes.Buffer
 		encoder := yaml.NewEncoder(&block)
 		encoder.SetIndent(2)
@@ -169,7 +165,7 @@ func (s yamlStyle) setting(option options.Option, indent int) (string, error) {
 }
 
 // facts returns what is to be known of a setting's value, in one line.
-func facts(option options.Option) (string, error) {
+func facts(option config.Option) (string, error) {
 	var all []string
 	if option.Required {
 		all = append(all, "Required.")
@@ -200,8 +196,8 @@ func facts(option options.Option) (string, error) {
 }
 
 // flow renders a value on one line.
-func flow(option options.Option, value any) (string, error) {
-	if option.Type == options.TypeFileMode {
+func flow(option config.Option, value any) (string, error) {
+	if option.Type == config.TypeFileMode {
 		// Unquoted: YAML reads an octal number then.
 		return fmt.Sprint(value), nil
 	}

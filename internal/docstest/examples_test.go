@@ -16,11 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 
-	beatconfig "github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/internal/beattest"
-	"github.com/threatqbeat/threatqbeat/internal/options"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
@@ -60,10 +59,14 @@ func setVariables(t *testing.T, text string) {
 }
 
 func TestConfigurationExamples(t *testing.T) {
-	root, pages := load(t)
-	libbeat, err := options.LibbeatNames(root)
-	require.NoError(t, err)
-	known := append(libbeat, options.Beat().Names()...)
+	_, pages := load(t)
+	known := config.BeatSettings().Names()
+	for _, option := range config.LibbeatSettings().All() {
+		known = append(known, option.Name)
+		if option.Free() {
+			known = append(known, option.Name+".")
+		}
+	}
 
 	for _, block := range blocksIn(pages, "yaml", "yml") {
 		t.Run(block.String(), func(t *testing.T) {
@@ -73,10 +76,10 @@ func TestConfigurationExamples(t *testing.T) {
 				require.NoError(t, yaml.Unmarshal([]byte(block.text), &any))
 				return
 			}
-			cfg, err := config.NewConfigWithYAML([]byte(block.text), block.String())
+			cfg, err := conf.NewConfigWithYAML([]byte(block.text), block.String())
 			require.NoError(t, err)
 			if cfg.IsArray() {
-				var inputs []*config.C
+				var inputs []*conf.C
 				require.NoError(t, cfg.Unpack(&inputs))
 				requireInputs(t, inputs)
 				return
@@ -87,24 +90,24 @@ func TestConfigurationExamples(t *testing.T) {
 }
 
 // requireConfiguration accepts a threatqbeat.yml, or a part of one.
-func requireConfiguration(t *testing.T, cfg *config.C, known []string) {
+func requireConfiguration(t *testing.T, cfg *conf.C, known []string) {
 	t.Helper()
 	require.NoError(t, unknownSettings(cfg, known))
 	section, err := cfg.Child("threatqbeat", -1)
 	if err != nil {
 		return
 	}
-	require.NoError(t, options.CheckBeat(section))
-	beat, err := beatconfig.Unpack(section)
+	require.NoError(t, config.CheckBeat(section))
+	beat, err := config.Unpack(section)
 	require.NoError(t, err)
 	requireInputs(t, beat.Inputs)
 }
 
-func requireInputs(t *testing.T, inputs []*config.C) {
+func requireInputs(t *testing.T, inputs []*conf.C) {
 	t.Helper()
 	ids := map[string]bool{}
 	for _, input := range inputs {
-		require.NoError(t, options.CheckInput(input))
+		require.NoError(t, config.CheckInput(input))
 		unpacked, err := threat.UnpackConfig(input)
 		require.NoError(t, err)
 		require.False(t, ids[unpacked.ID], "two inputs with the id %s", unpacked.ID)
@@ -116,7 +119,7 @@ var listItem = regexp.MustCompile(`\.[0-9]+(\.|$)`)
 
 // unknownSettings returns an error for a setting above the inputs that neither
 // threatqbeat nor the reference configuration has.
-func unknownSettings(cfg *config.C, known []string) error {
+func unknownSettings(cfg *conf.C, known []string) error {
 	for _, key := range cfg.FlattenedKeys() {
 		name := key
 		if at := listItem.FindStringIndex(name); at != nil {
@@ -133,12 +136,12 @@ func unknownSettings(cfg *config.C, known []string) error {
 
 func TestUnknownSettingsAreFound(t *testing.T) {
 	known := []string{"output.kafka.hosts", "processors", "processors."}
-	accepted := config.MustNewConfigFrom(map[string]any{
+	accepted := conf.MustNewConfigFrom(map[string]any{
 		"output.kafka.hosts": []string{"a", "b"},
 		"processors":         []any{map[string]any{"drop_event": nil, "add_fields": map[string]any{"a": 1}}},
 	})
 	require.NoError(t, unknownSettings(accepted, known))
-	require.EqualError(t, unknownSettings(config.MustNewConfigFrom(map[string]any{"output.kafka.hots": "a"}), known),
+	require.EqualError(t, unknownSettings(conf.MustNewConfigFrom(map[string]any{"output.kafka.hots": "a"}), known),
 		"setting output.kafka.hots is not in the reference configuration")
 }
 

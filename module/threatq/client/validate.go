@@ -18,7 +18,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
-	"github.com/threatqbeat/threatqbeat/internal/refusal"
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 const (
@@ -65,7 +65,7 @@ func (c *Config) Validate() error {
 		p.add("fields_param", "is %q, set it to a list such as %q", shorten(c.FieldsParam), DefaultConfig().FieldsParam)
 	}
 	c.Request.validate(&p)
-	return refusal.Join(p...)
+	return config.Join(p...)
 }
 
 func (c *Config) validateAuth(p *problems) {

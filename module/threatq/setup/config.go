@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 
-	"github.com/threatqbeat/threatqbeat/internal/options"
-	refusals "github.com/threatqbeat/threatqbeat/internal/refusal"
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 const (
@@ -89,7 +88,7 @@ var fixed = []struct{ path, instead string }{
 }
 
 // ConfigFrom reads the configuration from the root of the beat's.
-func ConfigFrom(root *config.C) (Config, error) {
+func ConfigFrom(root *conf.C) (Config, error) {
 	cfg := DefaultConfig()
 	if root == nil || !root.HasField("setup") {
 		return cfg, nil
@@ -104,12 +103,12 @@ func ConfigFrom(root *config.C) (Config, error) {
 			errs = append(errs, fmt.Errorf("setup.%s can't be set: %s", f.path, f.instead))
 		}
 	}
-	errs = append(errs, options.CheckSetup(section))
-	if err := refusals.Join(errs...); err != nil {
+	errs = append(errs, config.CheckSetup(section))
+	if err := config.Join(errs...); err != nil {
 		return Config{}, err
 	}
 	if err := section.Unpack(&cfg); err != nil {
-		return Config{}, options.ExplainBeat("setup", section, err)
+		return Config{}, config.ExplainBeat("setup", section, err)
 	}
 	return cfg, nil
 }
@@ -117,7 +116,7 @@ func ConfigFrom(root *config.C) (Config, error) {
 // Validate is called when the section is unpacked. It refuses what Elasticsearch
 // would refuse, naming the setting, its value and what would be right.
 func (c *Config) Validate() error {
-	return refusals.Join(
+	return config.Join(
 		inRange("setup.transforms.frequency", c.Transforms.Frequency, minFrequency, maxFrequency, "1s to 1h"),
 		inRange("setup.transforms.sync_delay", c.Transforms.SyncDelay, minSyncDelay, maxSyncDelay, "1s to 24h"),
 	)

@@ -13,7 +13,6 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 
 	"github.com/threatqbeat/threatqbeat/config"
-	"github.com/threatqbeat/threatqbeat/internal/refusal"
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
 )
 
@@ -126,7 +125,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	errs = append(errs, validateNamespace(c.DataStream.Namespace))
-	return refusal.Join(errs...)
+	return config.Join(errs...)
 }
 
 func validateNamespace(namespace string) error {

@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package options
+package config
 
 import (
 	"bytes"
@@ -21,14 +21,23 @@ var (
 	sslYAML []byte
 )
 
-// Input returns the settings of one threatq input, by the names they have
+// InputSettings returns the settings of one threatq input, by the names they have
 // within the input. The caller must not change the result.
-var Input = sync.OnceValue(func() *Scope { return mustParse("input.yml", inputYAML) })
+var InputSettings = sync.OnceValue(func() *Scope { return mustParse("input.yml", inputYAML) })
 
-// Beat returns the settings above the inputs, by their full names:
+// BeatSettings returns the settings above the inputs, by their full names:
 // threatqbeat.* and those under setup that are threatqbeat's own. The caller
 // must not change the result.
-var Beat = sync.OnceValue(func() *Scope { return mustParse("beat.yml", beatYAML) })
+var BeatSettings = sync.OnceValue(func() *Scope { return mustParse("beat.yml", beatYAML) })
+
+// sslOptions returns the TLS settings, by their names below ssl.
+var sslOptions = sync.OnceValue(func() []Option {
+	var options []Option
+	if err := decode(sslYAML, &options); err != nil {
+		panic(fmt.Sprintf("ssl.yml: %s", err))
+	}
+	return options
+})
 
 // mustParse panics on a definition that does not parse: it is part of the
 // binary and every test of this package reads it.
@@ -51,11 +60,7 @@ func Parse(text []byte) (*Scope, error) {
 		switch section.Include {
 		case "":
 		case "ssl":
-			var shared []Option
-			if err := decode(sslYAML, &shared); err != nil {
-				return nil, fmt.Errorf("reading the TLS option definitions: %w", err)
-			}
-			section.Options = append(section.Options, shared...)
+			section.Options = append(section.Options, sslOptions()...)
 		default:
 			return nil, fmt.Errorf("section %q includes %q: only ssl can be included", section.Title, section.Include)
 		}

@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package options_test
+package config
 
 import (
 	"testing"
@@ -9,8 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/elastic/elastic-agent-libs/config"
-
-	"github.com/threatqbeat/threatqbeat/internal/options"
 )
 
 func TestCheckInput(t *testing.T) {
@@ -108,7 +106,7 @@ meta.package.name: threatq`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := options.CheckInput(parse(t, test.yaml))
+			err := CheckInput(parse(t, test.yaml))
 			if test.want == "" {
 				require.NoError(t, err)
 				return
@@ -128,11 +126,11 @@ threatqbeat.inputs:
 
 	first, err := file.Child("threatqbeat.inputs", 0)
 	require.NoError(t, err)
-	require.NoError(t, options.CheckInput(first))
+	require.NoError(t, CheckInput(first))
 
 	second, err := file.Child("threatqbeat.inputs", 1)
 	require.NoError(t, err)
-	require.EqualError(t, options.CheckInput(second),
+	require.EqualError(t, CheckInput(second),
 		`unknown setting "request.timout" in input "b": did you mean "request.timeout"?`)
 }
 
@@ -161,7 +159,7 @@ registry: {path: registry, file_permissions: 0600, cleanup_interval: 5m}`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := options.CheckBeat(parse(t, test.yaml))
+			err := CheckBeat(parse(t, test.yaml))
 			if test.want == "" {
 				require.NoError(t, err)
 				return

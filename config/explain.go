@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package options
+package config
 
 import (
 	"errors"
@@ -17,7 +17,7 @@ import (
 // An error that says all that by itself loses what was added to it on the way.
 func ExplainInput(cfg *config.C, err error) error {
 	if wrong := innermost(err); wrong != nil {
-		return fmt.Errorf("%s: %w", describeInput(cfg), explain(cfg, wrong, "", Input()))
+		return fmt.Errorf("%s: %w", describeInput(cfg), explain(cfg, wrong, "", InputSettings()))
 	}
 	return err
 }
@@ -26,7 +26,7 @@ func ExplainInput(cfg *config.C, err error) error {
 // or setup, given without its key.
 func ExplainBeat(key string, section *config.C, err error) error {
 	if wrong := innermost(err); wrong != nil {
-		return explain(section, wrong, key+".", Beat())
+		return explain(section, wrong, key+".", BeatSettings())
 	}
 	return err
 }

@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package options
+package config
 
 import (
 	"errors"
@@ -11,8 +11,6 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/go-ucfg"
-
-	"github.com/threatqbeat/threatqbeat/internal/refusal"
 )
 
 // CheckInput refuses settings that a threatq input does not have. The error
@@ -20,7 +18,7 @@ import (
 // Settings that every input shares (tags, processors, index, ...) and those
 // that Elastic Agent adds are known. Values are not looked at.
 func CheckInput(cfg *config.C) error {
-	return check(cfg, Input(), describeInput(cfg))
+	return check(cfg, InputSettings(), describeInput(cfg))
 }
 
 // CheckBeat does the same for the section threatqbeat of threatqbeat.yml, given
@@ -45,7 +43,7 @@ func CheckSetup(section *config.C) error {
 // without it.
 func scopeBelow(prefix string) *Scope {
 	scope := &Scope{}
-	for _, option := range Beat().All() {
+	for _, option := range BeatSettings().All() {
 		if name, ok := strings.CutPrefix(option.Name, prefix); ok {
 			option.Name = name
 			scope.Sections = append(scope.Sections, Section{Options: []Option{option}})
@@ -65,7 +63,7 @@ func describeInput(cfg *config.C) string {
 func check(cfg *config.C, scope *Scope, where string) error {
 	checker := checker{scope: scope, names: scope.Names(), where: where}
 	checker.walk(cfg, "")
-	return refusal.Join(checker.problems...)
+	return Join(checker.problems...)
 }
 
 type checker struct {

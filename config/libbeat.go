@@ -1,0 +1,83 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"embed"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// LibbeatSection is a section of settings that are Libbeat's, not threatqbeat's.
+// They are defined in libbeat/.
+type LibbeatSection struct {
+	Section `yaml:",inline"`
+	// Key is the setting that the others are nested below, such as
+	// output.kafka. Without it they stand at the top, by their full names.
+	Key string `yaml:"key"`
+	// Active shows Key without the comment sign.
+	Active bool `yaml:"active"`
+	// SSL is the prefix of the section's TLS settings, if it has any.
+	SSL string `yaml:"ssl"`
+}
+
+// FullName returns the full name of one of the section's settings.
+func (s LibbeatSection) FullName(option Option) string {
+	if s.Key == "" {
+		return option.Name
+	}
+	return s.Key + "." + option.Name
+}
+
+//go:embed libbeat/*.yml
+var libbeatFiles embed.FS
+
+// LibbeatSections returns the sections of Libbeat's settings by the names of their
+// files in libbeat/, such as "kafka". The caller must not change the result.
+var LibbeatSections = sync.OnceValue(func() map[string][]LibbeatSection {
+	files, err := libbeatFiles.ReadDir("libbeat")
+	if err != nil {
+		panic(fmt.Sprintf("reading the definitions of Libbeat's settings: %s", err))
+	}
+	all := map[string][]LibbeatSection{}
+	for _, file := range files {
+		text, err := libbeatFiles.ReadFile(path.Join("libbeat", file.Name()))
+		if err != nil {
+			panic(fmt.Sprintf("reading the definitions of Libbeat's settings: %s", err))
+		}
+		var sections []LibbeatSection
+		if err := decode(text, &sections); err != nil {
+			panic(fmt.Sprintf("%s: %s", file.Name(), err))
+		}
+		all[strings.TrimSuffix(file.Name(), ".yml")] = sections
+	}
+	return all
+})
+
+// LibbeatSettings returns all settings that are Libbeat's, by their full names.
+// The caller must not change the result.
+var LibbeatSettings = sync.OnceValue(func() *Scope {
+	scope := &Scope{}
+	for _, file := range slices.Sorted(maps.Keys(LibbeatSections())) {
+		for _, section := range LibbeatSections()[file] {
+			full := Section{Title: section.Title}
+			for _, option := range section.Options {
+				option.Name = section.FullName(option)
+				full.Options = append(full.Options, option)
+			}
+			if section.SSL != "" {
+				for _, option := range sslOptions() {
+					option.Name = section.Key + "." + section.SSL + option.Name
+					full.Options = append(full.Options, option)
+				}
+			}
+			scope.Sections = append(scope.Sections, full)
+		}
+	}
+	return scope
+})
