@@ -5,6 +5,7 @@ package agent
 
 import (
 	"fmt"
+	"regexp"
 
 	"google.golang.org/protobuf/proto"
 
@@ -80,6 +81,7 @@ func inputOf(unit *agentproto.UnitExpectedConfig, index int, info *client.AgentI
 		return refusedInput(id, fmt.Errorf("stream %q: %w", id, err))
 	}
 	input := settings[0]
+	dropFleetQuotes(input)
 	input["id"] = id
 	if _, ok := input["type"]; !ok {
 		input["type"] = unit.GetType()
@@ -106,3 +108,26 @@ func inputID(unit *agentproto.UnitExpectedConfig, stream *agentproto.Stream) str
 	}
 	return unit.GetId() + "-" + collection
 }
+
+// dropFleetQuotes takes off the double quotes without which Fleet refuses a text
+// that begins with an asterisk or an ampersand (elastic/kibana#184972). They are in
+// the way of a package that quotes its texts, as ours does.
+func dropFleetQuotes(input map[string]any) {
+	for _, name := range []string{"fields_param", "expired_statuses", "tags"} {
+		switch value := input[name].(type) {
+		case string:
+			input[name] = withoutFleetQuotes(value)
+		case []any:
+			for i, element := range value {
+				if text, ok := element.(string); ok {
+					value[i] = withoutFleetQuotes(text)
+				}
+			}
+		}
+	}
+}
+
+// fleetQuoted is a text in quotes that Fleet asks for.
+var fleetQuoted = regexp.MustCompile(`^"([*&].*)"$`)
+
+func withoutFleetQuotes(text string) string { return fleetQuoted.ReplaceAllString(text, "$1") }

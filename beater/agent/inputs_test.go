@@ -149,6 +149,21 @@ func TestInputsAreTakenLiterally(t *testing.T) {
 	}
 }
 
+// Fleet takes a text that begins with an asterisk in double quotes only.
+func TestFleetQuotesAreDropped(t *testing.T) {
+	inputs := transformed(t, &agentproto.UnitExpectedConfig{
+		Id: "u", Type: "threatq", Source: source(t, map[string]any{}),
+		Streams: []*agentproto.Stream{{Id: "s", Source: source(t, map[string]any{
+			"fields_param":     `"*,sources"`,
+			"expired_statuses": []any{`"&c"`, `"quoted"`, "Expired"},
+			"data_collection":  `"*"`,
+		})}},
+	})
+	assert.Equal(t, "*,sources", inputs[0]["fields_param"])
+	assert.Equal(t, []any{"&c", `"quoted"`, "Expired"}, inputs[0]["expired_statuses"])
+	assert.Equal(t, `"*"`, inputs[0]["data_collection"], "no text of Fleet's")
+}
+
 // The cursor is saved under the id: nothing that a revision of the policy or
 // another output changes may be in it.
 func TestInputIDIsStable(t *testing.T) {
