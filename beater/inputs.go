@@ -138,7 +138,7 @@ func checkValues(input *conf.C) error {
 	if kind != config.InputType {
 		return fmt.Errorf("type is %q: it must be %s, the only input of threatqbeat", kind, config.InputType)
 	}
-	if _, err = threat.UnpackConfig(input); err != nil {
+	if _, err = config.UnpackInput(input); err != nil {
 		return config.ExplainInput(input, err)
 	}
 	return checkCommon(input)

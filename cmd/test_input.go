@@ -21,6 +21,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/useragent"
 
 	"github.com/threatqbeat/threatqbeat/beater"
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/doctor"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
@@ -69,10 +70,10 @@ func testInputs(ctx context.Context, out io.Writer, settings instance.Settings, 
 			return err
 		}
 		if !report.Passed() {
-			failed = append(failed, fmt.Sprintf("%q", target.ID))
+			failed = append(failed, fmt.Sprintf("%q", target.Input.ID))
 		}
 		if err := writeReport(out, report, opts.json, i > 0); err != nil {
-			return fmt.Errorf("writing the report on input %q: %w", target.ID, err)
+			return fmt.Errorf("writing the report on input %q: %w", target.Input.ID, err)
 		}
 	}
 	switch {
@@ -114,7 +115,7 @@ func testTargets(settings instance.Settings, opts testInputOptions) ([]doctor.Ta
 	var targets []doctor.Target
 	var ids []string
 	for _, input := range inputs {
-		cfg, err := threat.UnpackConfig(input)
+		cfg, err := config.UnpackInput(input)
 		if err != nil {
 			return nil, err
 		}
@@ -123,8 +124,7 @@ func testTargets(settings instance.Settings, opts testInputOptions) ([]doctor.Ta
 			continue
 		}
 		targets = append(targets, doctor.Target{
-			ID:        cfg.ID,
-			Client:    cfg.Client,
+			Input:     cfg,
 			Normalise: normaliser(cfg, opts.original),
 			Log:       l.log.Named("input").With("id", cfg.ID),
 			UserAgent: useragent.UserAgentWithBeatTelemetry(settings.Name, version.GetDefaultVersion(),
@@ -140,13 +140,9 @@ func testTargets(settings instance.Settings, opts testInputOptions) ([]doctor.Ta
 
 // normaliser returns what makes events of indicators as the input would, before
 // its processors.
-func normaliser(cfg threat.Config, original bool) func([]byte, time.Time) (any, error) {
-	mapper := threat.NewMapper(threat.MapperConfig{
-		ExpirationDuration: time.Duration(cfg.ExpirationDuration),
-		ExpiredStatuses:    cfg.ExpiredStatuses,
-		PreserveOriginal:   original,
-		Namespace:          cfg.DataStream.Namespace,
-	})
+func normaliser(cfg config.Input, original bool) func([]byte, time.Time) (any, error) {
+	cfg.PreserveOriginalEvent = original
+	mapper := threat.NewMapper(threat.MapperConfigOf(&cfg))
 	return func(raw []byte, fetched time.Time) (any, error) {
 		event, err := mapper.Event(raw, fetched)
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
@@ -49,11 +50,11 @@ type diagnosis struct {
 }
 
 // diagnose collects the diagnosis of an input, as JSON.
-func (f *runnerFactory) diagnose(raw *conf.C, cfg *threat.Config) []byte {
+func (f *runnerFactory) diagnose(raw *conf.C, cfg *config.Input) []byte {
 	d := diagnosis{Configuration: cfg.Describe()}
 	describeCommon(d.Configuration, raw)
 	d.Report, d.Running = f.reports.Of(cfg.ID)
-	saved, found, err := f.store.Saved(cfg.ID, cfg.Client.URL, cfg.Client.DataCollectionID)
+	saved, found, err := f.store.Saved(cfg.ID, cfg.URL, cfg.DataCollectionID)
 	switch {
 	case err != nil:
 		d.Error = err.Error()

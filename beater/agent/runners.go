@@ -18,6 +18,7 @@ import (
 	"github.com/elastic/go-ucfg"
 
 	"github.com/threatqbeat/threatqbeat/beater"
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
@@ -136,7 +137,7 @@ func (f *runnerFactory) Create(pipeline beat.PipelineConnector, input *conf.C) (
 	if input, err = beater.WithDefaults(input); err != nil {
 		return nil, err
 	}
-	cfg, err := threat.UnpackConfig(input)
+	cfg, err := config.UnpackInput(input)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/logp"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
@@ -90,9 +91,9 @@ func (s *scene) withLatency(p program, runs int) (collection, requests time.Dura
 // and nothing done with them.
 func (s *scene) requestTime() (time.Duration, error) {
 	sim := s.appliance.Config()
-	cfg := client.DefaultConfig()
+	cfg := config.DefaultInput()
 	cfg.URL, cfg.DataCollectionID, cfg.PageSize = s.url, sim.DataCollectionID, s.pageSize
-	cfg.Auth.OAuth2.Client.ID, cfg.Auth.OAuth2.Client.Secret = sim.ClientID, client.NewSecret(sim.ClientSecret)
+	cfg.Auth.OAuth2.Client.ID, cfg.Auth.OAuth2.Client.Secret = sim.ClientID, config.NewSecret(sim.ClientSecret)
 	cl, err := client.New(cfg, logp.NewNopLogger())
 	if err != nil {
 		return 0, err

@@ -18,8 +18,6 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 
 	"github.com/threatqbeat/threatqbeat/config"
-
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
 // settings says which setting of the input each variable of the package is.
@@ -123,7 +121,7 @@ func TestStreamsAreAccepted(t *testing.T) {
 		readYAML(t, filepath.Join("testdata", name), &stream)
 		streams[name] = stream
 	}
-	unpacked := map[string]threat.Config{}
+	unpacked := map[string]config.Input{}
 	for name, stream := range streams {
 		t.Run(name, func(t *testing.T) {
 			// What Agent and Libbeat add.
@@ -132,25 +130,25 @@ func TestStreamsAreAccepted(t *testing.T) {
 			cfg, err := conf.NewConfigFrom(stream)
 			require.NoError(t, err)
 			require.NoError(t, config.CheckInput(cfg))
-			unpacked[name], err = threat.UnpackConfig(cfg)
+			unpacked[name], err = config.UnpackInput(cfg)
 			require.NoError(t, err)
 		})
 	}
 
-	defaults := threat.DefaultConfig()
+	defaults := config.DefaultInput()
 	got := unpacked["stream_defaults.yml"]
 	assert.Equal(t, defaults.Interval, got.Interval)
-	assert.Equal(t, defaults.ExpirationDuration, got.ExpirationDuration)
+	assert.Equal(t, defaults.IOCExpirationDuration, got.IOCExpirationDuration)
 	assert.Equal(t, defaults.ExpiredStatuses, got.ExpiredStatuses)
-	assert.Equal(t, defaults.Client.PageSize, got.Client.PageSize)
-	assert.Equal(t, defaults.Client.FieldsParam, got.Client.FieldsParam)
+	assert.Equal(t, defaults.PageSize, got.PageSize)
+	assert.Equal(t, defaults.FieldsParam, got.FieldsParam)
 
 	all := unpacked["stream_all.yml"]
 	assert.Equal(t, 5*time.Minute, all.Interval)
-	assert.Equal(t, 30*24*time.Hour, time.Duration(all.ExpirationDuration))
+	assert.Equal(t, 30*24*time.Hour, time.Duration(all.IOCExpirationDuration))
 	assert.Equal(t, []string{"Expired", "Whitelisted"}, all.ExpiredStatuses)
 	assert.True(t, all.PreserveOriginalEvent)
-	assert.Equal(t, 500, all.Client.PageSize)
+	assert.Equal(t, 500, all.PageSize)
 }
 
 func readYAML(t *testing.T, name string, into any) {

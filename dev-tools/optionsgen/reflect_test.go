@@ -7,10 +7,10 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/client"
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // settingsOf returns the paths of the settings that a struct reads.
@@ -26,7 +26,7 @@ func settingsOf(typ reflect.Type, prefix string) []string {
 			names = append(names, settingsOf(field.Type, prefix)...)
 			continue
 		}
-		if field.Type == reflect.TypeFor[client.SSL]() {
+		if field.Type == reflect.TypeFor[config.SSL]() {
 			names = append(names, settingsOf(reflect.TypeFor[tlscommon.Config](), prefix+name+".")...)
 			continue
 		}
@@ -53,7 +53,7 @@ func fieldsOf(typ reflect.Type) func(func(reflect.StructField) bool) {
 }
 
 func isLeaf(typ reflect.Type) bool {
-	if typ == reflect.TypeFor[*config.C]() {
+	if typ == reflect.TypeFor[*conf.C]() {
 		return true
 	}
 	for typ.Kind() == reflect.Pointer {

@@ -23,11 +23,10 @@ import (
 
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
 // elsewhere are the settings of an input that Libbeat and Filebeat read, not
-// threat.Config.
+// config.Input.
 var elsewhere = []string{
 	"type", "enabled", "tags", "fields", "fields_under_root", "processors", "index",
 	"pipeline", "keep_null", "publisher_pipeline.disable_host", "clean_inactive",
@@ -37,7 +36,7 @@ func TestInputSettingsAreThoseOfTheStruct(t *testing.T) {
 	defined := slices.DeleteFunc(config.InputSettings().Names(), func(name string) bool {
 		return slices.Contains(elsewhere, name)
 	})
-	require.ElementsMatch(t, settingsOf(reflect.TypeFor[threat.Config](), ""), defined)
+	require.ElementsMatch(t, settingsOf(reflect.TypeFor[config.Input](), ""), defined)
 }
 
 func TestBeatSettingsAreThoseOfTheStructs(t *testing.T) {
@@ -102,14 +101,14 @@ func minimal() map[string]any {
 	}
 }
 
-func unpackInput(t *testing.T, with map[string]any) (threat.Config, error) {
+func unpackInput(t *testing.T, with map[string]any) (config.Input, error) {
 	t.Helper()
 	settings := minimal()
 	maps.Copy(settings, with)
 	raw, err := conf.NewConfigFrom(settings)
 	require.NoError(t, err)
 	require.NoError(t, config.CheckInput(raw))
-	return threat.UnpackConfig(raw)
+	return config.UnpackInput(raw)
 }
 
 func TestRequiredInputSettings(t *testing.T) {
@@ -125,7 +124,7 @@ func TestRequiredInputSettings(t *testing.T) {
 			delete(settings, option.Name)
 			raw, err := conf.NewConfigFrom(settings)
 			require.NoError(t, err)
-			_, err = threat.UnpackConfig(raw)
+			_, err = config.UnpackInput(raw)
 			require.ErrorContains(t, err, option.Name)
 		})
 	}
@@ -144,7 +143,7 @@ func TestInputDefaults(t *testing.T) {
 			require.NoError(t, err)
 			if strings.HasPrefix(option.Name, "request.ssl.") {
 				// The section is read into a struct only once it is there.
-				require.Equal(t, effectiveTLS(t, &tlscommon.Config{}), effectiveTLS(t, set.Client.Request.SSL.Settings()))
+				require.Equal(t, effectiveTLS(t, &tlscommon.Config{}), effectiveTLS(t, set.Request.SSL.Settings()))
 				return
 			}
 			require.Equal(t, unset, set)

@@ -20,7 +20,6 @@ import (
 
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/internal/beattest"
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
 // load returns the repository's directory and the pages of the documentation.
@@ -108,7 +107,7 @@ func requireInputs(t *testing.T, inputs []*conf.C) {
 	ids := map[string]bool{}
 	for _, input := range inputs {
 		require.NoError(t, config.CheckInput(input))
-		unpacked, err := threat.UnpackConfig(input)
+		unpacked, err := config.UnpackInput(input)
 		require.NoError(t, err)
 		require.False(t, ids[unpacked.ID], "two inputs with the id %s", unpacked.ID)
 		ids[unpacked.ID] = true

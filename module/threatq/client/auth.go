@@ -17,6 +17,8 @@ import (
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 const (
@@ -193,7 +195,7 @@ func readTokenBody(resp *http.Response) ([]byte, error) {
 	if len(raw) > maxTokenBody {
 		return nil, &Error{
 			Kind:   KindAnswer,
-			Reason: fmt.Sprintf("the answer is larger than %v, far too large for a token", ByteSize(maxTokenBody)),
+			Reason: fmt.Sprintf("the answer is larger than %v, far too large for a token", config.ByteSize(maxTokenBody)),
 			Hint:   "check url or auth.oauth2.token_url",
 			final:  true,
 		}

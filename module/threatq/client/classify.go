@@ -18,6 +18,8 @@ import (
 	"unicode"
 
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // errStalled is what a body's reader returns when the body stopped arriving.
@@ -124,7 +126,7 @@ func certNames(cert *x509.Certificate) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return " but for " + shorten(strings.Join(names, ", "))
+	return " but for " + config.Shorten(strings.Join(names, ", "))
 }
 
 // tlsText returns the message of an error that crypto/tls raised itself; such
@@ -222,7 +224,7 @@ func (c *Client) scrub(text string) string {
 
 // clean replaces control characters and bounds the length.
 func clean(text string) string {
-	return shorten(strings.Map(func(r rune) rune {
+	return config.Shorten(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == unicode.ReplacementChar {
 			return '?'
 		}

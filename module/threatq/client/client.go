@@ -22,6 +22,8 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/paths"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // startMark is the cursor mark that stands for the beginning of a collection.
@@ -29,7 +31,7 @@ const startMark = "*"
 
 // Client reads one data collection of one appliance. It is safe for concurrent use.
 type Client struct {
-	cfg       Config
+	cfg       config.Input
 	log       *logp.Logger
 	metrics   *Metrics
 	now       func() time.Time
@@ -71,12 +73,9 @@ func WithInputID(id string) Option { return func(c *Client) { c.id = id } }
 // directory by default.
 func WithLogsDir(dir string) Option { return func(c *Client) { c.logsDir = dir } }
 
-// New returns a Client for a configuration, which it checks. It sends nothing.
+// New returns a Client for a configuration that has been checked. It sends nothing.
 // Close it to free its connections.
-func New(cfg Config, log *logp.Logger, opts ...Option) (*Client, error) {
-	if err := cfg.Validate(); err != nil {
-		return nil, err
-	}
+func New(cfg config.Input, log *logp.Logger, opts ...Option) (*Client, error) {
 	c := &Client{
 		cfg:       cfg,
 		log:       log.Named("client"),
@@ -87,14 +86,14 @@ func New(cfg Config, log *logp.Logger, opts ...Option) (*Client, error) {
 	for _, opt := range opts {
 		opt(c)
 	}
-	base, err := cfg.baseURL()
+	base, err := cfg.BaseURL()
 	if err != nil {
 		return nil, fmt.Errorf("url %w", err)
 	}
 	c.dataURL = base.JoinPath("api/indicators/query/hash", cfg.DataCollectionID)
 	c.tokenURL = base.JoinPath("api/token")
 	if address := cfg.Auth.OAuth2.TokenURL; address != "" {
-		if c.tokenURL, err = parseEndpoint(address, cfg.Request, c.tokenURL.String()); err != nil {
+		if c.tokenURL, err = config.ParseEndpoint(address, cfg.Request, c.tokenURL.String()); err != nil {
 			return nil, fmt.Errorf("auth.oauth2.token_url %w", err)
 		}
 	}
@@ -249,7 +248,7 @@ func (c *Client) redact(text string) string {
 	for _, list := range [][]string{s.fixed, s.tokens} {
 		for _, secret := range list {
 			if secret != "" {
-				text = strings.ReplaceAll(text, secret, redacted)
+				text = strings.ReplaceAll(text, secret, config.Redacted)
 			}
 		}
 	}

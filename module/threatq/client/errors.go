@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // Kind is the class of an Error: what a caller may decide by.
@@ -137,7 +139,7 @@ func (c *Client) statusError(call *call, resp *http.Response) *Error {
 		e.Hint = "check data_collection_id and url"
 	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && call.mark != startMark:
 		e.Kind = KindCursorRejected
-		e.Reason = fmt.Sprintf("the appliance rejects the cursor mark %q (%d)", shorten(call.mark), status)
+		e.Reason = fmt.Sprintf("the appliance rejects the cursor mark %q (%d)", config.Shorten(call.mark), status)
 		e.Hint = "collection has to start over from the beginning"
 	case status >= 300 && status < 400:
 		e.Reason = answered + " without saying where to"

@@ -21,6 +21,8 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/logp/logptest"
 	"github.com/elastic/elastic-agent-libs/monitoring"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 const (
@@ -90,15 +92,15 @@ func (a *appliance) seen(path string) []*http.Request {
 }
 
 // config returns a configuration for the appliance with short waits.
-func (a *appliance) config() Config { return testConfig(a.URL) }
+func (a *appliance) config() config.Input { return testConfig(a.URL) }
 
-func testConfig(address string) Config {
-	cfg := DefaultConfig()
+func testConfig(address string) config.Input {
+	cfg := config.DefaultInput()
 	cfg.URL = address
-	cfg.Auth.OAuth2.Client = OAuth2Client{ID: testID, Secret: NewSecret(testSecret)}
+	cfg.Auth.OAuth2.Client = config.AuthOAuth2Client{ID: testID, Secret: config.NewSecret(testSecret)}
 	cfg.DataCollectionID = testCollection
 	cfg.Request.Timeout = 5 * time.Second
-	cfg.Request.Retry = RetryConfig{MaxAttempts: 3, WaitMin: time.Millisecond, WaitMax: 2 * time.Millisecond}
+	cfg.Request.Retry = config.RequestRetry{MaxAttempts: 3, WaitMin: time.Millisecond, WaitMax: 2 * time.Millisecond}
 	return cfg
 }
 
@@ -150,7 +152,7 @@ func stalls(part string) http.HandlerFunc {
 }
 
 // newClient returns a Client with what it logs, and its metrics.
-func newClient(t testing.TB, cfg Config, opts ...Option) (*Client, *observer.ObservedLogs, *monitoring.Registry) {
+func newClient(t testing.TB, cfg config.Input, opts ...Option) (*Client, *observer.ObservedLogs, *monitoring.Registry) {
 	t.Helper()
 	log, logs := logptest.NewTestingLoggerWithObserver(t, "threatq")
 	reg := monitoring.NewRegistry()

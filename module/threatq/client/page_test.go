@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 func TestPage(t *testing.T) {
@@ -372,7 +374,7 @@ func TestPageTooLarge(t *testing.T) {
 	t.Run("just fits", func(t *testing.T) {
 		a := newAppliance(t, says(big))
 		cfg := a.config()
-		cfg.Request.MaxBodySize = ByteSize(len(big))
+		cfg.Request.MaxBodySize = config.ByteSize(len(big))
 		c, _, _ := newClient(t, cfg)
 		page, err := c.Page(background, "abc")
 		require.NoError(t, err)
@@ -536,7 +538,7 @@ func TestPagesInParallel(t *testing.T) {
 func TestRateLimit(t *testing.T) {
 	a := newAppliance(t, says(onePage))
 	cfg := a.config()
-	cfg.Request.RateLimit = RateLimitConfig{Limit: 50, Burst: 2}
+	cfg.Request.RateLimit = config.RequestRateLimit{Limit: 50, Burst: 2}
 	c, _, reg := newClient(t, cfg)
 	start := time.Now()
 	for range 4 {
@@ -547,7 +549,7 @@ func TestRateLimit(t *testing.T) {
 	assert.GreaterOrEqual(t, time.Since(start), 55*time.Millisecond, "five requests, three of them 20ms apart")
 	assert.Positive(t, metric(reg, "http_rate_limit_waits_total"))
 
-	cfg.Request.RateLimit = RateLimitConfig{Limit: 0.001, Burst: 1}
+	cfg.Request.RateLimit = config.RequestRateLimit{Limit: 0.001, Burst: 1}
 	c, _, _ = newClient(t, cfg)
 	ctx, cancel := context.WithTimeout(background, 30*time.Millisecond)
 	defer cancel()

@@ -13,19 +13,24 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 func TestProbe(t *testing.T) {
 	ca := newAuthority(t)
 	a := secure(t, certificate(ca.issue(t, -day, day, "127.0.0.1", "threatq.example.com")))
 	p := newProxy(t, a.Listener.Addr().String(), "")
-	for name, set := range map[string]func(*Config){
-		"direct":  func(c *Config) { c.URL = a.URL },
-		"proxied": func(c *Config) { c.URL = "https://threatq.example.com"; c.Request.ProxyURL = NewProxyURL(p.URL) },
+	for name, set := range map[string]func(*config.Input){
+		"direct": func(c *config.Input) { c.URL = a.URL },
+		"proxied": func(c *config.Input) {
+			c.URL = "https://threatq.example.com"
+			c.Request.ProxyURL = config.NewProxyURL(p.URL)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := testConfig("")
-			cfg.Request.SSL = NewSSL(&tlscommon.Config{CAs: []string{ca.pem}})
+			cfg.Request.SSL = config.NewSSL(&tlscommon.Config{CAs: []string{ca.pem}})
 			set(&cfg)
 			c, _, _ := newClient(t, cfg)
 			ends := c.Endpoints()

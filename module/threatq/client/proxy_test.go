@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // proxy connects to one address, whatever the request names.
@@ -99,9 +101,9 @@ func TestProxy(t *testing.T) {
 			a := secure(t, certificate(ca.issue(t, -day, day, test.names...)))
 			p := newProxy(t, a.Listener.Addr().String(), test.password)
 			cfg := testConfig("https://" + host)
-			cfg.Request.ProxyURL = NewProxyURL(strings.Replace(test.url, "PROXY", p.Listener.Addr().String(), 1))
-			cfg.Request.ProxyHeaders = map[string]Secret{"X-Team": NewSecret("soc-team")}
-			cfg.Request.SSL = NewSSL(&tlscommon.Config{CAs: []string{ca.pem}})
+			cfg.Request.ProxyURL = config.NewProxyURL(strings.Replace(test.url, "PROXY", p.Listener.Addr().String(), 1))
+			cfg.Request.ProxyHeaders = map[string]config.Secret{"X-Team": config.NewSecret("soc-team")}
+			cfg.Request.SSL = config.NewSSL(&tlscommon.Config{CAs: []string{ca.pem}})
 			c, logs, _ := newClient(t, cfg)
 
 			end := c.Endpoints()[0]
@@ -134,11 +136,11 @@ func TestProxyOverHTTP(t *testing.T) {
 	p := newProxy(t, a.Listener.Addr().String(), "hunter22")
 	cfg := testConfig("http://threatq.example.com")
 	cfg.Request.AllowInsecureHTTP = true
-	cfg.Request.ProxyURL = NewProxyURL("http://me:hunter22@" + p.Listener.Addr().String())
+	cfg.Request.ProxyURL = config.NewProxyURL("http://me:hunter22@" + p.Listener.Addr().String())
 	c, _, _ := newClient(t, cfg)
 	require.NoError(t, read(c))
 
-	cfg.Request.ProxyURL = NewProxyURL("http://" + p.Listener.Addr().String())
+	cfg.Request.ProxyURL = config.NewProxyURL("http://" + p.Listener.Addr().String())
 	c, _, _ = newClient(t, cfg)
 	err := read(c)
 	asError(t, err, KindUnreachable)
@@ -158,7 +160,7 @@ func TestProxyUnreachable(t *testing.T) {
 	address := listener.Addr().String()
 	listener.Close()
 	cfg := testConfig("https://threatq.example.com")
-	cfg.Request.ProxyURL = NewProxyURL("http://me:hunter22@" + address)
+	cfg.Request.ProxyURL = config.NewProxyURL("http://me:hunter22@" + address)
 	c, _, _ := newClient(t, cfg)
 	err = read(c)
 	asError(t, err, KindUnreachable)

@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/elastic/elastic-agent-libs/monitoring"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // leak answers with everything that it was sent, in every place there is.
@@ -72,15 +74,15 @@ func TestNoSecretGetsOut(t *testing.T) {
 					a.token = fault
 				}
 				cfg := a.config()
-				cfg.Auth.OAuth2.Client.Secret = NewSecret(secret)
+				cfg.Auth.OAuth2.Client.Secret = config.NewSecret(secret)
 				cfg.Request.Retry.MaxAttempts = 2
-				cfg.Request.Tracer = TracerConfig{Enabled: true, Filename: "trace.ndjson", MaxSize: 10, MaxBackups: 1}
+				cfg.Request.Tracer = config.RequestTracer{Enabled: true, Filename: "trace.ndjson", Maxsize: 10, Maxbackups: 1}
 				if proxied {
 					p := newProxy(t, a.Listener.Addr().String(), "")
 					cfg.URL = "http://threatq.example.com"
 					cfg.Request.AllowInsecureHTTP = true
-					cfg.Request.ProxyURL = NewProxyURL("http://me:" + url.QueryEscape(password) + "@" + p.Listener.Addr().String())
-					cfg.Request.ProxyHeaders = map[string]Secret{"X-Key": NewSecret(key)}
+					cfg.Request.ProxyURL = config.NewProxyURL("http://me:" + url.QueryEscape(password) + "@" + p.Listener.Addr().String())
+					cfg.Request.ProxyHeaders = map[string]config.Secret{"X-Key": config.NewSecret(key)}
 				}
 				c, logs, reg := newClient(t, cfg, WithLogsDir(dir))
 				for _, mark := range []string{"*", "abc"} {
@@ -137,7 +139,7 @@ func TestPageRepeatsSecrets(t *testing.T) {
 			a := newAppliance(t, says(`{"data": `+test.says+`}`))
 			a.token = says(`{"access_token": "token-1-is-long"}`)
 			cfg := a.config()
-			cfg.Auth.OAuth2.Client.Secret = NewSecret(test.secret)
+			cfg.Auth.OAuth2.Client.Secret = config.NewSecret(test.secret)
 			c, _, _ := newClient(t, cfg)
 			page, err := c.Page(background, "*")
 			require.NoError(t, err)

@@ -15,18 +15,19 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
 // simulated starts a simulator and returns a configuration for it.
-func simulated(t testing.TB, cfg simulator.Config) (*simulator.Simulator, Config) {
+func simulated(t testing.TB, cfg simulator.Config) (*simulator.Simulator, config.Input) {
 	s, err := simulator.New(cfg)
 	require.NoError(t, err)
 	server, err := s.Start("")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	client := testConfig(server.URL)
-	client.Auth.OAuth2.Client = OAuth2Client{ID: s.Config().ClientID, Secret: NewSecret(s.Config().ClientSecret)}
+	client.Auth.OAuth2.Client = config.AuthOAuth2Client{ID: s.Config().ClientID, Secret: config.NewSecret(s.Config().ClientSecret)}
 	client.DataCollectionID = s.Config().DataCollectionID
 	client.PageSize = 50
 	return s, client
@@ -200,9 +201,9 @@ func TestSimulatorTLS(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, server.Close()) }()
 	cfg := testConfig(server.URL)
-	cfg.Auth.OAuth2.Client = OAuth2Client{ID: s.Config().ClientID, Secret: NewSecret(s.Config().ClientSecret)}
+	cfg.Auth.OAuth2.Client = config.AuthOAuth2Client{ID: s.Config().ClientID, Secret: config.NewSecret(s.Config().ClientSecret)}
 	cfg.DataCollectionID = s.Config().DataCollectionID
-	cfg.Request.SSL = NewSSL(&tlscommon.Config{CAs: []string{string(server.CAPEM)}})
+	cfg.Request.SSL = config.NewSSL(&tlscommon.Config{CAs: []string{string(server.CAPEM)}})
 	c, _, _ := newClient(t, cfg)
 	ids, _ := collect(t, c, "*")
 	once(t, ids, 10)

@@ -27,6 +27,8 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // authority issues certificates.
@@ -118,7 +120,7 @@ func TestTLS(t *testing.T) {
 			a := secure(t, test.server)
 			cfg := a.config()
 			if test.ssl != nil {
-				cfg.Request.SSL = NewSSL(test.ssl)
+				cfg.Request.SSL = config.NewSSL(test.ssl)
 			}
 			c, logs, _ := newClient(t, cfg)
 			err := read(c)
@@ -146,7 +148,7 @@ func TestTLSLeastVersion(t *testing.T) {
 	c, _, _ := newClient(t, testConfig("https://threatq.example.com"))
 	assert.EqualValues(t, tls.VersionTLS12, c.tlsConfig("threatq.example.com").MinVersion)
 	cfg := testConfig("https://threatq.example.com")
-	cfg.Request.SSL = NewSSL(&tlscommon.Config{Versions: []tlscommon.TLSVersion{tlscommon.TLSVersion13}})
+	cfg.Request.SSL = config.NewSSL(&tlscommon.Config{Versions: []tlscommon.TLSVersion{tlscommon.TLSVersion13}})
 	c, _, _ = newClient(t, cfg)
 	assert.EqualValues(t, tls.VersionTLS13, c.tlsConfig("threatq.example.com").MinVersion)
 }

@@ -19,6 +19,8 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/file"
 	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 const (
@@ -41,7 +43,7 @@ func TraceFile(logsDir, filename, inputID string) (string, error) {
 	}
 	path := strings.ReplaceAll(filename, "*", fileID(inputID))
 	if strings.ContainsFunc(path, unicode.IsControl) || strings.ContainsAny(path, "[]?") {
-		return "", fmt.Errorf("request.tracer.filename is %q, which holds characters that don't belong into a file name", shorten(filename))
+		return "", fmt.Errorf("request.tracer.filename is %q, which holds characters that don't belong into a file name", config.Shorten(filename))
 	}
 	root, err := filepath.Abs(logsDir)
 	if err != nil {
@@ -57,11 +59,11 @@ func TraceFile(logsDir, filename, inputID string) (string, error) {
 	}
 	realFile, err := realPath(path)
 	if err != nil {
-		return "", fmt.Errorf("request.tracer.filename is %q, whose links can't be followed: %w", shorten(filename), err)
+		return "", fmt.Errorf("request.tracer.filename is %q, whose links can't be followed: %w", config.Shorten(filename), err)
 	}
 	inside, err := filepath.Rel(realRoot, realFile)
 	if err != nil || inside == "." || !filepath.IsLocal(inside) {
-		return "", fmt.Errorf("request.tracer.filename is %q, which lies outside of the logs directory: set it to a path below %q", shorten(filename), root)
+		return "", fmt.Errorf("request.tracer.filename is %q, which lies outside of the logs directory: set it to a path below %q", config.Shorten(filename), root)
 	}
 	return path, nil
 }
@@ -126,8 +128,8 @@ func newTracer(c *Client) (*tracer, error) {
 	}
 	out, err := file.NewFileRotator(path,
 		file.Extension(extension),
-		file.MaxSizeBytes(uint(cfg.MaxSize)<<20),
-		file.MaxBackups(uint(cfg.MaxBackups)),
+		file.MaxSizeBytes(uint(cfg.Maxsize)<<20),
+		file.MaxBackups(uint(cfg.Maxbackups)),
 		file.Permissions(0o600),
 		file.RotateOnStartup(false),
 	)
@@ -189,7 +191,7 @@ func (t *tracer) begin(r *record) *trace {
 		"attempt":              r.attempt,
 	}
 	if r.call.token {
-		line["http.request.body.content"] = redacted
+		line["http.request.body.content"] = config.Redacted
 	}
 	return &trace{t: t, r: r, line: line}
 }
@@ -211,7 +213,7 @@ func (tr *trace) write(bytes int64, duration time.Duration, problem string) {
 	tr.line["http.response.body.bytes"] = bytes
 	switch {
 	case tr.r.call.token && bytes > 0:
-		tr.line["http.response.body.content"] = redacted
+		tr.line["http.response.body.content"] = config.Redacted
 	case len(tr.body) > 0:
 		tr.line["http.response.body.content"] = tr.t.c.redact(strings.ToValidUTF8(string(tr.body), "\ufffd"))
 		tr.line["http.response.body.truncated"] = int64(len(tr.body)) < bytes
@@ -232,7 +234,7 @@ func (t *tracer) headers(header http.Header) map[string][]string {
 		text := strings.Join(values, ", ")
 		switch http.CanonicalHeaderKey(name) {
 		case "Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie":
-			text = redacted
+			text = config.Redacted
 		}
 		text = t.c.redact(text)
 		out[name[:min(len(name), 128)]] = []string{text[:min(len(text), maxTraceHeader)]}

@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // traceLines reads all trace files below a directory.
@@ -86,14 +88,14 @@ func TestTracer(t *testing.T) {
 	token, page, refused, big := lines[1], lines[2], lines[3], lines[4]
 	assert.Equal(t, "POST", token["http.request.method"])
 	assert.Equal(t, a.URL+"/api/token", token["url.full"])
-	assert.Equal(t, redacted, token["http.request.body.content"])
-	assert.Equal(t, redacted, token["http.response.body.content"])
+	assert.Equal(t, config.Redacted, token["http.request.body.content"])
+	assert.Equal(t, config.Redacted, token["http.response.body.content"])
 	assert.EqualValues(t, 200, token["http.response.status_code"])
 	assert.Equal(t, "GET", page["http.request.method"])
 	assert.Contains(t, page["url.full"], "cursorMark=abc")
 	assert.Equal(t, `{"data": [{"echo": "Bearer xxxxx"}], "nextCursorMark": "n"}`, page["http.response.body.content"])
-	assert.Equal(t, []any{redacted}, page["http.request.headers"].(map[string]any)["Authorization"])
-	assert.Equal(t, []any{redacted}, page["http.response.headers"].(map[string]any)["Set-Cookie"])
+	assert.Equal(t, []any{config.Redacted}, page["http.request.headers"].(map[string]any)["Authorization"])
+	assert.Equal(t, []any{config.Redacted}, page["http.response.headers"].(map[string]any)["Set-Cookie"])
 	assert.Equal(t, []any{"Bearer xxxxx"}, page["http.response.headers"].(map[string]any)["X-Echo"])
 	assert.Equal(t, false, page["http.response.body.truncated"])
 	assert.EqualValues(t, 403, refused["http.response.status_code"])
@@ -118,7 +120,7 @@ func TestTracerRotates(t *testing.T) {
 	a := newAppliance(t, says(`{"data": ["`+strings.Repeat("\x01", maxTraceBody)+`"]}`))
 	cfg := a.config()
 	cfg.Request.Retry.MaxAttempts = 1
-	cfg.Request.Tracer = TracerConfig{Enabled: true, Filename: "trace-*.log", MaxSize: 1, MaxBackups: 2}
+	cfg.Request.Tracer = config.RequestTracer{Enabled: true, Filename: "trace-*.log", Maxsize: 1, Maxbackups: 2}
 	c, _, _ := newClient(t, cfg, WithLogsDir(dir))
 	for range 50 {
 		page, _ := c.Page(background, "abc")

@@ -32,7 +32,7 @@ func (c *Client) newTransports(addresses ...*url.URL) error {
 		Proxy:   httpcommon.HTTPClientProxySettings{Disable: c.cfg.Request.ProxyDisable},
 	}
 	if !c.cfg.Request.ProxyURL.IsZero() {
-		proxy, err := c.cfg.Request.ProxyURL.parse()
+		proxy, err := c.cfg.Request.ProxyURL.URL()
 		if err != nil {
 			return fmt.Errorf("request.proxy_url can't be read: %w", err)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
 )
 
@@ -26,10 +27,8 @@ const expiresSoon = 30 * 24 * time.Hour
 
 // Target is an input to examine.
 type Target struct {
-	// ID is the input's id.
-	ID string
-	// Client is the input's configuration as far as the client is concerned.
-	Client client.Config
+	// Input is the input's configuration.
+	Input config.Input
 	// Normalise makes of an indicator what the input would publish. An error
 	// says that the indicator can't be read.
 	Normalise func(raw []byte, fetched time.Time) (any, error)
@@ -44,12 +43,12 @@ type Target struct {
 // Examine takes all steps and reports. The error is for a configuration that no
 // client can be made of; whatever goes wrong later is in the report.
 func Examine(ctx context.Context, target Target) (*Report, error) {
-	cfg := target.Client
+	cfg := target.Input
 	cfg.Request.Retry.MaxAttempts = 1
 	cfg.Request.Tracer.Enabled = false
-	cl, err := client.New(cfg, target.Log, client.WithUserAgent(target.UserAgent), client.WithInputID(target.ID))
+	cl, err := client.New(cfg, target.Log, client.WithUserAgent(target.UserAgent), client.WithInputID(target.Input.ID))
 	if err != nil {
-		return nil, fmt.Errorf("input %q: %w", target.ID, err)
+		return nil, fmt.Errorf("input %q: %w", target.Input.ID, err)
 	}
 	defer cl.Close()
 
@@ -60,7 +59,7 @@ func Examine(ctx context.Context, target Target) (*Report, error) {
 		target:    target,
 		client:    cl,
 		endpoints: differing(cl.Endpoints()),
-		report:    &Report{Input: target.ID, URL: cfg.URL, DataCollectionID: cfg.DataCollectionID, Total: -1},
+		report:    &Report{Input: target.Input.ID, URL: cfg.URL, DataCollectionID: cfg.DataCollectionID, Total: -1},
 	}
 	e.step(StepResolve, func() finding { return e.resolve(ctx) })
 	e.step(StepConnect, func() finding { return e.connect(ctx) })
@@ -202,7 +201,7 @@ func (e *examination) describe(cert client.Certificate) string {
 	if left := cert.NotAfter.Sub(e.target.Now()); left > 0 && left < expiresSoon {
 		text += fmt.Sprintf(", which is in %d days", int(left/(24*time.Hour)))
 	}
-	if ssl := e.target.Client.Request.SSL.Settings(); ssl.IsEnabled() && ssl.VerificationMode == tlscommon.VerifyNone {
+	if ssl := e.target.Input.Request.SSL.Settings(); ssl.IsEnabled() && ssl.VerificationMode == tlscommon.VerifyNone {
 		text += ", not verified because of request.ssl.verification_mode: none"
 	}
 	return text

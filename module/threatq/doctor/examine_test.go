@@ -22,11 +22,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/logp/logptest"
 
-	"github.com/threatqbeat/threatqbeat/module/threatq/client"
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
@@ -54,8 +54,9 @@ func start(t *testing.T, secure bool, indicators int) *appliance {
 // target returns a right configuration for the appliance, changed by settings.
 func target(t *testing.T, server *appliance, settings map[string]any) Target {
 	t.Helper()
-	raw := config.MustNewConfigFrom(map[string]any{
+	raw := conf.MustNewConfigFrom(map[string]any{
 		"url":                       server.url,
+		"id":                        "one",
 		"data_collection_id":        simulator.DefaultDataCollectionID,
 		"auth.oauth2.client.id":     simulator.DefaultClientID,
 		"auth.oauth2.client.secret": simulator.DefaultClientSecret,
@@ -67,9 +68,9 @@ func target(t *testing.T, server *appliance, settings map[string]any) Target {
 		require.NoError(t, raw.Merge(map[string]any{"request.ssl.certificate_authorities": []string{file}}))
 	}
 	require.NoError(t, raw.Merge(settings))
-	cfg := client.DefaultConfig()
+	cfg := config.DefaultInput()
 	require.NoError(t, raw.Unpack(&cfg))
-	return Target{ID: "one", Client: cfg, Log: logptest.NewTestingLogger(t, ""), Normalise: decode}
+	return Target{Input: cfg, Log: logptest.NewTestingLogger(t, ""), Normalise: decode}
 }
 
 // decode stands for the mapper: it takes any object with an id.
@@ -89,7 +90,7 @@ func examine(t *testing.T, target Target) *Report {
 	text, err := json.Marshal(report)
 	require.NoError(t, err)
 	for _, out := range []string{string(text), report.Text()} {
-		assert.NotContains(t, out, target.Client.Auth.OAuth2.Client.Secret.Reveal())
+		assert.NotContains(t, out, target.Input.Auth.OAuth2.Client.Secret.Reveal())
 		assert.NotContains(t, out, "proxypass")
 	}
 	return report
@@ -347,14 +348,16 @@ func TestCertificateThatEndsSoonIsSaid(t *testing.T) {
 func TestTracerStaysOff(t *testing.T) {
 	server := start(t, false, 5)
 	tgt := target(t, server, nil)
-	tgt.Client.Request.Tracer.Enabled = true
-	tgt.Client.Request.Tracer.Filename = filepath.Join(t.TempDir(), "trace.ndjson")
+	tgt.Input.Request.Tracer.Enabled = true
+	tgt.Input.Request.Tracer.Filename = filepath.Join(t.TempDir(), "trace.ndjson")
 	examine(t, tgt)
-	assert.NoFileExists(t, tgt.Client.Request.Tracer.Filename)
+	assert.NoFileExists(t, tgt.Input.Request.Tracer.Filename)
 }
 
 func TestConfigurationThatNoClientCanBeMadeOf(t *testing.T) {
-	_, err := Examine(context.Background(), Target{ID: "one", Client: client.DefaultConfig(), Log: logp.NewNopLogger()})
+	incomplete := config.DefaultInput()
+	incomplete.ID = "one"
+	_, err := Examine(context.Background(), Target{Input: incomplete, Log: logp.NewNopLogger()})
 	assert.ErrorContains(t, err, `input "one": url is missing`)
 }
 

@@ -107,7 +107,7 @@ func newTestRunner(t *testing.T, pages pager, out *published, changes *[]statusC
 	return &runner{
 		interval: time.Minute,
 		pages:    pages,
-		mapper:   NewMapper(MapperConfig{ExpirationDuration: defaultExpiration, Namespace: defaultNamespace}),
+		mapper:   NewMapper(MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, Namespace: "default"}),
 		publish:  out.publish,
 		metrics:  newMetrics(reg, newTotals(nil), log),
 		status: newStatusReporter(func(s status.Status, reason string) {

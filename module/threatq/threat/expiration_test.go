@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // expirationCase is one row of testdata/expiration.json. The ingest pipeline is
@@ -46,7 +48,7 @@ func expirationCases(t *testing.T) []expirationCase {
 func TestExpire(t *testing.T) {
 	for _, tc := range expirationCases(t) {
 		t.Run(tc.Name, func(t *testing.T) {
-			duration, err := ParseDuration(tc.Duration)
+			duration, err := config.ParseLifetime(tc.Duration)
 			require.NoError(t, err)
 			policy := expirationPolicy{Duration: duration, ExpiredStatuses: tc.ExpiredStatuses}
 			in := tc.Input.ThreatQ

@@ -297,7 +297,7 @@ func BenchmarkEvent(b *testing.B) {
 	} {
 		b.Run(bm.name, func(b *testing.B) {
 			page := samplePage(1000)
-			m := NewMapper(MapperConfig{ExpirationDuration: 90 * day, ExpiredStatuses: []string{DefaultExpiredStatus},
+			m := NewMapper(MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, ExpiredStatuses: []string{DefaultExpiredStatus},
 				PreserveOriginal: bm.preserve, Namespace: "default"})
 			fetched := time.Now()
 			b.SetBytes(pageBytes(page))
@@ -313,7 +313,7 @@ func BenchmarkEvent(b *testing.B) {
 
 // BenchmarkMap is what is left of BenchmarkEvent without the decoding.
 func BenchmarkMap(b *testing.B) {
-	m := NewMapper(MapperConfig{ExpirationDuration: 90 * day, ExpiredStatuses: []string{DefaultExpiredStatus}, Namespace: "default"})
+	m := NewMapper(MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, ExpiredStatuses: []string{DefaultExpiredStatus}, Namespace: "default"})
 	builders := make([]*builder, 1000)
 	for i, raw := range samplePage(len(builders)) {
 		builders[i] = &builder{mapper: m}

@@ -60,16 +60,16 @@ func Plugin(env Environment) v2.Plugin {
 			Type:                config.InputType,
 			DefaultCleanTimeout: cleanInactive,
 			Configure: func(raw *conf.C, _ *logp.Logger) ([]cursor.Source, cursor.Input, error) {
-				cfg, err := UnpackConfig(raw)
+				cfg, err := config.UnpackInput(raw)
 				if err != nil {
 					return nil, nil, err
 				}
-				if tracer := cfg.Client.Request.Tracer; tracer.Enabled {
+				if tracer := cfg.Request.Tracer; tracer.Enabled {
 					if _, err := client.TraceFile(env.Paths.Logs, tracer.Filename, cfg.ID); err != nil {
 						return nil, nil, fmt.Errorf("input %q: %w", cfg.ID, err)
 					}
 				}
-				return []cursor.Source{source{cfg: &cfg.Client}}, &input{cfg: cfg, env: env, totals: totals}, nil
+				return []cursor.Source{source{cfg: &cfg}}, &input{cfg: cfg, env: env, totals: totals}, nil
 			},
 		},
 	}
@@ -77,13 +77,13 @@ func Plugin(env Environment) v2.Plugin {
 
 // source is the data collection of one appliance; its name, together with the
 // input's id, is the key of the cursor.
-type source struct{ cfg *client.Config }
+type source struct{ cfg *config.Input }
 
 func (s source) Name() string { return registry.SourceName(s.cfg.URL, s.cfg.DataCollectionID) }
 
 // input collects one data collection.
 type input struct {
-	cfg    Config
+	cfg    config.Input
 	env    Environment
 	totals *totals
 }
@@ -103,7 +103,7 @@ func (in *input) Test(_ cursor.Source, ctx v2.TestContext) error {
 }
 
 func (in *input) newClient(log *logp.Logger, options ...client.Option) (*client.Client, error) {
-	return client.New(in.cfg.Client, log, append(options,
+	return client.New(in.cfg, log, append(options,
 		client.WithInputID(in.cfg.ID),
 		client.WithLogsDir(in.env.Paths.Logs),
 		client.WithUserAgent(in.env.UserAgent))...)
@@ -113,7 +113,7 @@ func (in *input) newClient(log *logp.Logger, options ...client.Option) (*client.
 // a failed cycle is reported, and the next one starts after the interval.
 func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publisher cursor.Publisher) error {
 	ctx.UpdateStatus(status.Configuring, "")
-	log := ctx.Logger.With("data_collection_id", in.cfg.Client.DataCollectionID)
+	log := ctx.Logger.With("data_collection_id", in.cfg.DataCollectionID)
 
 	metrics := newMetrics(ctx.MetricsRegistry, in.totals, log)
 	cl, err := in.newClient(log, client.WithMetrics(client.NewMetrics(ctx.MetricsRegistry)))
@@ -125,15 +125,15 @@ func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publi
 	run := &runner{
 		interval: in.cfg.Interval,
 		pages:    cl,
-		mapper:   NewMapper(in.cfg.mapper()),
+		mapper:   NewMapper(MapperConfigOf(&in.cfg)),
 		publish:  publisher.Publish,
 		state:    loadState(cur, log),
 		metrics:  metrics,
 		status:   newStatusReporter(ctx.UpdateStatus),
 		log:      log,
 	}
-	run.state.URL = in.cfg.Client.URL
-	run.state.DataCollectionID = in.cfg.Client.DataCollectionID
+	run.state.URL = in.cfg.URL
+	run.state.DataCollectionID = in.cfg.DataCollectionID
 	run.reporter = in.env.Reports.start(in.cfg.ID, run.state)
 	defer in.env.Reports.stop(in.cfg.ID, run.reporter)
 	return run.loop(v2.GoContextFromCanceler(ctx.Cancelation))

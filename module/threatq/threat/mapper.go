@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // MapperConfig says how indicators become events.
@@ -24,6 +26,16 @@ type MapperConfig struct {
 	PreserveOriginal bool
 	// Namespace is data_stream.namespace.
 	Namespace string
+}
+
+// MapperConfigOf returns what the settings of an input say about its events.
+func MapperConfigOf(in *config.Input) MapperConfig {
+	return MapperConfig{
+		ExpirationDuration: time.Duration(in.IOCExpirationDuration),
+		ExpiredStatuses:    in.ExpiredStatuses,
+		PreserveOriginal:   in.PreserveOriginalEvent,
+		Namespace:          in.DataStream.Namespace,
+	}
 }
 
 // Mapper makes events of raw indicators. It may be used by several goroutines

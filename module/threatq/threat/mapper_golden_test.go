@@ -19,6 +19,8 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/beat"
 	jsoncodec "github.com/elastic/beats/v7/libbeat/outputs/codec/json"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 var update = flag.Bool("update", false, "write the golden files of the mapping anew")
@@ -28,7 +30,7 @@ var testFetched = time.Date(2024, time.August, 2, 6, 46, 26, int(556*time.Millis
 
 func testMapper(change ...func(*MapperConfig)) *Mapper {
 	cfg := MapperConfig{
-		ExpirationDuration: 90 * day,
+		ExpirationDuration: 90 * 24 * time.Hour,
 		ExpiredStatuses:    []string{DefaultExpiredStatus},
 		Namespace:          "default",
 	}
@@ -82,7 +84,7 @@ func TestExample(t *testing.T) {
 	var raw bytes.Buffer // the example is indented, ThreatQ's answers aren't
 	require.NoError(t, json.Compact(&raw, indicator))
 
-	duration, err := ParseDuration("5d")
+	duration, err := config.ParseLifetime("5d")
 	require.NoError(t, err)
 	event, err := testMapper(func(c *MapperConfig) {
 		c.ExpirationDuration = duration

@@ -41,10 +41,10 @@ func BenchmarkPath(b *testing.B) {
 	require.NoError(b, err)
 	defer server.Close()
 
-	cfg := client.DefaultConfig()
+	cfg := config.DefaultInput()
 	sim.Warm(cfg.PageSize, cfg.FieldsParam)
 	cfg.URL, cfg.DataCollectionID = server.URL, sim.Config().DataCollectionID
-	cfg.Auth.OAuth2.Client.ID, cfg.Auth.OAuth2.Client.Secret = sim.Config().ClientID, client.NewSecret(sim.Config().ClientSecret)
+	cfg.Auth.OAuth2.Client.ID, cfg.Auth.OAuth2.Client.Secret = sim.Config().ClientID, config.NewSecret(sim.Config().ClientSecret)
 	log := logp.NewNopLogger()
 
 	collect := func(b *testing.B, publish publishFunc) {

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
 // expirationCase is a row of the table that drives the Go function as well.
@@ -52,7 +52,7 @@ func pipelineWith(t *testing.T, duration string, statuses []string) object {
 	t.Helper()
 	pipeline, err := assets.Pipeline()
 	require.NoError(t, err)
-	parsed, err := threat.ParseDuration(duration)
+	parsed, err := config.ParseLifetime(duration)
 	require.NoError(t, err)
 	lower := []string{}
 	for _, s := range statuses {

@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package threat
+package config
 
 import (
 	"encoding/json"
@@ -10,12 +10,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/config"
 )
 
 func TestDescribeShowsNoSecret(t *testing.T) {
 	const secret = "never-to-be-shown"
-	raw := conf.MustNewConfigFrom(map[string]any{
+	raw := config.MustNewConfigFrom(map[string]any{
 		"id":                        "one",
 		"url":                       "https://threatq.example.com",
 		"data_collection_id":        "0123456789abcdef",
@@ -30,7 +30,7 @@ func TestDescribeShowsNoSecret(t *testing.T) {
 		},
 		"processors": []any{map[string]any{"add_fields": map[string]any{"fields": map[string]any{"a": secret}}}},
 	})
-	cfg, err := UnpackConfig(raw)
+	cfg, err := UnpackInput(raw)
 	require.NoError(t, err)
 	settings := cfg.Describe()
 	text, err := json.Marshal(settings)

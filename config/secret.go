@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package client
+package config
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 )
 
-// redacted stands wherever a secret would otherwise be printed.
-const redacted = "xxxxx"
+// Redacted stands wherever a secret would otherwise be printed.
+const Redacted = "xxxxx"
 
 // Secret is a text that is never printed: every verb of fmt, JSON and YAML
 // show a placeholder instead. Reveal gives the text itself.
@@ -47,7 +47,7 @@ func (s Secret) String() string {
 	if s.IsZero() {
 		return ""
 	}
-	return redacted
+	return Redacted
 }
 
 // GoString returns a placeholder.
@@ -74,7 +74,7 @@ func (s Secret) MarshalYAML() (any, error) { return s.String(), nil }
 type ProxyURL struct{ secret Secret }
 
 // NewProxyURL wraps an address such as http://user:password@proxy.example.com:3128.
-// It is checked by Config.Validate.
+// It is checked by Input.Validate.
 func NewProxyURL(address string) ProxyURL { return ProxyURL{NewSecret(address)} }
 
 // Unpack takes the address from a configuration.
@@ -86,8 +86,8 @@ func (p *ProxyURL) Unpack(address string) error {
 // IsZero reports whether no proxy is set.
 func (p ProxyURL) IsZero() bool { return p.secret.IsZero() }
 
-// parse returns the address; its error never repeats it.
-func (p ProxyURL) parse() (*url.URL, error) {
+// URL returns the address; its error never repeats it.
+func (p ProxyURL) URL() (*url.URL, error) {
 	u, err := url.Parse(p.secret.Reveal())
 	if err != nil {
 		return nil, parseReason(err)
@@ -100,9 +100,9 @@ func (p ProxyURL) String() string {
 	if p.IsZero() {
 		return ""
 	}
-	u, err := p.parse()
+	u, err := p.URL()
 	if err != nil || u.Host == "" {
-		return redacted
+		return Redacted
 	}
 	return u.Scheme + "://" + u.Host
 }
@@ -155,7 +155,7 @@ func (s SSL) String() string {
 	if s.settings == nil {
 		return ""
 	}
-	return redacted
+	return Redacted
 }
 
 // Format writes the placeholder, whatever the verb.

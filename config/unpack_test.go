@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package threat
+package config
 
 import (
 	"strings"
@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/config"
 )
 
 const plainInput = `
@@ -22,39 +22,39 @@ auth.oauth2: {client.id: x, client.secret: never-shown}
 data_collection_id: 0123456789abcdef
 `
 
-func TestUnpackConfigDefaults(t *testing.T) {
-	cfg, err := UnpackConfig(conf.MustNewConfigFrom(plainInput))
+func TestUnpackInputDefaults(t *testing.T) {
+	cfg, err := UnpackInput(config.MustNewConfigFrom(plainInput))
 	require.NoError(t, err)
 	assert.Equal(t, time.Minute, cfg.Interval)
-	assert.Equal(t, 90*24*time.Hour, time.Duration(cfg.ExpirationDuration))
+	assert.Equal(t, 90*24*time.Hour, time.Duration(cfg.IOCExpirationDuration))
 	assert.Equal(t, []string{"Expired"}, cfg.ExpiredStatuses)
 	assert.Equal(t, "default", cfg.DataStream.Namespace)
 	assert.False(t, cfg.PreserveOriginalEvent)
 }
 
-func TestUnpackConfigListsReplaceTheDefault(t *testing.T) {
+func TestUnpackInputListsReplaceTheDefault(t *testing.T) {
 	for text, want := range map[string][]string{
 		"[]":                     {},
 		"[Whitelisted]":          {"Whitelisted"},
 		"[Expired, Whitelisted]": {"Expired", "Whitelisted"},
 	} {
-		cfg, err := UnpackConfig(conf.MustNewConfigFrom(plainInput + "expired_statuses: " + text))
+		cfg, err := UnpackInput(config.MustNewConfigFrom(plainInput + "expired_statuses: " + text))
 		require.NoError(t, err)
 		assert.Equal(t, want, cfg.ExpiredStatuses, text)
 	}
 }
 
 // However the address is written, the cursor stays the same.
-func TestUnpackConfigAddressHasOneForm(t *testing.T) {
+func TestUnpackInputAddressHasOneForm(t *testing.T) {
 	for _, url := range []string{"https://threatq.example.com", "https://threatq.example.com/", "https://threatq.example.com/api", "https://threatq.example.com/api/"} {
 		text := strings.Replace(plainInput, "https://threatq.example.com", url, 1)
-		cfg, err := UnpackConfig(conf.MustNewConfigFrom(text))
+		cfg, err := UnpackInput(config.MustNewConfigFrom(text))
 		require.NoError(t, err)
-		assert.Equal(t, "https://threatq.example.com", cfg.Client.URL, url)
+		assert.Equal(t, "https://threatq.example.com", cfg.URL, url)
 	}
 }
 
-func TestUnpackConfigRefusals(t *testing.T) {
+func TestUnpackInputRefusals(t *testing.T) {
 	tests := map[string]struct {
 		settings string
 		want     []string
@@ -70,7 +70,7 @@ func TestUnpackConfigRefusals(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := UnpackConfig(conf.MustNewConfigFrom(plainInput + tt.settings))
+			_, err := UnpackInput(config.MustNewConfigFrom(plainInput + tt.settings))
 			require.Error(t, err)
 			for _, want := range tt.want {
 				assert.Contains(t, err.Error(), want)

@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package client
+package config
 
 import (
 	"errors"
@@ -17,8 +17,6 @@ import (
 	"github.com/elastic/elastic-agent-libs/file"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
-
-	"github.com/threatqbeat/threatqbeat/config"
 )
 
 const (
@@ -28,6 +26,10 @@ const (
 	maxBodySize    = 1 << 30
 	maxTraceSizeMB = 1024
 	longest        = time.Hour
+	minInterval    = time.Second
+
+	maxNamespaceBytes    = 100
+	forbiddenInNamespace = `\/*?"<>|,#:`
 )
 
 // collectionID is what may stand in the path of the data endpoint. ThreatQ's
@@ -43,38 +45,50 @@ func (p *problems) add(path, format string, args ...any) {
 
 // Validate refuses what can't work. The error names every wrong setting by its
 // path within the input, with its value (never a secret) and what would be right.
-func (c *Config) Validate() error {
+func (in *Input) Validate() error {
 	var p problems
 
-	if _, err := c.baseURL(); err != nil {
+	if _, err := in.BaseURL(); err != nil {
 		p.add("url", "%w", err)
 	}
-	c.validateAuth(&p)
+	in.validateAuth(&p)
 
 	switch {
-	case c.DataCollectionID == "":
+	case in.DataCollectionID == "":
 		p.add("data_collection_id", "is missing, set it to the hash of a data collection, such as 0123456789abcdef")
-	case !collectionID.MatchString(c.DataCollectionID):
+	case !collectionID.MatchString(in.DataCollectionID):
 		p.add("data_collection_id", "is %q, which can't be the hash of a data collection: "+
-			"letters, digits, '-', '_' and '.' only; put it in quotes when it is made of digits", shorten(c.DataCollectionID))
+			"letters, digits, '-', '_' and '.' only; put it in quotes when it is made of digits", Shorten(in.DataCollectionID))
 	}
-	if c.PageSize < 1 || c.PageSize > maxPageSize {
-		p.add("page_size", "is %d, set it to a number from 1 to %d", c.PageSize, maxPageSize)
+	if in.PageSize < 1 || in.PageSize > maxPageSize {
+		p.add("page_size", "is %d, set it to a number from 1 to %d", in.PageSize, maxPageSize)
 	}
-	if strings.ContainsFunc(c.FieldsParam, unicode.IsControl) || len(c.FieldsParam) > 4096 {
-		p.add("fields_param", "is %q, set it to a list such as %q", shorten(c.FieldsParam), DefaultConfig().FieldsParam)
+	if strings.ContainsFunc(in.FieldsParam, unicode.IsControl) || len(in.FieldsParam) > 4096 {
+		p.add("fields_param", "is %q, set it to a list such as %q", Shorten(in.FieldsParam), DefaultInput().FieldsParam)
 	}
-	c.Request.validate(&p)
-	return config.Join(p...)
+	in.Request.validate(&p)
+	if strings.TrimSpace(in.ID) == "" {
+		p.add("id", "is missing: give the input a name of its own, such as threatq-default; the cursor is saved under it")
+	}
+	if in.Interval < minInterval {
+		p.add("interval", "is %s: it must be at least %s, such as 1m", in.Interval, minInterval)
+	}
+	for i, status := range in.ExpiredStatuses {
+		if strings.TrimSpace(status) == "" {
+			p.add(fmt.Sprintf("expired_statuses.%d", i), "is empty: it must be the name of a ThreatQ status, such as Expired")
+		}
+	}
+	validateNamespace(&p, in.DataStream.Namespace)
+	return Join(p...)
 }
 
-func (c *Config) validateAuth(p *problems) {
-	oauth2 := &c.Auth.OAuth2
+func (in *Input) validateAuth(p *problems) {
+	oauth2 := &in.Auth.OAuth2
 	switch id := oauth2.Client.ID; {
 	case id == "":
 		p.add("auth.oauth2.client.id", "is missing, set it to the id of an API client of ThreatQ")
 	case strings.ContainsFunc(id, unicode.IsControl):
-		p.add("auth.oauth2.client.id", "is %q, which holds control characters", shorten(id))
+		p.add("auth.oauth2.client.id", "is %q, which holds control characters", Shorten(id))
 	}
 	switch secret := oauth2.Client.Secret.Reveal(); {
 	case secret == "":
@@ -83,13 +97,13 @@ func (c *Config) validateAuth(p *problems) {
 		p.add("auth.oauth2.client.secret", "holds control characters, perhaps a line break from a file")
 	}
 	if oauth2.TokenURL != "" {
-		if _, err := parseEndpoint(oauth2.TokenURL, c.Request, "https://threatq.example.com/api/token"); err != nil {
+		if _, err := ParseEndpoint(oauth2.TokenURL, in.Request, "https://threatq.example.com/api/token"); err != nil {
 			p.add("auth.oauth2.token_url", "%w", err)
 		}
 	}
 }
 
-func (r *RequestConfig) validate(p *problems) {
+func (r *Request) validate(p *problems) {
 	if r.Timeout <= 0 || r.Timeout > longest {
 		p.add("request.timeout", "is %v, set it to a duration above 0 and up to 1h, such as 30s", r.Timeout)
 	}
@@ -114,20 +128,20 @@ func (r *RequestConfig) validate(p *problems) {
 	if s := r.MaxBodySize; s < minBodySize || s > maxBodySize {
 		p.add("request.max_body_size", "is %v, set it to a size from %v to %v, such as 256MiB", s, ByteSize(minBodySize), ByteSize(maxBodySize))
 	}
-	if s := r.Tracer.MaxSize; s < 1 || s > maxTraceSizeMB {
+	if s := r.Tracer.Maxsize; s < 1 || s > maxTraceSizeMB {
 		p.add("request.tracer.maxsize", "is %d, set it to a size in MB from 1 to %d", s, maxTraceSizeMB)
 	}
-	if b := r.Tracer.MaxBackups; b < 0 || b > file.MaxBackupsLimit {
+	if b := r.Tracer.Maxbackups; b < 0 || b > file.MaxBackupsLimit {
 		p.add("request.tracer.maxbackups", "is %d, set it to a number of files from 0 to %d", b, file.MaxBackupsLimit)
 	}
 }
 
-func (r *RequestConfig) validateProxy(p *problems) {
+func (r *Request) validateProxy(p *problems) {
 	if r.ProxyURL.IsZero() {
 		return
 	}
 	const right = "set it to an address such as http://proxy.example.com:3128"
-	u, err := r.ProxyURL.parse()
+	u, err := r.ProxyURL.URL()
 	switch {
 	case err != nil:
 		p.add("request.proxy_url", "can't be read (%w), %s", err, right)
@@ -139,15 +153,15 @@ func (r *RequestConfig) validateProxy(p *problems) {
 }
 
 // usesProxy reports whether a proxy is set that can be used.
-func (r *RequestConfig) usesProxy() bool {
+func (r *Request) usesProxy() bool {
 	if r.ProxyDisable || r.ProxyURL.IsZero() {
 		return false
 	}
-	_, err := r.ProxyURL.parse()
+	_, err := r.ProxyURL.URL()
 	return err == nil
 }
 
-func (r *RequestConfig) validateSSL(p *problems) {
+func (r *Request) validateSSL(p *problems) {
 	settings := r.SSL.Settings()
 	if settings == nil {
 		return
@@ -163,13 +177,13 @@ func (r *RequestConfig) validateSSL(p *problems) {
 	}
 }
 
-// baseURL returns the appliance's address without a trailing slash or /api.
-func (c *Config) baseURL() (*url.URL, error) {
+// BaseURL returns the appliance's address without a trailing slash or /api.
+func (in *Input) BaseURL() (*url.URL, error) {
 	const example = "https://threatq.example.com"
-	if c.URL == "" {
+	if in.URL == "" {
 		return nil, fmt.Errorf("is missing, set it to the address of the appliance, such as %s", example)
 	}
-	u, err := parseEndpoint(c.URL, c.Request, example)
+	u, err := ParseEndpoint(in.URL, in.Request, example)
 	if err != nil {
 		return nil, err
 	}
@@ -180,17 +194,17 @@ func (c *Config) baseURL() (*url.URL, error) {
 
 // Address returns the appliance's address in its one form, without a trailing
 // slash or /api; a URL that Validate refuses is returned as it is.
-func (c *Config) Address() string {
-	u, err := c.baseURL()
+func (in *Input) Address() string {
+	u, err := in.BaseURL()
 	if err != nil {
-		return c.URL
+		return in.URL
 	}
 	return u.String()
 }
 
-// parseEndpoint accepts an address that credentials may be sent to. Its errors
+// ParseEndpoint accepts an address that credentials may be sent to. Its errors
 // continue a sentence that begins with the setting's path.
-func parseEndpoint(address string, r RequestConfig, example string) (*url.URL, error) {
+func ParseEndpoint(address string, r Request, example string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		// The address may be unreadable because of a password in it.
@@ -204,17 +218,17 @@ func parseEndpoint(address string, r RequestConfig, example string) (*url.URL, e
 		// Not shown: some put keys there.
 		return nil, fmt.Errorf("holds a '?' or a '#', set it to an address without, such as %s", example)
 	case u.Scheme != "https" && u.Scheme != "http" || u.Opaque != "":
-		return nil, fmt.Errorf("is %q, which doesn't begin with https://, set it to an address such as %s", shorten(address), example)
+		return nil, fmt.Errorf("is %q, which doesn't begin with https://, set it to an address such as %s", Shorten(address), example)
 	case u.Hostname() == "":
-		return nil, fmt.Errorf("is %q, which names no host, set it to an address such as %s", shorten(address), example)
+		return nil, fmt.Errorf("is %q, which names no host, set it to an address such as %s", Shorten(address), example)
 	}
 	if u.Scheme == "http" && !r.AllowInsecureHTTP {
 		const way = "use https://, or set request.allow_insecure_http: true if the network is trusted"
 		switch {
 		case !isLoopback(u.Hostname()):
-			return nil, fmt.Errorf("is %q: over http:// the credentials would cross the network in the clear; %s", shorten(address), way)
+			return nil, fmt.Errorf("is %q: over http:// the credentials would cross the network in the clear; %s", Shorten(address), way)
 		case r.usesProxy():
-			return nil, fmt.Errorf("is %q: through request.proxy_url the credentials would cross the network in the clear; %s", shorten(address), way)
+			return nil, fmt.Errorf("is %q: through request.proxy_url the credentials would cross the network in the clear; %s", Shorten(address), way)
 		}
 	}
 	return u, nil
@@ -245,11 +259,24 @@ func parseReason(err error) error {
 	return errors.New(text)
 }
 
-// shorten bounds a value that is shown.
-func shorten(value string) string {
+// Shorten bounds a value that is shown.
+func Shorten(value string) string {
 	const limit = 200
 	if len(value) <= limit {
 		return value
 	}
 	return strings.ToValidUTF8(value[:limit], "") + "..."
+}
+
+func validateNamespace(p *problems, namespace string) {
+	const path = "data_stream.namespace"
+	blank := func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
+	switch {
+	case namespace == "":
+		p.add(path, "is empty: it must be a lower-case name such as default")
+	case len(namespace) > maxNamespaceBytes:
+		p.add(path, "is %d bytes long: it must be at most %d", len(namespace), maxNamespaceBytes)
+	case strings.ToLower(namespace) != namespace || strings.ContainsAny(namespace, forbiddenInNamespace) || strings.ContainsFunc(namespace, blank):
+		p.add(path, "is %q: it must be in lower case and free of %s, spaces and control characters, such as default", namespace, forbiddenInNamespace)
+	}
 }

@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package threat
+package config
 
 import (
 	"fmt"
@@ -14,18 +14,31 @@ import (
 const (
 	day = 24 * time.Hour
 
-	// maxDurationDays is the longest duration that ParseDuration accepts: a
+	// maxLifetimeDays is the longest duration that ParseLifetime accepts: a
 	// hundred years. It keeps every date that is computed from it in range.
-	maxDurationDays = 36500
+	maxLifetimeDays = 36500
 )
 
-// ParseDuration reads a duration in whole days, hours or minutes, such as
+// Lifetime is a positive duration in d, h or m, as ParseLifetime reads it.
+type Lifetime time.Duration
+
+// Unpack takes the duration from a configuration.
+func (l *Lifetime) Unpack(text string) error {
+	parsed, err := ParseLifetime(text)
+	if err != nil {
+		return err
+	}
+	*l = Lifetime(parsed)
+	return nil
+}
+
+// ParseLifetime reads a duration in whole days, hours or minutes, such as
 // "90d", "12h" or "30m". It is more than zero and at most 36500d. The error
 // quotes the text and says what would be right.
-func ParseDuration(text string) (time.Duration, error) {
+func ParseLifetime(text string) (time.Duration, error) {
 	wrong := func(why string) (time.Duration, error) {
 		return 0, fmt.Errorf("invalid duration %s: %s; give a whole number of days, hours or minutes above zero, such as 90d, 12h or 30m",
-			quoteText(strings.ToValidUTF8(text, "\uFFFD")), why)
+			strconv.Quote(Shorten(strings.ToValidUTF8(text, "\uFFFD"))), why)
 	}
 	trimmed := strings.TrimSpace(text)
 	if trimmed == "" {
@@ -53,8 +66,8 @@ func ParseDuration(text string) (time.Duration, error) {
 	switch {
 	case n == 0:
 		return wrong("it is zero")
-	case n > int64(maxDurationDays*day/unit):
-		return wrong(fmt.Sprintf("it is longer than %dd", maxDurationDays))
+	case n > int64(maxLifetimeDays*day/unit):
+		return wrong(fmt.Sprintf("it is longer than %dd", maxLifetimeDays))
 	}
 	return time.Duration(n) * unit, nil
 }

@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package threat
+package config
 
 import (
 	"strconv"
@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestParseDuration(t *testing.T) {
+func TestParseLifetime(t *testing.T) {
 	for _, tc := range []struct {
 		text string
 		want time.Duration
@@ -56,7 +56,7 @@ func TestParseDuration(t *testing.T) {
 		{"\xff", 0, "does not end with the unit"},
 	} {
 		t.Run(tc.text, func(t *testing.T) {
-			got, err := ParseDuration(tc.text)
+			got, err := ParseLifetime(tc.text)
 			assert.Equal(t, tc.want, got)
 			if tc.err == "" {
 				require.NoError(t, err)
@@ -69,20 +69,20 @@ func TestParseDuration(t *testing.T) {
 	}
 }
 
-func FuzzParseDuration(f *testing.F) {
+func FuzzParseLifetime(f *testing.F) {
 	for _, seed := range []string{"90d", "12h", "30m", "0d", "-1d", "1.5h", "36500d", "36501d", "9223372036854775808m", "", "d", "٣d", "90 d"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := ParseDuration(text)
+		d, err := ParseLifetime(text)
 		if err != nil {
 			assert.Zero(t, d)
 			return
 		}
 		assert.Positive(t, d)
-		assert.LessOrEqual(t, d, maxDurationDays*day)
+		assert.LessOrEqual(t, d, maxLifetimeDays*day)
 		// What was accepted says the same in minutes.
-		again, err := ParseDuration(minutes(d))
+		again, err := ParseLifetime(minutes(d))
 		require.NoError(t, err)
 		assert.Equal(t, d, again)
 	})

@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package threat
+package config
 
 import (
 	"maps"
@@ -13,21 +13,21 @@ import (
 
 // Describe returns the settings by their paths, for somebody who looks for a
 // fault. Only what is listed here is shown: of secrets, whether they are set.
-func (c *Config) Describe() map[string]any {
-	request := &c.Client.Request
-	oauth2 := &c.Client.Auth.OAuth2
+func (in *Input) Describe() map[string]any {
+	request := &in.Request
+	oauth2 := &in.Auth.OAuth2
 	settings := map[string]any{
-		"id":                          c.ID,
-		"url":                         c.Client.URL,
-		"data_collection_id":          c.Client.DataCollectionID,
+		"id":                          in.ID,
+		"url":                         in.URL,
+		"data_collection_id":          in.DataCollectionID,
 		"auth.oauth2.client.id":       oauth2.Client.ID,
 		"auth.oauth2.client.secret":   set(!oauth2.Client.Secret.IsZero()),
-		"interval":                    c.Interval.String(),
-		"page_size":                   c.Client.PageSize,
-		"fields_param":                c.Client.FieldsParam,
-		"ioc_expiration_duration":     time.Duration(c.ExpirationDuration).String(),
-		"expired_statuses":            c.ExpiredStatuses,
-		"preserve_original_event":     c.PreserveOriginalEvent,
+		"interval":                    in.Interval.String(),
+		"page_size":                   in.PageSize,
+		"fields_param":                in.FieldsParam,
+		"ioc_expiration_duration":     time.Duration(in.IOCExpirationDuration).String(),
+		"expired_statuses":            in.ExpiredStatuses,
+		"preserve_original_event":     in.PreserveOriginalEvent,
 		"request.timeout":             request.Timeout.String(),
 		"request.proxy_disable":       request.ProxyDisable,
 		"request.retry.max_attempts":  request.Retry.MaxAttempts,
