@@ -12,6 +12,7 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
 )
 
@@ -63,7 +64,7 @@ func runSetup(cmd *cobra.Command, settings instance.Settings, parts setup.Parts)
 	if err != nil {
 		return err
 	}
-	cfg, err := setup.ConfigFrom(b.RawConfig)
+	cfg, err := config.SetupFrom(b.RawConfig)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,6 @@ import (
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
 	"github.com/threatqbeat/threatqbeat/config"
-	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
 )
 
 // elsewhere are the settings of an input that Libbeat and Filebeat read, not
@@ -55,12 +54,12 @@ func TestSetupSettingsAreThoseOfTheStruct(t *testing.T) {
 	defined := slices.DeleteFunc(config.BeatSettings().Names(), func(name string) bool {
 		return !strings.HasPrefix(name, "setup.")
 	})
-	require.ElementsMatch(t, settingsOf(reflect.TypeFor[setup.Config](), "setup."), defined)
+	require.ElementsMatch(t, settingsOf(reflect.TypeFor[config.Setup](), "setup."), defined)
 }
 
-func unpackSetup(t *testing.T, with map[string]any) (setup.Config, error) {
+func unpackSetup(t *testing.T, with map[string]any) (config.Setup, error) {
 	t.Helper()
-	return setup.ConfigFrom(conf.MustNewConfigFrom(with))
+	return config.SetupFrom(conf.MustNewConfigFrom(with))
 }
 
 func TestSetupDefaultsAndRanges(t *testing.T) {

@@ -11,8 +11,10 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/esleg/eslegclient"
 	esoutput "github.com/elastic/beats/v7/libbeat/outputs/elasticsearch"
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // RegisterConnectCallback lets the Elasticsearch output, each time that it
@@ -23,8 +25,8 @@ import (
 //
 // root is the beat's whole configuration. The function that is returned takes
 // the callback away.
-func RegisterConnectCallback(root *config.C, log *logp.Logger) (deregister func(), err error) {
-	cfg, err := ConfigFrom(root)
+func RegisterConnectCallback(root *conf.C, log *logp.Logger) (deregister func(), err error) {
+	cfg, err := config.SetupFrom(root)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,7 @@
 //
 // # Installing
 //
-// ConfigFrom reads what a configuration says under setup, Connect and ConnectKibana connect with the
+// Connect and ConnectKibana connect with the
 // beat's own settings, and an Installer installs all Parts or some:
 //
 //	es, err := setup.Connect(ctx, outputConfig, "threatqbeat", log)

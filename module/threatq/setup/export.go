@@ -10,6 +10,7 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/version"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
@@ -23,7 +24,7 @@ type Export struct {
 	// the body; "" for what Kibana imports.
 	Request string
 
-	body func(assets.Server, Config) (any, error)
+	body func(assets.Server, config.Setup) (any, error)
 }
 
 // ExportOptions says what the asset is for.
@@ -33,7 +34,7 @@ type ExportOptions struct {
 	// Serverless prints what a Serverless project gets.
 	Serverless bool
 	// Config has frequency and delay of the transform.
-	Config Config
+	Config config.Setup
 }
 
 // newest stands for a version that knows everything.
@@ -49,11 +50,11 @@ func Exports() ([]Export, error) {
 		{
 			Kind: "pipeline", Short: "Ingest pipeline of the data stream",
 			Request: "PUT _ingest/pipeline/" + assets.PipelineName,
-			body:    func(assets.Server, Config) (any, error) { return assets.Pipeline() },
+			body:    func(assets.Server, config.Setup) (any, error) { return assets.Pipeline() },
 		}, {
 			Kind: "ilm-policy", Short: "ILM policy of the data stream",
 			Request: "PUT _ilm/policy/" + assets.PolicyName,
-			body: func(server assets.Server, _ Config) (any, error) {
+			body: func(server assets.Server, _ config.Setup) (any, error) {
 				if server.Serverless {
 					return nil, fmt.Errorf("a Serverless project has no ILM: its index template names the retention")
 				}
@@ -62,24 +63,24 @@ func Exports() ([]Export, error) {
 		}, {
 			Kind: "component-template", Short: "Component template for your own settings and mappings, empty",
 			Request: "PUT _component_template/" + assets.CustomTemplateName + "?create=true",
-			body:    func(assets.Server, Config) (any, error) { return assets.CustomTemplate() },
+			body:    func(assets.Server, config.Setup) (any, error) { return assets.CustomTemplate() },
 		}, {
 			Kind: "template", Short: "Index template of the data stream",
 			Request: "PUT _index_template/" + assets.TemplateName,
-			body:    func(s assets.Server, _ Config) (any, error) { return assets.Template(s) },
+			body:    func(s assets.Server, _ config.Setup) (any, error) { return assets.Template(s) },
 		}, {
 			Kind: "dest-template", Short: "Index template of the index of active indicators",
 			Request: "PUT _index_template/" + assets.DestTemplateName,
-			body:    func(s assets.Server, _ Config) (any, error) { return assets.DestTemplate(s) },
+			body:    func(s assets.Server, _ config.Setup) (any, error) { return assets.DestTemplate(s) },
 		}, {
 			Kind: "index", Short: "First index of active indicators, with its alias",
 			Request: "PUT " + indexName(1),
-			body:    func(assets.Server, Config) (any, error) { return assets.DestIndex() },
+			body:    func(assets.Server, config.Setup) (any, error) { return assets.DestIndex() },
 		}, {
 			Kind: "transform", Short: "Transform that keeps the active indicators; start it with POST _transform/" + id + "/_start",
 			Request: "PUT _transform/" + id,
-			body: func(s assets.Server, cfg Config) (any, error) {
-				frequency, delay := cfg.Transforms.timing(s.Serverless)
+			body: func(s assets.Server, cfg config.Setup) (any, error) {
+				frequency, delay := timing(cfg.Transforms, s.Serverless)
 				return assets.Transform(s, assets.TransformOptions{
 					DestIndex: indexName(1), Frequency: frequency, SyncDelay: delay,
 				})

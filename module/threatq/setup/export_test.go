@@ -12,13 +12,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // What export prints is what setup sends.
 func TestExportPrintsWhatSetupSends(t *testing.T) {
 	f := newFake(t)
-	_, err := setupWith(t, f, DefaultConfig(), server)
+	_, err := setupWith(t, f, config.DefaultSetup(), server)
 	require.NoError(t, err)
 	sent := map[string]any{}
 	for _, r := range f.sent() {
@@ -28,7 +29,7 @@ func TestExportPrintsWhatSetupSends(t *testing.T) {
 	require.NoError(t, err)
 	for _, e := range exports {
 		t.Run(e.Kind, func(t *testing.T) {
-			text, err := ExportAsset(e.Kind, ExportOptions{Version: f.version, Config: DefaultConfig()})
+			text, err := ExportAsset(e.Kind, ExportOptions{Version: f.version, Config: config.DefaultSetup()})
 			require.NoError(t, err)
 			assert.True(t, strings.HasSuffix(string(text), "\n"))
 			assert.NotEmpty(t, e.Short)
@@ -49,7 +50,7 @@ func TestExportPrintsWhatSetupSends(t *testing.T) {
 }
 
 func TestExportForAVersion(t *testing.T) {
-	fast := DefaultConfig()
+	fast := config.DefaultSetup()
 	fast.Transforms.Frequency = 5 * time.Second
 	for name, tc := range map[string]struct {
 		kind    string
@@ -57,7 +58,7 @@ func TestExportForAVersion(t *testing.T) {
 		has     []string
 		hasNone []string
 	}{
-		"newest":     {"transform", ExportOptions{Config: DefaultConfig()}, []string{`"num_failure_retries": -1`, `"frequency": "30s"`}, nil},
+		"newest":     {"transform", ExportOptions{Config: config.DefaultSetup()}, []string{`"num_failure_retries": -1`, `"frequency": "30s"`}, nil},
 		"oldest":     {"transform", ExportOptions{Version: "8.0.0", Config: fast}, []string{`"frequency": "5s"`}, []string{"num_failure_retries"}},
 		"serverless": {"template", ExportOptions{Serverless: true}, []string{"data_retention"}, []string{"default_policy"}},
 	} {

@@ -13,9 +13,10 @@ import (
 	"github.com/elastic/beats/v7/libbeat/idxmgmt"
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	"github.com/elastic/beats/v7/libbeat/outputs/outil"
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
@@ -30,8 +31,8 @@ const defaultIndex = assets.DataStreamPrefix + "%{[data_stream.namespace]:defaul
 //
 // What has to be installed while the beat runs, RegisterConnectCallback installs.
 func MakeIndexManager() idxmgmt.SupportFactory {
-	return func(log *logp.Logger, _ beat.Info, root *config.C) (idxmgmt.Supporter, error) {
-		if _, err := ConfigFrom(root); err != nil {
+	return func(log *logp.Logger, _ beat.Info, root *conf.C) (idxmgmt.Supporter, error) {
+		if _, err := config.SetupFrom(root); err != nil {
 			return nil, err
 		}
 		return &supporter{log: log.Named("index-management")}, nil
@@ -47,8 +48,8 @@ func (*supporter) Enabled() bool { return false }
 
 // BuildSelector returns what finds the index of an event, from the settings
 // index and indices of the output.
-func (s *supporter) BuildSelector(cfg *config.C) (outputs.IndexSelector, error) {
-	selector := config.NewConfig()
+func (s *supporter) BuildSelector(cfg *conf.C) (outputs.IndexSelector, error) {
+	selector := conf.NewConfig()
 	if cfg.HasField("indices") {
 		indices, err := cfg.Child("indices", -1)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/version"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
@@ -71,7 +72,7 @@ func (r Report) String() string {
 // Installer installs the assets. It is used by one goroutine at a time.
 type Installer struct {
 	es     Elasticsearch
-	cfg    Config
+	cfg    config.Setup
 	kibana func() (Kibana, error)
 	log    *logp.Logger
 	report func(Report)
@@ -105,7 +106,7 @@ func withSleep(sleep func(context.Context, time.Duration) error) Option {
 
 // New returns an Installer for a connected server. Only the dashboards need no
 // server: es may then be nil.
-func New(es Elasticsearch, cfg Config, opts ...Option) *Installer {
+func New(es Elasticsearch, cfg config.Setup, opts ...Option) *Installer {
 	i := &Installer{
 		es:     es,
 		cfg:    cfg,

@@ -20,9 +20,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
@@ -32,7 +33,7 @@ var update = flag.Bool("update", false, "write the golden files")
 const server = IndexManagement | Pipelines | Transforms
 
 // setupWith connects with the fake and installs parts, without waiting.
-func setupWith(t *testing.T, f *fakeElasticsearch, cfg Config, parts Parts, opts ...Option) ([]Report, error) {
+func setupWith(t *testing.T, f *fakeElasticsearch, cfg config.Setup, parts Parts, opts ...Option) ([]Report, error) {
 	t.Helper()
 	url, stop := f.start()
 	defer stop()
@@ -47,17 +48,17 @@ func setupWith(t *testing.T, f *fakeElasticsearch, cfg Config, parts Parts, opts
 	return reports, err
 }
 
-func outputOf(t *testing.T, settings map[string]any) config.Namespace {
+func outputOf(t *testing.T, settings map[string]any) conf.Namespace {
 	t.Helper()
-	var ns config.Namespace
-	require.NoError(t, ns.Unpack(config.MustNewConfigFrom(map[string]any{"elasticsearch": settings})))
+	var ns conf.Namespace
+	require.NoError(t, ns.Unpack(conf.MustNewConfigFrom(map[string]any{"elasticsearch": settings})))
 	return ns
 }
 
 // install installs everything and wants it to succeed.
 func install(t *testing.T, f *fakeElasticsearch) {
 	t.Helper()
-	_, err := setupWith(t, f, DefaultConfig(), server)
+	_, err := setupWith(t, f, config.DefaultSetup(), server)
 	require.NoError(t, err)
 	f.forget()
 }
@@ -109,7 +110,7 @@ func TestFreshSetup(t *testing.T) {
 			if version == "serverless" {
 				f.version, f.serverless = "8.11.0", true
 			}
-			reports, err := setupWith(t, f, DefaultConfig(), server)
+			reports, err := setupWith(t, f, config.DefaultSetup(), server)
 			require.NoError(t, err)
 			assert.True(t, works(f))
 			golden(t, "fresh-"+version, transcript(t, f, reports))
@@ -120,7 +121,7 @@ func TestFreshSetup(t *testing.T) {
 func TestUpgrade(t *testing.T) {
 	f := newFake(t)
 	installPrevious(t, f)
-	reports, err := setupWith(t, f, DefaultConfig(), server)
+	reports, err := setupWith(t, f, config.DefaultSetup(), server)
 	require.NoError(t, err)
 	assert.True(t, works(f))
 	assert.Equal(t, "logs-ti_threatq_latest.dest_threat-2", only(t, f.indices))
@@ -189,7 +190,7 @@ func TestSetupAgainChangesNothing(t *testing.T) {
 			f.version = version
 			install(t, f)
 			f.dataStreams["logs-ti_threatq.threat-default"] = []string{".ds-x@" + assets.Hash(f.indexTemplates[assets.TemplateName])}
-			reports, err := setupWith(t, f, DefaultConfig(), server)
+			reports, err := setupWith(t, f, config.DefaultSetup(), server)
 			require.NoError(t, err)
 			assert.Empty(t, f.changes())
 			require.NotEmpty(t, reports)
@@ -222,7 +223,7 @@ func TestPartsInstallWhatTheyName(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
-			_, err := setupWith(t, f, DefaultConfig(), tc.parts)
+			_, err := setupWith(t, f, config.DefaultSetup(), tc.parts)
 			require.NoError(t, err)
 			assert.Equal(t, tc.want, f.changes())
 		})
@@ -231,7 +232,7 @@ func TestPartsInstallWhatTheyName(t *testing.T) {
 
 func TestSwitchedOff(t *testing.T) {
 	f := newFake(t)
-	reports, err := setupWith(t, f, Config{}, server)
+	reports, err := setupWith(t, f, config.Setup{}, server)
 	require.NoError(t, err)
 	assert.Empty(t, f.changes())
 	for _, r := range reports {
@@ -250,7 +251,7 @@ func TestCustomTemplateIsNeverWrittenAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
 			f.componentTemplates[assets.CustomTemplateName] = own
-			cfg := DefaultConfig()
+			cfg := config.DefaultSetup()
 			cfg.Template.Overwrite = true
 			_, err := setupWith(t, f, cfg, server)
 			require.NoError(t, err)
@@ -265,13 +266,13 @@ func TestEditedPolicyIsKept(t *testing.T) {
 	policy := f.policies[assets.PolicyName]["policy"].(object_)
 	policy["phases"].(object_)["delete"].(object_)["min_age"] = "30d"
 
-	reports, err := setupWith(t, f, DefaultConfig(), IndexManagement)
+	reports, err := setupWith(t, f, config.DefaultSetup(), IndexManagement)
 	require.NoError(t, err)
 	assert.Equal(t, Kept, reports[0].Action)
 	assert.Contains(t, reports[0].Detail, "setup.ilm.overwrite")
 	assert.Equal(t, "30d", policy["phases"].(object_)["delete"].(object_)["min_age"])
 
-	cfg := DefaultConfig()
+	cfg := config.DefaultSetup()
 	cfg.ILM.Overwrite = true
 	reports, err = setupWith(t, f, cfg, IndexManagement)
 	require.NoError(t, err)
@@ -295,7 +296,7 @@ func TestNewerAssetsAreKept(t *testing.T) {
 	f.transforms[assets.TransformPrefix+"99.0.0"] = f.transforms[id]
 	delete(f.transforms, id)
 
-	_, err = setupWith(t, f, DefaultConfig(), server)
+	_, err = setupWith(t, f, config.DefaultSetup(), server)
 	require.NoError(t, err)
 	assert.Empty(t, f.changes())
 }
@@ -309,12 +310,12 @@ func TestChangedTransform(t *testing.T) {
 		"POST /_transform/" + id + "/_start",
 	}
 	for name, tc := range map[string]struct {
-		change func(*fakeElasticsearch, *Config)
+		change func(*fakeElasticsearch, *config.Setup)
 		want   []string
 	}{
-		"another frequency": {func(_ *fakeElasticsearch, cfg *Config) { cfg.Transforms.Frequency = 10 * time.Second }, stopUpdateStart},
-		"another delay":     {func(_ *fakeElasticsearch, cfg *Config) { cfg.Transforms.SyncDelay = 120 * time.Second }, stopUpdateStart},
-		"what it groups by": {func(f *fakeElasticsearch, _ *Config) {
+		"another frequency": {func(_ *fakeElasticsearch, cfg *config.Setup) { cfg.Transforms.Frequency = 10 * time.Second }, stopUpdateStart},
+		"another delay":     {func(_ *fakeElasticsearch, cfg *config.Setup) { cfg.Transforms.SyncDelay = 120 * time.Second }, stopUpdateStart},
+		"what it groups by": {func(f *fakeElasticsearch, _ *config.Setup) {
 			f.transforms[id].config["latest"] = object_{"unique_key": []any{"threatq.id"}, "sort": "@timestamp"}
 			f.transforms[id].config["_meta"] = object_{}
 		}, []string{
@@ -323,12 +324,12 @@ func TestChangedTransform(t *testing.T) {
 			"PUT /_transform/" + id,
 			"POST /_transform/" + id + "/_start",
 		}},
-		"it was stopped": {func(f *fakeElasticsearch, _ *Config) { f.transforms[id].state = "stopped" }, stopUpdateStart[2:]},
-		"it failed": {func(f *fakeElasticsearch, _ *Config) { f.transforms[id].state = "failed" }, []string{
+		"it was stopped": {func(f *fakeElasticsearch, _ *config.Setup) { f.transforms[id].state = "stopped" }, stopUpdateStart[2:]},
+		"it failed": {func(f *fakeElasticsearch, _ *config.Setup) { f.transforms[id].state = "failed" }, []string{
 			"POST /_transform/" + id + "/_stop?force=true&wait_for_completion=false",
 			"POST /_transform/" + id + "/_start",
 		}},
-		"it is gone": {func(f *fakeElasticsearch, _ *Config) { delete(f.transforms, id) }, []string{
+		"it is gone": {func(f *fakeElasticsearch, _ *config.Setup) { delete(f.transforms, id) }, []string{
 			"PUT /_transform/" + id,
 			"POST /_transform/" + id + "/_start",
 		}},
@@ -336,7 +337,7 @@ func TestChangedTransform(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
 			install(t, f)
-			cfg := DefaultConfig()
+			cfg := config.DefaultSetup()
 			tc.change(f, &cfg)
 			_, err := setupWith(t, f, cfg, server)
 			require.NoError(t, err)
@@ -356,7 +357,7 @@ func TestAliasIsRepaired(t *testing.T) {
 		f := newFake(t)
 		install(t, f)
 		f.indices["logs-ti_threatq_latest.dest_threat-1"].aliases[assets.Alias] = object_{}
-		_, err := setupWith(t, f, DefaultConfig(), server)
+		_, err := setupWith(t, f, config.DefaultSetup(), server)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"POST /_aliases"}, f.changes())
 		assert.NotEmpty(t, f.indices["logs-ti_threatq_latest.dest_threat-1"].aliases[assets.Alias].(object_)["filter"])
@@ -364,7 +365,7 @@ func TestAliasIsRepaired(t *testing.T) {
 	t.Run("it is on an index of somebody else", func(t *testing.T) {
 		f := newFake(t)
 		f.indices["other"] = &fakeIndex{aliases: object_{assets.Alias: object_{}}}
-		_, err := setupWith(t, f, DefaultConfig(), server)
+		_, err := setupWith(t, f, config.DefaultSetup(), server)
 		refusedFor(t, err, KindForeign, "alias "+assets.Alias, "other", "Remove the alias")
 	})
 }
@@ -373,7 +374,7 @@ func TestDestinationWithAnUnknownMappingIsMovedAndKept(t *testing.T) {
 	f := newFake(t)
 	install(t, f)
 	f.indices["logs-ti_threatq_latest.dest_threat-1"].mapping = object_{"properties": object_{}}
-	_, err := setupWith(t, f, DefaultConfig(), server)
+	_, err := setupWith(t, f, config.DefaultSetup(), server)
 	require.NoError(t, err)
 	assert.True(t, works(f))
 	assert.Contains(t, f.indices, "logs-ti_threatq_latest.dest_threat-1", "setup deletes only what it made")
@@ -384,14 +385,14 @@ func TestDestinationWithAnUnknownMappingIsMovedAndKept(t *testing.T) {
 // it asks for. Setup run again ends where it would have ended, and then has
 // nothing left to do.
 func TestCrashAtEachRequest(t *testing.T) {
-	fast := DefaultConfig()
+	fast := config.DefaultSetup()
 	fast.Transforms.Frequency = time.Second
 	for name, tc := range map[string]struct {
 		prepare func(*testing.T, *fakeElasticsearch)
-		cfg     Config
+		cfg     config.Setup
 	}{
-		"fresh":       {func(*testing.T, *fakeElasticsearch) {}, DefaultConfig()},
-		"upgrade":     {installPrevious, DefaultConfig()},
+		"fresh":       {func(*testing.T, *fakeElasticsearch) {}, config.DefaultSetup()},
+		"upgrade":     {installPrevious, config.DefaultSetup()},
 		"new setting": {install, fast},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -436,7 +437,7 @@ func TestCrashAtEachRequest(t *testing.T) {
 func TestRefusalAtEachRequestKeepsWhatWorks(t *testing.T) {
 	f := newFake(t)
 	installPrevious(t, f)
-	_, err := setupWith(t, f, DefaultConfig(), server)
+	_, err := setupWith(t, f, config.DefaultSetup(), server)
 	require.NoError(t, err)
 	want := f.state()
 	var lines []string
@@ -455,12 +456,12 @@ func TestRefusalAtEachRequestKeepsWhatWorks(t *testing.T) {
 				}
 				return 0, ""
 			}
-			_, err := setupWith(t, f, DefaultConfig(), server)
+			_, err := setupWith(t, f, config.DefaultSetup(), server)
 			refusedFor(t, err, KindPrivilege, "some_privilege", "threatqbeat_setup")
 			assert.True(t, works(f), "nothing keeps the indicators current")
 
 			f.refuse = nil
-			_, err = setupWith(t, f, DefaultConfig(), server)
+			_, err = setupWith(t, f, config.DefaultSetup(), server)
 			require.NoError(t, err)
 			assert.Equal(t, want, f.state())
 		})
@@ -505,7 +506,7 @@ func TestRefusals(t *testing.T) {
 				}
 				return 0, ""
 			}
-			_, err := setupWith(t, f, DefaultConfig(), server)
+			_, err := setupWith(t, f, config.DefaultSetup(), server)
 			refusedFor(t, err, tc.kind, tc.want...)
 		})
 	}
@@ -514,7 +515,7 @@ func TestRefusals(t *testing.T) {
 func TestOldServerIsRefusedBeforeAnythingIsChanged(t *testing.T) {
 	f := newFake(t)
 	f.version = "7.17.9"
-	_, err := setupWith(t, f, DefaultConfig(), server)
+	_, err := setupWith(t, f, config.DefaultSetup(), server)
 	refusedFor(t, err, KindVersion, "7.17.9", "8.0.0 or later")
 	assert.Empty(t, f.sent())
 }
@@ -536,7 +537,7 @@ func TestFleetsAssetsAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
 			own(f)
-			_, err := setupWith(t, f, DefaultConfig(), server)
+			_, err := setupWith(t, f, config.DefaultSetup(), server)
 			refusedFor(t, err, KindForeign, name, "Fleet")
 		})
 	}
@@ -547,12 +548,12 @@ func TestFleetsAssetsAreRefused(t *testing.T) {
 func TestDataStreamThatFleetLeftIsRolledOver(t *testing.T) {
 	f := newFake(t)
 	f.dataStreams["logs-ti_threatq.threat-default"] = []string{".ds-x@fleet"}
-	_, err := setupWith(t, f, DefaultConfig(), server)
+	_, err := setupWith(t, f, config.DefaultSetup(), server)
 	require.NoError(t, err)
 	assert.Contains(t, f.changes(), "POST /logs-ti_threatq.threat-default/_rollover")
 
 	f.forget()
-	_, err = setupWith(t, f, DefaultConfig(), server)
+	_, err = setupWith(t, f, config.DefaultSetup(), server)
 	require.NoError(t, err)
 	assert.Empty(t, f.changes())
 }
@@ -571,7 +572,7 @@ func TestReindexThatFails(t *testing.T) {
 				}
 				return 0, ""
 			}
-			_, err := setupWith(t, f, DefaultConfig(), server)
+			_, err := setupWith(t, f, config.DefaultSetup(), server)
 			refusedFor(t, err, KindServer, "dest_threat-2", "failed to parse field [x]", "stays on the old index")
 			assert.True(t, works(f))
 			assert.NotNil(t, f.indices["logs-ti_threatq_latest.dest_threat-1"].aliases[assets.Alias])
@@ -588,7 +589,7 @@ func TestReindexThatLosesDocuments(t *testing.T) {
 		}
 		return 0, ""
 	}
-	_, err := setupWith(t, f, DefaultConfig(), server)
+	_, err := setupWith(t, f, config.DefaultSetup(), server)
 	refusedFor(t, err, KindServer, "only 2 of 3 indicators arrived")
 	assert.True(t, works(f))
 }
@@ -603,7 +604,7 @@ func TestTransformThatDoesNotStop(t *testing.T) {
 		}
 		return 0, ""
 	}
-	_, err := setupWith(t, f, DefaultConfig(), server)
+	_, err := setupWith(t, f, config.DefaultSetup(), server)
 	refusedFor(t, err, KindServer, "still stopping after two minutes")
 }
 
@@ -614,7 +615,7 @@ func TestInterruption(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err = New(es, DefaultConfig()).Setup(ctx, server)
+	err = New(es, config.DefaultSetup()).Setup(ctx, server)
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Empty(t, f.sent())
 }

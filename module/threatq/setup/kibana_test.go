@@ -15,8 +15,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
@@ -77,13 +78,13 @@ func newFakeKibana(t *testing.T) (*fakeKibana, func() (Kibana, error)) {
 	s := httptest.NewServer(k)
 	t.Cleanup(s.Close)
 	return k, func() (Kibana, error) {
-		return ConnectKibana(config.MustNewConfigFrom(map[string]any{"host": s.URL, "username": "u", "password": "hunter2"}), "threatqbeat", "0.1.0")
+		return ConnectKibana(conf.MustNewConfigFrom(map[string]any{"host": s.URL, "username": "u", "password": "hunter2"}), "threatqbeat", "0.1.0")
 	}
 }
 
 func importInto(connect func() (Kibana, error)) ([]Report, error) {
 	var reports []Report
-	err := New(nil, DefaultConfig(), WithKibana(connect), WithReport(func(r Report) { reports = append(reports, r) })).
+	err := New(nil, config.DefaultSetup(), WithKibana(connect), WithReport(func(r Report) { reports = append(reports, r) })).
 		Setup(context.Background(), Dashboards)
 	return reports, err
 }
@@ -108,7 +109,7 @@ func TestDashboardsGoToTheSpace(t *testing.T) {
 	s := httptest.NewServer(k)
 	t.Cleanup(s.Close)
 	_, err := importInto(func() (Kibana, error) {
-		return ConnectKibana(config.MustNewConfigFrom(map[string]any{"host": s.URL, "space.id": "soc"}), "threatqbeat", "0.1.0")
+		return ConnectKibana(conf.MustNewConfigFrom(map[string]any{"host": s.URL, "space.id": "soc"}), "threatqbeat", "0.1.0")
 	})
 	require.NoError(t, err)
 	assert.Contains(t, k.paths, "POST /s/soc/api/saved_objects/_import?overwrite=true")
@@ -152,7 +153,7 @@ func TestDashboardRefusals(t *testing.T) {
 
 func TestKibanaAbsent(t *testing.T) {
 	_, err := importInto(func() (Kibana, error) {
-		return ConnectKibana(config.MustNewConfigFrom(map[string]any{"host": "http://" + closedPort(t)}), "threatqbeat", "0.1.0")
+		return ConnectKibana(conf.MustNewConfigFrom(map[string]any{"host": "http://" + closedPort(t)}), "threatqbeat", "0.1.0")
 	})
 	refusedFor(t, err, KindUnreachable, "Kibana", "connection refused", "setup.kibana.host", "--index-management --pipelines --transforms")
 

@@ -11,7 +11,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
@@ -104,7 +106,7 @@ func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error
 	if err != nil {
 		return err
 	}
-	frequency, delay := i.cfg.Transforms.timing(i.server.Serverless)
+	frequency, delay := timing(i.cfg.Transforms, i.server.Serverless)
 	want, err := assets.Transform(i.server, assets.TransformOptions{
 		DestIndex: dest, Frequency: frequency, SyncDelay: delay,
 	})
@@ -290,4 +292,29 @@ func (i *Installer) restart(ctx context.Context, ids []string) {
 				"transform", id, "error", err)
 		}
 	}
+}
+
+const (
+	defaultFrequency = 30 * time.Second
+	defaultSyncDelay = 60 * time.Second
+
+	// A Serverless project refreshes less often, so events take longer to
+	// become searchable.
+	serverlessFrequency = 120 * time.Second
+	serverlessSyncDelay = 120 * time.Second
+)
+
+// timing returns frequency and delay with their defaults.
+func timing(t config.SetupTransforms, serverless bool) (frequency, delay time.Duration) {
+	frequency, delay = defaultFrequency, defaultSyncDelay
+	if serverless {
+		frequency, delay = serverlessFrequency, serverlessSyncDelay
+	}
+	if t.Frequency != 0 {
+		frequency = t.Frequency
+	}
+	if t.SyncDelay != 0 {
+		delay = t.SyncDelay
+	}
+	return frequency, delay
 }

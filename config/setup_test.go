@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package setup
+package config
 
 import (
 	"testing"
@@ -13,38 +13,38 @@ import (
 	"github.com/elastic/elastic-agent-libs/config"
 )
 
-func TestConfigFrom(t *testing.T) {
+func TestSetupFrom(t *testing.T) {
 	for name, tc := range map[string]struct {
 		settings map[string]any
-		want     func(*Config)
+		want     func(*Setup)
 	}{
-		"nothing":     {nil, func(*Config) {}},
-		"other setup": {map[string]any{"setup.kibana.host": "http://localhost:5601"}, func(*Config) {}},
+		"nothing":     {nil, func(*Setup) {}},
+		"other setup": {map[string]any{"setup.kibana.host": "http://localhost:5601"}, func(*Setup) {}},
 		"transforms": {map[string]any{
 			"setup.transforms.frequency": "10s", "setup.transforms.sync_delay": "2m",
-		}, func(c *Config) { c.Transforms.Frequency, c.Transforms.SyncDelay = 10*time.Second, 2*time.Minute }},
+		}, func(c *Setup) { c.Transforms.Frequency, c.Transforms.SyncDelay = 10*time.Second, 2*time.Minute }},
 		"switched off": {map[string]any{
 			"setup.template.enabled": false, "setup.ilm.enabled": false,
 			"setup.pipelines.enabled": false, "setup.transforms.enabled": false,
-		}, func(c *Config) { *c = Config{} }},
+		}, func(c *Setup) { *c = Setup{} }},
 		"overwriting": {map[string]any{
 			"setup.template.overwrite": true, "setup.ilm.overwrite": true,
-		}, func(c *Config) { c.Template.Overwrite, c.ILM.Overwrite = true, true }},
+		}, func(c *Setup) { c.Template.Overwrite, c.ILM.Overwrite = true, true }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := ConfigFrom(config.MustNewConfigFrom(tc.settings))
+			got, err := SetupFrom(config.MustNewConfigFrom(tc.settings))
 			require.NoError(t, err)
-			want := DefaultConfig()
+			want := DefaultSetup()
 			tc.want(&want)
 			assert.Equal(t, want, got)
 		})
 	}
-	got, err := ConfigFrom(nil)
+	got, err := SetupFrom(nil)
 	require.NoError(t, err)
-	assert.Equal(t, DefaultConfig(), got)
+	assert.Equal(t, DefaultSetup(), got)
 }
 
-func TestConfigFromRefuses(t *testing.T) {
+func TestSetupFromRefuses(t *testing.T) {
 	for setting, tc := range map[string]struct {
 		value any
 		want  []string
@@ -59,19 +59,10 @@ func TestConfigFromRefuses(t *testing.T) {
 		"setup.ilm.policy_name":                          {"mine", []string{"setup.ilm.policy_name can't be set"}},
 	} {
 		t.Run(setting, func(t *testing.T) {
-			_, err := ConfigFrom(config.MustNewConfigFrom(map[string]any{setting: tc.value}))
+			_, err := SetupFrom(config.MustNewConfigFrom(map[string]any{setting: tc.value}))
 			for _, want := range tc.want {
 				assert.ErrorContains(t, err, want)
 			}
 		})
 	}
-}
-
-func TestTimingOfServerless(t *testing.T) {
-	frequency, delay := TransformSettings{}.timing(false)
-	assert.Equal(t, []time.Duration{30 * time.Second, 60 * time.Second}, []time.Duration{frequency, delay})
-	frequency, delay = TransformSettings{}.timing(true)
-	assert.Equal(t, []time.Duration{120 * time.Second, 120 * time.Second}, []time.Duration{frequency, delay})
-	frequency, delay = TransformSettings{Frequency: time.Second, SyncDelay: 2 * time.Second}.timing(true)
-	assert.Equal(t, []time.Duration{time.Second, 2 * time.Second}, []time.Duration{frequency, delay})
 }

@@ -1,35 +1,25 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package setup
+package config
 
 import (
 	"fmt"
 	"time"
 
-	conf "github.com/elastic/elastic-agent-libs/config"
-
-	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/elastic/elastic-agent-libs/config"
 )
 
 const (
-	defaultFrequency = 30 * time.Second
-	defaultSyncDelay = 60 * time.Second
-
-	// A Serverless project refreshes less often, so events take longer to
-	// become searchable.
-	serverlessFrequency = 120 * time.Second
-	serverlessSyncDelay = 120 * time.Second
-
 	minFrequency = time.Second
 	maxFrequency = time.Hour
 	minSyncDelay = time.Second
 	maxSyncDelay = 24 * time.Hour
 )
 
-// Config is what a configuration says under setup about the assets. Kibana's
+// Setup is what a configuration says under setup about the assets. Kibana's
 // address and the dashboards are Libbeat's settings.
-type Config struct {
+type Setup struct {
 	// Template is the index templates' section.
 	Template Load `config:"template"`
 	// ILM is the policy's section.
@@ -37,7 +27,7 @@ type Config struct {
 	// Pipelines is the ingest pipeline's section.
 	Pipelines Load `config:"pipelines"`
 	// Transforms is the section of the transform and the index it writes to.
-	Transforms TransformSettings `config:"transforms"`
+	Transforms SetupTransforms `config:"transforms"`
 }
 
 // Load says whether an asset is installed.
@@ -49,8 +39,8 @@ type Load struct {
 	Overwrite bool `config:"overwrite"`
 }
 
-// TransformSettings is setup.transforms.
-type TransformSettings struct {
+// SetupTransforms is setup.transforms.
+type SetupTransforms struct {
 	// Enabled switches the installation on.
 	Enabled bool `config:"enabled"`
 	// Frequency is the time between two looks at new events, from 1s to 1h. 0
@@ -61,13 +51,13 @@ type TransformSettings struct {
 	SyncDelay time.Duration `config:"sync_delay"`
 }
 
-// DefaultConfig returns the configuration that says nothing.
-func DefaultConfig() Config {
-	return Config{
+// DefaultSetup returns the configuration that says nothing.
+func DefaultSetup() Setup {
+	return Setup{
 		Template:   Load{Enabled: true},
 		ILM:        Load{Enabled: true},
 		Pipelines:  Load{Enabled: true},
-		Transforms: TransformSettings{Enabled: true},
+		Transforms: SetupTransforms{Enabled: true},
 	}
 }
 
@@ -87,15 +77,15 @@ var fixed = []struct{ path, instead string }{
 	{"ilm.pattern", "a data stream names its indices itself"},
 }
 
-// ConfigFrom reads the configuration from the root of the beat's.
-func ConfigFrom(root *conf.C) (Config, error) {
-	cfg := DefaultConfig()
+// SetupFrom reads the configuration from the root of the beat's.
+func SetupFrom(root *config.C) (Setup, error) {
+	cfg := DefaultSetup()
 	if root == nil || !root.HasField("setup") {
 		return cfg, nil
 	}
 	section, err := root.Child("setup", -1)
 	if err != nil {
-		return Config{}, fmt.Errorf("reading the settings under setup: %w", err)
+		return Setup{}, fmt.Errorf("reading the settings under setup: %w", err)
 	}
 	var errs []error
 	for _, f := range fixed {
@@ -103,20 +93,20 @@ func ConfigFrom(root *conf.C) (Config, error) {
 			errs = append(errs, fmt.Errorf("setup.%s can't be set: %s", f.path, f.instead))
 		}
 	}
-	errs = append(errs, config.CheckSetup(section))
-	if err := config.Join(errs...); err != nil {
-		return Config{}, err
+	errs = append(errs, CheckSetup(section))
+	if err := Join(errs...); err != nil {
+		return Setup{}, err
 	}
 	if err := section.Unpack(&cfg); err != nil {
-		return Config{}, config.ExplainBeat("setup", section, err)
+		return Setup{}, ExplainBeat("setup", section, err)
 	}
 	return cfg, nil
 }
 
 // Validate is called when the section is unpacked. It refuses what Elasticsearch
 // would refuse, naming the setting, its value and what would be right.
-func (c *Config) Validate() error {
-	return config.Join(
+func (c *Setup) Validate() error {
+	return Join(
 		inRange("setup.transforms.frequency", c.Transforms.Frequency, minFrequency, maxFrequency, "1s to 1h"),
 		inRange("setup.transforms.sync_delay", c.Transforms.SyncDelay, minSyncDelay, maxSyncDelay, "1s to 24h"),
 	)
@@ -127,19 +117,4 @@ func inRange(path string, d, lowest, highest time.Duration, words string) error 
 		return nil
 	}
 	return fmt.Errorf("%s is %s: it must be from %s, such as 60s", path, d, words)
-}
-
-// timing returns frequency and delay with their defaults.
-func (t TransformSettings) timing(serverless bool) (frequency, delay time.Duration) {
-	frequency, delay = defaultFrequency, defaultSyncDelay
-	if serverless {
-		frequency, delay = serverlessFrequency, serverlessSyncDelay
-	}
-	if t.Frequency != 0 {
-		frequency = t.Frequency
-	}
-	if t.SyncDelay != 0 {
-		delay = t.SyncDelay
-	}
-	return frequency, delay
 }
