@@ -25,6 +25,7 @@ type Store struct {
 	name          string
 	opened        *statestore.Store
 	cleanInterval time.Duration
+	known         *KnownStore
 }
 
 var _ statestore.States = (*Store)(nil)
@@ -35,9 +36,23 @@ var _ statestore.States = (*Store)(nil)
 func Open(log *logp.Logger, cfg config.Registry, name string, p *paths.Path) (*Store, error) {
 	log = log.Named("registry")
 	root := Root(cfg, p)
+	s, damaged, err := openCursors(log, cfg, name, root)
+	if err != nil {
+		return nil, err
+	}
+	if s.known, err = OpenKnown(root, cfg.Permissions, log.Named("known")); err != nil {
+		s.Close()
+		return nil, err
+	}
+	s.known.registryDamaged = damaged
+	return s, nil
+}
+
+// openCursors opens the store of the cursors, and tells whether it was damaged.
+func openCursors(log *logp.Logger, cfg config.Registry, name, root string) (_ *Store, damaged bool, _ error) {
 	home := filepath.Join(root, name)
 	if err := checkPlace(root, home); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	open := func() (*Store, error) {
 		backend, err := memlog.New(log, memlog.Settings{Root: root, FileMode: cfg.Permissions})
@@ -57,23 +72,23 @@ func Open(log *logp.Logger, cfg config.Registry, name string, p *paths.Path) (*S
 	if err == nil {
 		var s *Store
 		if s, err = open(); err == nil {
-			return s, nil
+			return s, false, nil
 		}
 	}
 	if !isDamage(err) {
-		return nil, fmt.Errorf("opening the registry of cursors in %s: %w: the directory must be writable by the user that runs %s", home, err, name)
+		return nil, false, fmt.Errorf("opening the registry of cursors in %s: %w: the directory must be writable by the user that runs %s", home, err, name)
 	}
 	aside := fmt.Sprintf("%s.damaged-%s", home, time.Now().UTC().Format("20060102T150405.000000000"))
 	if renameErr := os.Rename(home, aside); renameErr != nil {
-		return nil, fmt.Errorf("opening the registry of cursors in %s: %w; putting it aside failed too: %w", home, err, renameErr)
+		return nil, false, fmt.Errorf("opening the registry of cursors in %s: %w; putting it aside failed too: %w", home, err, renameErr)
 	}
 	log.Warnw("The registry of cursors is damaged. It was put aside, and each data collection is collected from its start.",
 		"error", err, "registry", home, "aside", aside)
 	s, err := open()
 	if err != nil {
-		return nil, fmt.Errorf("creating a new registry of cursors in %s: %w", home, err)
+		return nil, false, fmt.Errorf("creating a new registry of cursors in %s: %w", home, err)
 	}
-	return s, nil
+	return s, true, nil
 }
 
 // checkPlace refuses a place that memlog could not even look at: it panics then.
@@ -130,8 +145,14 @@ func (s *Store) StoreFor(string) (*statestore.Store, error) { return s.registry.
 // CleanupInterval is the time between two searches for abandoned cursors.
 func (s *Store) CleanupInterval() time.Duration { return s.cleanInterval }
 
+// Known has the known indicators of the inputs.
+func (s *Store) Known() *KnownStore { return s.known }
+
 // Close closes the registry.
 func (s *Store) Close() {
+	if s.known != nil {
+		_ = s.known.Close()
+	}
 	_ = s.opened.Close()
 	_ = s.registry.Close()
 }

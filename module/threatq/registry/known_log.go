@@ -1,0 +1,189 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"slices"
+)
+
+// A record of the log is its length, a checksum, a kind and what belongs to it.
+const (
+	recordHead = 4 + 4 // length and checksum of kind and contents
+
+	// recordSent: a session is about to publish these entries.
+	recordSent = 'S'
+	// recordAcked: so many entries of a session have been acknowledged, but for
+	// those at these places, which were refused.
+	recordAcked = 'A'
+	// recordChanged: these entries are as given, whatever was sent.
+	recordChanged = 'C'
+	// recordOpened: a process began; what was sent before is uncertain unless it
+	// was acknowledged.
+	recordOpened = 'O'
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// beginRecord and endRecord write a record around what is appended in between.
+func beginRecord(b []byte, kind byte) (_ []byte, start int) {
+	start = len(b)
+	return append(append(b, make([]byte, recordHead)...), kind), start
+}
+
+func endRecord(b []byte, start int) []byte {
+	body := b[start+recordHead:]
+	binary.LittleEndian.PutUint32(b[start:], uint32(len(body)))
+	binary.LittleEndian.PutUint32(b[start+4:], crc32.Checksum(body, castagnoli))
+	return b
+}
+
+func appendEntries(b []byte, entries []Entry) []byte {
+	var e encoder
+	for _, entry := range entries {
+		b = e.append(b, entry)
+	}
+	return b
+}
+
+func appendSent(b []byte, session uint64, entries []Entry) []byte {
+	b, start := beginRecord(b, recordSent)
+	b = binary.AppendUvarint(b, session)
+	return endRecord(appendEntries(b, entries), start)
+}
+
+func appendChanged(b []byte, entries []Entry) []byte {
+	b, start := beginRecord(b, recordChanged)
+	return endRecord(appendEntries(b, entries), start)
+}
+
+func appendAcked(b []byte, session uint64, count int, refused []int) []byte {
+	b, start := beginRecord(b, recordAcked)
+	b = binary.AppendUvarint(b, session)
+	b = binary.AppendUvarint(b, uint64(count))
+	for _, place := range refused {
+		b = binary.AppendUvarint(b, uint64(place))
+	}
+	return endRecord(b, start)
+}
+
+func appendOpened(b []byte) []byte {
+	b, start := beginRecord(b, recordOpened)
+	return endRecord(b, start)
+}
+
+// replay makes changes of the records of a log.
+type replay struct {
+	changes []Entry
+	entries int // in the log
+	sent    map[uint64][]Entry
+}
+
+// run reads records and returns how many bytes of them are whole. A record that
+// the end cuts short is one that was being written, and no damage.
+func (r *replay) run(raw []byte) (whole int, err error) {
+	r.sent = map[uint64][]Entry{}
+	for rest := raw; len(rest) > 0; {
+		if len(rest) < recordHead {
+			break
+		}
+		length := int(binary.LittleEndian.Uint32(rest))
+		if length > len(rest)-recordHead {
+			break
+		}
+		body := rest[recordHead : recordHead+length]
+		if crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(rest[4:]) || length == 0 {
+			if allZero(rest[recordHead+length:]) { // the last one, which a power loss cut short
+				break
+			}
+			return whole, damaged("a checksum is wrong at byte %d", logHeader+whole)
+		}
+		if !r.record(body[0], body[1:]) {
+			return whole, damaged("a record can't be read at byte %d", logHeader+whole)
+		}
+		rest = rest[recordHead+length:]
+		whole = len(raw) - len(rest)
+	}
+	r.opened()
+	return whole, nil
+}
+
+func allZero(b []byte) bool {
+	return !slices.ContainsFunc(b, func(c byte) bool { return c != 0 })
+}
+
+func (r *replay) record(kind byte, body []byte) bool {
+	number := func() (uint64, bool) {
+		v, n := binary.Uvarint(body)
+		if n <= 0 {
+			return 0, false
+		}
+		body = body[n:]
+		return v, true
+	}
+	switch kind {
+	case recordOpened:
+		r.opened()
+		return true
+	case recordChanged:
+		entries, ok := readEntries(body)
+		r.changes = append(r.changes, entries...)
+		r.entries += len(entries)
+		return ok
+	}
+	session, ok := number()
+	if !ok {
+		return false
+	}
+	queue := r.sent[session]
+	switch kind {
+	case recordSent:
+		entries, ok := readEntries(body)
+		r.sent[session] = append(queue, entries...)
+		r.entries += len(entries)
+		return ok
+	case recordAcked:
+		count, ok := number()
+		if !ok || count > uint64(len(queue)) {
+			return false
+		}
+		done := queue[:count]
+		r.sent[session] = queue[count:]
+		place := 0
+		for len(body) > 0 {
+			refused, ok := number()
+			if !ok || refused >= count || int(refused) < place {
+				return false
+			}
+			r.changes = append(r.changes, done[place:refused]...)
+			place = int(refused) + 1
+		}
+		r.changes = append(r.changes, done[min(place, len(done)):]...)
+		return true
+	}
+	return false
+}
+
+// opened makes uncertain what was sent and not acknowledged.
+func (r *replay) opened() {
+	for _, queue := range r.sent {
+		for _, entry := range queue {
+			r.changes = append(r.changes, Entry{entry.Indicator, Uncertain})
+		}
+	}
+	clear(r.sent)
+}
+
+func readEntries(body []byte) (entries []Entry, ok bool) {
+	d := decoder{data: body}
+	for len(d.data) > 0 {
+		if d.check() != nil {
+			return nil, false
+		}
+		d.next()
+		entries = append(entries, d.Entry)
+	}
+	return entries, true
+}

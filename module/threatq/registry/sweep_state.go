@@ -1,0 +1,122 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// SweepState is what is kept of an input's sweeps.
+type SweepState struct {
+	InputID          string `json:"input_id"`
+	URL              string `json:"url"`
+	DataCollectionID string `json:"data_collection_id"`
+
+	// Completed is when a sweep last came to its end and counted.
+	Completed time.Time `json:"completed,omitzero"`
+	// DurationMS is how long it took, ordinary cycles in between included.
+	DurationMS int64 `json:"duration_ms"`
+	// Known is how many indicators were known at its end.
+	Known int `json:"known"`
+	// Missing is how many it published that were not known, or older.
+	Missing int `json:"missing"`
+	// Retired is how many it retired.
+	Retired int `json:"retired"`
+	// HeldBack is how many it would have retired, had they not been too many; 0
+	// when it was not held back.
+	HeldBack int `json:"held_back"`
+	// HeldBackOf is how many were known then.
+	HeldBackOf int `json:"held_back_of"`
+	// Error is why the last sweep did not count, empty when it did.
+	Error string `json:"error,omitempty"`
+}
+
+// Acceptance is what an operator agrees to.
+type Acceptance struct {
+	// Retire is how many indicators may be retired by one sweep.
+	Retire int `json:"retire"`
+	// At is when the operator agreed.
+	At time.Time `json:"at"`
+}
+
+// State returns what is kept of the sweeps; nothing when the file is missing or
+// can't be read, for then the next sweep says what it would.
+func (k *Known) State() SweepState {
+	var state SweepState
+	_ = readJSON(k.files.path(stateSuffix), &state)
+	return state
+}
+
+// SaveState keeps what a sweep has come to.
+func (k *Known) SaveState(state SweepState) error {
+	return k.files.writeJSON(stateSuffix, state)
+}
+
+// Accepted returns what an operator has agreed to, zero for nothing.
+func (k *Known) Accepted() Acceptance {
+	var accepted Acceptance
+	_ = readJSON(k.files.path(acceptSuffix), &accepted)
+	return accepted
+}
+
+// ForgetAccepted removes what an operator has agreed to.
+func (k *Known) ForgetAccepted() error {
+	err := os.Remove(k.files.path(acceptSuffix))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (f knownFiles) writeJSON(suffix string, value any) error {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return f.write(f.path(suffix), append(raw, '\n'))
+}
+
+func readJSON(name string, to any) error {
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, to)
+}
+
+// Sweeps returns what is kept of the sweeps of each input, by the registry's key.
+func (s Files) Sweeps() (map[string]SweepState, error) {
+	names, err := filepath.Glob(filepath.Join(s.Root, knownDir, "*"+stateSuffix))
+	if err != nil {
+		return nil, err
+	}
+	states := map[string]SweepState{}
+	for _, name := range names {
+		var state SweepState
+		if err := readJSON(name, &state); err != nil {
+			return nil, fmt.Errorf("reading what is kept of a sweep: %w", err)
+		}
+		states[RegistryKey(state.InputID, state.URL, state.DataCollectionID)] = state
+	}
+	return states, nil
+}
+
+// acceptMode lets a Beat read what another user agreed to; it holds no secret.
+const acceptMode = 0o644
+
+// Accept agrees to what a sweep of an input has held back. The running Beat reads
+// it, as does the next start.
+func (s Files) Accept(state SweepState, now time.Time) error {
+	files := knownFiles{filepath.Join(s.Root, knownDir), RegistryKey(state.InputID, state.URL, state.DataCollectionID), acceptMode}
+	if err := files.writeJSON(acceptSuffix, Acceptance{Retire: state.HeldBack, At: now.UTC()}); err != nil {
+		return fmt.Errorf("saving that the sweep of input %q may go on: %w", state.InputID, err)
+	}
+	return nil
+}
