@@ -128,6 +128,13 @@ func New(cfg config.Input, log *logp.Logger, opts ...Option) (*Client, error) {
 // published, but the cursor must stay, for the page has no NextCursorMark.
 // Every page that is returned has to be released.
 func (c *Client) Page(ctx context.Context, mark string) (*Page, error) {
+	return c.PageOf(ctx, mark, c.cfg.FieldsParam)
+}
+
+// PageOf does the same with the parameter fields instead of the setting
+// fields_param. An appliance may ignore it and send everything. The marks are
+// those of Page.
+func (c *Client) PageOf(ctx context.Context, mark, fields string) (*Page, error) {
 	if mark == "" {
 		mark = startMark
 	}
@@ -136,7 +143,7 @@ func (c *Client) Page(ctx context.Context, mark string) (*Page, error) {
 		if err != nil {
 			return nil, err
 		}
-		page, err := c.fetch(ctx, mark, token)
+		page, err := c.fetch(ctx, mark, fields, token)
 		var e *Error
 		if !errors.As(err, &e) || e.Status != http.StatusUnauthorized {
 			return page, err
@@ -152,7 +159,7 @@ func (c *Client) Page(ctx context.Context, mark string) (*Page, error) {
 }
 
 // fetch reads one page with a token.
-func (c *Client) fetch(ctx context.Context, mark, token string) (*Page, error) {
+func (c *Client) fetch(ctx context.Context, mark, fields, token string) (*Page, error) {
 	call := &call{op: "reading a page of data collection " + c.cfg.DataCollectionID + " from " + c.dataURL.Host, mark: mark}
 
 	address := *c.dataURL
@@ -161,7 +168,7 @@ func (c *Client) fetch(ctx context.Context, mark, token string) (*Page, error) {
 		"limit":      {strconv.Itoa(c.cfg.PageSize)},
 		"cursorMark": {mark},
 	}
-	if fields := c.cfg.FieldsParam; fields != "" {
+	if fields != "" {
 		query.Set("fields", fields)
 	}
 	address.RawQuery = query.Encode()

@@ -94,6 +94,21 @@ func TestPageWithoutFields(t *testing.T) {
 	assert.Equal(t, "7", form.Get("limit"))
 }
 
+// PageOf asks for other fields than the configuration, and goes the same way.
+func TestPageOf(t *testing.T) {
+	a := newAppliance(t, status(503), says(onePage))
+	c, _, _ := newClient(t, a.config())
+	page, err := c.PageOf(background, "abc", "id,updated_at")
+	require.NoError(t, err)
+	assert.Len(t, page.Indicators, 2)
+	page.Release()
+	for _, request := range a.seen(dataPath) {
+		assert.Equal(t, "id,updated_at", request.Form.Get("fields"))
+		assert.Equal(t, "abc", request.Form.Get("cursorMark"))
+	}
+	assert.Len(t, a.seen(dataPath), 2)
+}
+
 // What fails once and then works costs an attempt and nothing else.
 func TestPageRetried(t *testing.T) {
 	whole := strings.Repeat(" ", 200) + onePage

@@ -51,7 +51,7 @@ type builder struct {
 // event makes the event of the indicator that was just decoded.
 func (b *builder) event(raw []byte, fetched time.Time) beat.Event {
 	ind := &b.ind
-	timestamp := firstDate(ind.UpdatedAt, ind.PublishedAt, ind.CreatedAt, fetched)
+	timestamp := ind.timestamp(fetched)
 
 	fields := make(mapstr.M, rootFields)
 	ecs := b.eventFields(kindEnrichment, fetched)

@@ -108,6 +108,11 @@ func (i *indicator) reset() {
 	*i = indicator{Attributes: attributes, Sources: sources, Adversaries: adversaries}
 }
 
+// timestamp returns @timestamp of the event.
+func (i *indicator) timestamp(fetched time.Time) time.Time {
+	return firstDate(i.UpdatedAt, i.PublishedAt, i.CreatedAt, fetched)
+}
+
 // problem notes what was left out. Only the first ones are named.
 func (i *indicator) problem(clause string) {
 	switch {

@@ -235,8 +235,8 @@ func BenchmarkDecode(b *testing.B) {
 	}{
 		{"ours", d.decode},
 		{"skip", func(raw []byte) error {
-			d.scanner.reset(raw)
-			return d.skip()
+			d.Scanner.Reset(raw)
+			return d.Skip()
 		}},
 		{"encoding_json/map", func(raw []byte) error {
 			var m map[string]any

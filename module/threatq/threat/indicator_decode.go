@@ -9,14 +9,14 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/jsonscan"
 )
 
 const (
 	// arenaBytes is how much text of successive indicators shares one
 	// allocation: some twenty indicators.
 	arenaBytes = 8 << 10
-	// maxKeptScratch is how much scratch memory survives an indicator.
-	maxKeptScratch = 64 << 10
 	// maxCachedNames and maxCachedNameBytes bound the cache of the normalised
 	// names of attributes. A collection has some dozens of them.
 	maxCachedNames     = 1024
@@ -28,8 +28,10 @@ var errNoID = errors.New("it has neither an id nor an indicator_id that is an in
 // decoder reads raw indicators into ind, one after the other. Nothing of ind
 // refers to the raw bytes afterwards: its strings are copies.
 type decoder struct {
-	scanner
+	jsonscan.Scanner
 	ind indicator
+	// brief leaves out all members but those that Mapper.Brief needs.
+	brief bool
 
 	// arena is where the strings of events live. A string keeps the allocation
 	// that it is part of alive, so these are small, and one that is full is
@@ -44,16 +46,16 @@ type decoder struct {
 // decode reads one indicator. The error says why it can't be read at all; what
 // is wrong with single fields is in ind.Problems.
 func (d *decoder) decode(raw []byte) error {
-	d.scanner.reset(raw)
+	d.Scanner.Reset(raw)
 	d.ind.reset()
 
-	switch c := d.peek(); {
-	case d.pos >= len(raw):
+	switch c := d.Peek(); {
+	case d.Pos() >= len(raw):
 		return errors.New("it is empty")
 	case c != '{':
 		// What isn't JSON at all is said to be that.
-		kind := d.kind()
-		if err := d.skip(); err != nil {
+		kind := d.Kind()
+		if err := d.Skip(); err != nil {
 			return err
 		}
 		return fmt.Errorf("it is %s instead of an object", kind)
@@ -61,7 +63,7 @@ func (d *decoder) decode(raw []byte) error {
 	if err := d.indicator(); err != nil {
 		return err
 	}
-	if err := d.end(); err != nil {
+	if err := d.End(); err != nil {
 		return err
 	}
 	if !d.ind.HasID && !d.ind.HasIndicatorID {
@@ -74,11 +76,11 @@ func (d *decoder) decode(raw []byte) error {
 }
 
 func (d *decoder) indicator() error {
-	if err := d.enter(); err != nil {
+	if err := d.Enter(); err != nil {
 		return err
 	}
 	for i := 0; ; i++ {
-		key, more, err := d.nextKey(i)
+		key, more, err := d.NextKey(i)
 		if err != nil || !more {
 			return err
 		}
@@ -96,28 +98,33 @@ func (d *decoder) member(key []byte) error {
 		return d.readID(&ind.ID, &ind.HasID, "id")
 	case "indicator_id":
 		return d.readID(&ind.IndicatorID, &ind.HasIndicatorID, "indicator_id")
-	case "value":
-		return d.readText(&ind.Value, "value")
-	case "description":
-		return d.readText(&ind.Description, "description")
-	case "type":
-		return d.readName(&ind.Type, "type")
 	case "status":
 		return d.readName(&ind.Status, "status")
-	case "score":
-		return d.readScore()
 	case "created_at":
 		return d.readDate(&ind.CreatedAt, "created_at")
 	case "updated_at":
 		return d.readDate(&ind.UpdatedAt, "updated_at")
 	case "published_at":
 		return d.readDate(&ind.PublishedAt, "published_at")
-	case "touched_at":
-		return d.readDate(&ind.TouchedAt, "touched_at")
 	case "expires_at":
 		return d.readDate(&ind.ExpiresAt, "expires_at")
 	case "expired_at":
 		return d.readDate(&ind.ExpiredAt, "expired_at")
+	}
+	if d.brief {
+		return d.Skip()
+	}
+	switch string(key) {
+	case "value":
+		return d.readText(&ind.Value, "value")
+	case "description":
+		return d.readText(&ind.Description, "description")
+	case "type":
+		return d.readName(&ind.Type, "type")
+	case "score":
+		return d.readScore()
+	case "touched_at":
+		return d.readDate(&ind.TouchedAt, "touched_at")
 	case "expires_calculated_at":
 		return d.readDate(&ind.ExpiresCalculatedAt, "expires_calculated_at")
 	case "attributes":
@@ -126,67 +133,30 @@ func (d *decoder) member(key []byte) error {
 		return d.readSources()
 	case "adversaries":
 		return d.readAdversaries()
-	default:
-		return d.skip()
 	}
-}
-
-// kind names the JSON type of the value at the current position.
-func (d *decoder) kind() string {
-	switch d.peek() {
-	case '{':
-		return "an object"
-	case '[':
-		return "an array"
-	case '"':
-		return "a string"
-	case 't', 'f':
-		return "a boolean"
-	case 'n':
-		return "null"
-	default:
-		return "a number"
-	}
+	return d.Skip()
 }
 
 // wrongType notes that field has a value of a type that it can't have, and
 // skips the value. A null is the same as no value.
 func (d *decoder) wrongType(field, wanted string) error {
-	if d.peek() == 'n' {
-		return d.skip()
+	if d.Peek() == 'n' {
+		return d.Skip()
 	}
-	kind := d.kind()
-	if err := d.skip(); err != nil {
+	kind := d.Kind()
+	if err := d.Skip(); err != nil {
 		return err
 	}
 	d.ind.problem(fmt.Sprintf("%s was left out: it is %s instead of %s", field, kind, wanted))
 	return nil
 }
 
-// scalar reads a string, number or boolean as text, which is valid until the
-// scanner's next call. ok is false for anything else, which isn't read yet.
-func (d *decoder) scalar() (text []byte, ok bool, err error) {
-	switch c := d.peek(); {
-	case c == '"':
-		text, err = d.text()
-		return text, true, err
-	case c == '-' || isDigit(c):
-		text, err = d.number()
-		return text, true, err
-	case c == 't' || c == 'f':
-		start := d.pos
-		err = d.literal()
-		return d.data[start:d.pos], true, err
-	}
-	return nil, false, nil
-}
-
 func (d *decoder) readID(id *int64, has *bool, field string) error {
 	*id, *has = 0, false
-	if c := d.peek(); c != '"' && c != '-' && !isDigit(c) {
+	if c := d.Peek(); c != '"' && c != '-' && !isDigit(c) {
 		return d.wrongType(field, "an integer")
 	}
-	text, _, err := d.scalar()
+	text, _, err := d.Scalar()
 	if err != nil {
 		return err
 	}
@@ -201,10 +171,10 @@ func (d *decoder) readID(id *int64, has *bool, field string) error {
 
 func (d *decoder) readScore() error {
 	d.ind.Score, d.ind.HasScore = 0, false
-	if c := d.peek(); c != '"' && c != '-' && !isDigit(c) {
+	if c := d.Peek(); c != '"' && c != '-' && !isDigit(c) {
 		return d.wrongType("score", "a number")
 	}
-	text, _, err := d.scalar()
+	text, _, err := d.Scalar()
 	if err != nil {
 		return err
 	}
@@ -222,10 +192,10 @@ func (d *decoder) readScore() error {
 
 func (d *decoder) readDate(t *time.Time, field string) error {
 	*t = time.Time{}
-	if d.peek() != '"' {
+	if d.Peek() != '"' {
 		return d.wrongType(field, "a date")
 	}
-	text, err := d.scanner.text()
+	text, err := d.Scanner.Text()
 	if err != nil {
 		return err
 	}
@@ -242,7 +212,7 @@ func (d *decoder) readDate(t *time.Time, field string) error {
 // written as.
 func (d *decoder) readText(s *string, field string) error {
 	*s = ""
-	text, ok, err := d.scalar()
+	text, ok, err := d.Scalar()
 	if err != nil {
 		return err
 	}
@@ -257,25 +227,25 @@ func (d *decoder) readText(s *string, field string) error {
 // string in the place of such an object.
 func (d *decoder) readName(s *string, field string) error {
 	*s = ""
-	switch d.peek() {
+	switch d.Peek() {
 	case '"':
 		return d.readText(s, field)
 	case '{':
 	default:
 		return d.wrongType(field, "an object with a name")
 	}
-	if err := d.enter(); err != nil {
+	if err := d.Enter(); err != nil {
 		return err
 	}
 	for i := 0; ; i++ {
-		key, more, err := d.nextKey(i)
+		key, more, err := d.NextKey(i)
 		if err != nil || !more {
 			return err
 		}
 		if string(key) == "name" {
 			err = d.readText(s, field)
 		} else {
-			err = d.skip()
+			err = d.Skip()
 		}
 		if err != nil {
 			return err

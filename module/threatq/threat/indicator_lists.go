@@ -28,23 +28,23 @@ func (d *decoder) readAdversaries() error {
 func (d *decoder) readList(field string, limit int, read func(*decoder) error) error {
 	d.listBytes = 0
 	closing := byte(']')
-	switch d.peek() {
+	switch d.Peek() {
 	case '[':
 	case '{':
 		closing = '}'
 	default:
 		return d.wrongType(field, "a list")
 	}
-	if err := d.enter(); err != nil {
+	if err := d.Enter(); err != nil {
 		return err
 	}
 	for i := 0; ; i++ {
-		more, err := d.next(i, closing)
+		more, err := d.Next(i, closing)
 		if err != nil || !more {
 			return err
 		}
 		if closing == '}' {
-			if _, err := d.key(); err != nil {
+			if _, err := d.Key(); err != nil {
 				return err
 			}
 		}
@@ -54,7 +54,7 @@ func (d *decoder) readList(field string, limit int, read func(*decoder) error) e
 			if i == limit {
 				d.ind.cut(fmt.Sprintf("%s after the first %d were left out", field, limit))
 			}
-			err = d.skip()
+			err = d.Skip()
 		}
 		if err != nil {
 			return err
@@ -74,17 +74,17 @@ func (d *decoder) fits(field string, bytes int) bool {
 }
 
 func (d *decoder) readAttribute() error {
-	if d.peek() != '{' {
+	if d.Peek() != '{' {
 		return d.wrongType("an element of attributes", "an object")
 	}
-	if err := d.enter(); err != nil {
+	if err := d.Enter(); err != nil {
 		return err
 	}
 	// Without a name a value still says something: it goes to the key that an
 	// empty name has.
 	name, value, hasValue := emptyAttributeName, "", false
 	for i := 0; ; i++ {
-		key, more, err := d.nextKey(i)
+		key, more, err := d.NextKey(i)
 		if err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (d *decoder) readAttribute() error {
 		case "value":
 			value, hasValue, err = d.readAttributeValue()
 		default:
-			err = d.skip()
+			err = d.Skip()
 		}
 		if err != nil {
 			return err
@@ -111,7 +111,7 @@ func (d *decoder) readAttribute() error {
 
 // readAttributeName returns the normalised name.
 func (d *decoder) readAttributeName() (string, error) {
-	raw, ok, err := d.scalar()
+	raw, ok, err := d.Scalar()
 	if err != nil {
 		return "", err
 	}
@@ -137,7 +137,7 @@ func (d *decoder) readAttributeName() (string, error) {
 }
 
 func (d *decoder) readAttributeValue() (value string, ok bool, err error) {
-	text, ok, err := d.scalar()
+	text, ok, err := d.Scalar()
 	if err != nil {
 		return "", false, err
 	}
@@ -151,15 +151,15 @@ func (d *decoder) readAttributeValue() (value string, ok bool, err error) {
 }
 
 func (d *decoder) readSource() error {
-	if d.peek() != '{' {
+	if d.Peek() != '{' {
 		return d.wrongType("an element of sources", "an object")
 	}
-	if err := d.enter(); err != nil {
+	if err := d.Enter(); err != nil {
 		return err
 	}
 	var source indicatorSource
 	for i := 0; ; i++ {
-		key, more, err := d.nextKey(i)
+		key, more, err := d.NextKey(i)
 		if err != nil {
 			return err
 		}
@@ -176,7 +176,7 @@ func (d *decoder) readSource() error {
 		case "updated_at":
 			err = d.readDate(&source.UpdatedAt, "sources.updated_at")
 		default:
-			err = d.skip()
+			err = d.Skip()
 		}
 		if err != nil {
 			return err

@@ -70,7 +70,7 @@ func NewMapper(cfg MapperConfig) *Mapper {
 func (m *Mapper) Event(raw []byte, fetched time.Time) (beat.Event, error) {
 	b := m.builders.Get().(*builder)
 	defer m.builders.Put(b)
-	defer b.forget()
+	defer b.Reset(nil)
 
 	fetched = fetched.Round(0).UTC() // an event has no use for a monotonic clock
 	if err := b.decode(raw); err != nil {

@@ -31,6 +31,8 @@ func TestSimulatedCollection(t *testing.T) {
 		event, err := m.Event(raw, testFetched)
 		checkEvent(t, raw, event, err)
 		require.Equal(t, want.Readable, err == nil, "%s: %v", raw, err)
+		brief, briefErr := m.Brief(raw, testFetched)
+		assert.Equal(t, err, briefErr)
 		if err != nil {
 			unreadable++
 			continue
@@ -69,6 +71,9 @@ func TestSimulatedCollection(t *testing.T) {
 		expiration := expire(policy, timestamp, want.UpdatedAt, want.ExpiresAt, want.ExpiredAt, want.Status)
 		assert.Equal(t, expiration.At, date("threatq.ioc_expired_at"), "%s", raw)
 		assert.Equal(t, expiration.Reason, got["threatq.ioc_expiration_reason"], "%s", raw)
+		assert.Equal(t, expiration, expirationOf(brief), "%s", raw)
+		assert.Equal(t, []any{want.UpdatedAt, want.Status}, []any{brief.UpdatedAt, brief.Status})
+		assert.Equal(t, want.ID, map[bool]int64{true: brief.ID, false: brief.IndicatorID}[brief.HasID])
 		types[textOf(got["threat.indicator.type"])] = true
 	}
 	assert.Positive(t, misfits)
@@ -91,6 +96,8 @@ func TestTidyCollection(t *testing.T) {
 		assert.NotContains(t, event.Fields, "error", "%s", raw)
 	}
 }
+
+func expirationOf(b Brief) expiration { return expiration{b.ExpiredAt, b.ExpirationReason} }
 
 func textOf(v any) string {
 	s, _ := v.(string)

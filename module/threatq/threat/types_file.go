@@ -31,14 +31,7 @@ func (o *observable) putFileHash(algorithm, hash string) {
 	o.relate("hash", hash)
 }
 
-func allHex(text string) bool {
-	for i := 0; i < len(text); i++ {
-		if !isHex(text[i]) {
-			return false
-		}
-	}
-	return true
-}
+func allHex(text string) bool { return strings.Trim(text, "0123456789abcdefABCDEF") == "" }
 
 func (o *observable) putFilename() {
 	o.fields["file"] = mapstr.M{"name": o.name}

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 )
 
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
 // parseID reads an id: an integer, or a number with an integer value such as
 // 336.0 or 3.36e2. ok is false for anything else, and for what an
 // Elasticsearch long can't hold.

@@ -1,7 +1,9 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package threat
+// Package jsonscan reads JSON without building anything of it: pages of a data
+// collection and the indicators in them.
+package jsonscan
 
 import (
 	"bytes"
@@ -15,47 +17,53 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxDepth bounds how deep arrays and objects may be nested in an indicator.
-// ThreatQ nests four levels; the bound keeps the stack small when an
-// appliance lies.
-const maxDepth = 512
-
-var (
-	errTruncated = errors.New("the JSON text ends too early")
-	errTooDeep   = fmt.Errorf("the JSON text is nested more than %d levels deep", maxDepth)
+const (
+	// MaxDepth bounds how deep arrays and objects may be nested. ThreatQ nests
+	// four levels; the bound keeps the stack small when an appliance lies.
+	MaxDepth = 512
+	// MaxScratch is how many bytes of scratch memory survive Reset.
+	MaxScratch = 64 << 10
 )
 
-// scanner reads one JSON text from front to back and hands out what the
-// decoder asks for, without building anything for what it doesn't. Every byte
-// is checked against the grammar of RFC 8259, skipped values included. Two
-// things are tolerated beyond it, because an indicator is worth more than its
-// purity: duplicate keys, and strings that are no valid UTF-8.
+var (
+	// ErrTruncated says that the text ends before its value does.
+	ErrTruncated = errors.New("the JSON text ends too early")
+	// ErrTooDeep says that the text is nested deeper than MaxDepth.
+	ErrTooDeep = fmt.Errorf("the JSON text is nested more than %d levels deep", MaxDepth)
+)
+
+// Scanner reads one JSON text from front to back and hands out what it is asked
+// for. Every byte is checked against the grammar of RFC 8259, skipped values
+// included. Two things are tolerated beyond it, because an indicator is worth
+// more than its purity: duplicate keys, and strings that are no valid UTF-8.
 //
 // Why not a library: docs/performance.md has the figures. The string
 // unescaping, which is the part that is easy to get wrong, is jsontext's.
-type scanner struct {
+type Scanner struct {
 	data  []byte
 	pos   int
 	depth int
 	// unquoted is where strings with escapes are decoded to. It is reused: a
-	// string that text returned is valid until the next call only.
+	// string that Text returned is valid until the next call only.
 	unquoted []byte
 }
 
-func (s *scanner) reset(data []byte) {
-	if cap(s.unquoted) > maxKeptScratch {
+// Reset makes the scanner read data, from its start. Without data it lets go of
+// what it read.
+func (s *Scanner) Reset(data []byte) {
+	if cap(s.unquoted) > MaxScratch {
 		s.unquoted = nil
 	}
 	s.data, s.pos, s.depth = data, 0, 0
 }
 
-// forget lets go of the text.
-func (s *scanner) forget() { s.data = nil }
+// Pos returns the position in the text, in bytes; after an error, where it is.
+func (s *Scanner) Pos() int { return s.pos }
 
 // syntaxError says what is wrong at the current position.
-func (s *scanner) syntaxError(wanted string) error {
+func (s *Scanner) syntaxError(wanted string) error {
 	if s.pos >= len(s.data) {
-		return errTruncated
+		return ErrTruncated
 	}
 	r, size := utf8.DecodeRune(s.data[s.pos:])
 	if r == utf8.RuneError && size <= 1 {
@@ -64,8 +72,8 @@ func (s *scanner) syntaxError(wanted string) error {
 	return fmt.Errorf("invalid JSON at byte %d: %q instead of %s", s.pos, r, wanted)
 }
 
-// peek skips white space and returns the byte after it, or 0 at the end.
-func (s *scanner) peek() byte {
+// Peek skips white space and returns the byte after it, or 0 at the end.
+func (s *Scanner) Peek() byte {
 	for s.pos < len(s.data) {
 		switch c := s.data[s.pos]; c {
 		case ' ', '\t', '\n', '\r':
@@ -77,30 +85,30 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-// end makes sure that nothing but white space follows.
-func (s *scanner) end() error {
-	if s.peek(); s.pos < len(s.data) {
+// End makes sure that nothing but white space follows.
+func (s *Scanner) End() error {
+	if s.Peek(); s.pos < len(s.data) {
 		return s.syntaxError("the end of the text")
 	}
 	return nil
 }
 
-// enter steps into the array or object that begins at the current position.
-// After it, next is called once before each element or member.
-func (s *scanner) enter() error {
+// Enter steps into the array or object that begins at the current position.
+// After it, Next is called once before each element or member.
+func (s *Scanner) Enter() error {
 	s.depth++
-	if s.depth > maxDepth {
-		return errTooDeep
+	if s.depth > MaxDepth {
+		return ErrTooDeep
 	}
 	s.pos++
 	return nil
 }
 
-// next moves to the next element or member of the array or object that ends
+// Next moves to the next element or member of the array or object that ends
 // with the byte closing, or past that byte, which it reports as false. The
 // caller counts the elements: i is 0 at the first call.
-func (s *scanner) next(i int, closing byte) (bool, error) {
-	c := s.peek()
+func (s *Scanner) Next(i int, closing byte) (bool, error) {
+	c := s.Peek()
 	if c == closing {
 		s.pos++
 		s.depth--
@@ -119,22 +127,22 @@ func (s *scanner) next(i int, closing byte) (bool, error) {
 	return true, nil
 }
 
-// nextKey moves to the next member of an object and reads its name, or past the
-// object's end, which it reports as false. i is that of next.
-func (s *scanner) nextKey(i int) (name []byte, more bool, err error) {
-	if more, err = s.next(i, '}'); err != nil || !more {
+// NextKey moves to the next member of an object and reads its name, or past the
+// object's end, which it reports as false. i is that of Next.
+func (s *Scanner) NextKey(i int) (name []byte, more bool, err error) {
+	if more, err = s.Next(i, '}'); err != nil || !more {
 		return nil, false, err
 	}
-	name, err = s.key()
+	name, err = s.Key()
 	return name, true, err
 }
 
-// key reads a member's name and the colon after it.
-func (s *scanner) key() ([]byte, error) {
-	if s.peek() != '"' {
+// Key reads a member's name and the colon after it.
+func (s *Scanner) Key() ([]byte, error) {
+	if s.Peek() != '"' {
 		return nil, s.syntaxError("the name of a member in double quotes")
 	}
-	name, err := s.text()
+	name, err := s.Text()
 	if err != nil {
 		return nil, err
 	}
@@ -142,16 +150,16 @@ func (s *scanner) key() ([]byte, error) {
 		s.pos++
 		return name, nil
 	}
-	if s.peek() != ':' {
+	if s.Peek() != ':' {
 		return nil, s.syntaxError("a colon")
 	}
 	s.pos++
 	return name, nil
 }
 
-// text reads the string at the current position: decoded, valid UTF-8, and
+// Text reads the string at the current position: decoded, valid UTF-8, and
 // valid until the next call only.
-func (s *scanner) text() ([]byte, error) {
+func (s *Scanner) Text() ([]byte, error) {
 	start := s.pos
 	plain, err := s.skipString()
 	if err != nil {
@@ -174,7 +182,7 @@ const (
 
 // skipString moves past the string at the current position. It is plain when
 // its bytes between the quotes are printable ASCII without escapes.
-func (s *scanner) skipString() (plain bool, err error) {
+func (s *Scanner) skipString() (plain bool, err error) {
 	data, i := s.data, s.pos+1
 	plain = true
 	for {
@@ -195,7 +203,7 @@ func (s *scanner) skipString() (plain bool, err error) {
 		}
 		if i >= len(data) {
 			s.pos = len(data)
-			return false, errTruncated
+			return false, ErrTruncated
 		}
 		switch c := data[i]; {
 		case c == '"':
@@ -254,8 +262,8 @@ func isHex(c byte) bool {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// number reads the number at the current position and returns its text.
-func (s *scanner) number() ([]byte, error) {
+// Number reads the number at the current position and returns its text.
+func (s *Scanner) Number() ([]byte, error) {
 	data, start, i := s.data, s.pos, s.pos
 	digits := func() bool {
 		from := i
@@ -291,8 +299,8 @@ func (s *scanner) number() ([]byte, error) {
 	return data[start:i], nil
 }
 
-// literal moves past true, false or null.
-func (s *scanner) literal() error {
+// Literal moves past true, false or null.
+func (s *Scanner) Literal() error {
 	for _, word := range [...]string{"null", "true", "false"} {
 		if rest := s.data[s.pos:]; len(rest) >= len(word) && string(rest[:len(word)]) == word {
 			s.pos += len(word)
@@ -302,46 +310,90 @@ func (s *scanner) literal() error {
 	return s.syntaxError("a value")
 }
 
-// skip moves past the value at the current position, whatever it is.
-func (s *scanner) skip() error {
-	switch c := s.peek(); c {
+// Raw moves past the value at the current position and returns its bytes.
+func (s *Scanner) Raw() ([]byte, error) {
+	s.Peek()
+	start := s.pos
+	err := s.Skip()
+	return s.data[start:s.pos:s.pos], err
+}
+
+// Kind names the JSON type of the value at the current position.
+func (s *Scanner) Kind() string {
+	switch s.Peek() {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "a boolean"
+	case 'n':
+		return "null"
+	default:
+		return "a number"
+	}
+}
+
+// Scalar reads a string, number or boolean as text, which is valid until the
+// next call. ok is false for anything else, which isn't read yet.
+func (s *Scanner) Scalar() (text []byte, ok bool, err error) {
+	switch c := s.Peek(); {
+	case c == '"':
+		text, err = s.Text()
+		return text, true, err
+	case c == '-' || isDigit(c):
+		text, err = s.Number()
+		return text, true, err
+	case c == 't' || c == 'f':
+		start := s.pos
+		err = s.Literal()
+		return s.data[start:s.pos], true, err
+	}
+	return nil, false, nil
+}
+
+// Skip moves past the value at the current position, whatever it is.
+func (s *Scanner) Skip() error {
+	switch c := s.Peek(); c {
 	case '"':
 		_, err := s.skipString()
 		return err
 	case '{':
-		if err := s.enter(); err != nil {
+		if err := s.Enter(); err != nil {
 			return err
 		}
 		for i := 0; ; i++ {
-			more, err := s.next(i, '}')
+			more, err := s.Next(i, '}')
 			if err != nil || !more {
 				return err
 			}
-			if _, err = s.key(); err != nil {
+			if _, err = s.Key(); err != nil {
 				return err
 			}
-			if err = s.skip(); err != nil {
+			if err = s.Skip(); err != nil {
 				return err
 			}
 		}
 	case '[':
-		if err := s.enter(); err != nil {
+		if err := s.Enter(); err != nil {
 			return err
 		}
 		for i := 0; ; i++ {
-			more, err := s.next(i, ']')
+			more, err := s.Next(i, ']')
 			if err != nil || !more {
 				return err
 			}
-			if err = s.skip(); err != nil {
+			if err = s.Skip(); err != nil {
 				return err
 			}
 		}
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		_, err := s.number()
+		_, err := s.Number()
 		return err
 	case 't', 'f', 'n':
-		return s.literal()
+		return s.Literal()
 	default:
 		return s.syntaxError("a value")
 	}

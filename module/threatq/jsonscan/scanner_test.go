@@ -1,7 +1,7 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-package threat
+package jsonscan
 
 import (
 	"errors"
@@ -33,12 +33,12 @@ func validJSON(text []byte) bool {
 }
 
 func skipAll(text []byte) error {
-	var s scanner
-	s.reset(text)
-	if err := s.skip(); err != nil {
+	var s Scanner
+	s.Reset(text)
+	if err := s.Skip(); err != nil {
 		return err
 	}
-	return s.end()
+	return s.End()
 }
 
 func TestScannerKnowsTheGrammar(t *testing.T) {
@@ -77,12 +77,12 @@ func TestScannerText(t *testing.T) {
 		{"\"\xed\xa0\x80\"", "\uFFFD\uFFFD\uFFFD"},
 		{`"\u0000"`, "\x00"},
 	} {
-		var s scanner
-		s.reset([]byte(tc.json))
-		got, err := s.text()
+		var s Scanner
+		s.Reset([]byte(tc.json))
+		got, err := s.Text()
 		require.NoError(t, err)
 		assert.Equal(t, tc.want, string(got))
-		require.NoError(t, s.end())
+		require.NoError(t, s.End())
 	}
 }
 
@@ -110,10 +110,20 @@ func TestScannerDepth(t *testing.T) {
 		deep := func(n int) []byte {
 			return []byte(strings.Repeat(pair.open, n) + "1" + strings.Repeat(pair.closing, n))
 		}
-		require.NoError(t, skipAll(deep(maxDepth)))
-		require.ErrorIs(t, skipAll(deep(maxDepth+1)), errTooDeep)
-		require.ErrorIs(t, skipAll([]byte(strings.Repeat(pair.open, 1<<20))), errTooDeep)
+		require.NoError(t, skipAll(deep(MaxDepth)))
+		require.ErrorIs(t, skipAll(deep(MaxDepth+1)), ErrTooDeep)
+		require.ErrorIs(t, skipAll([]byte(strings.Repeat(pair.open, 1<<20))), ErrTooDeep)
 	}
+}
+
+// One monstrous string does not leave its memory with the scanner.
+func TestScratchIsGivenBack(t *testing.T) {
+	var s Scanner
+	s.Reset([]byte(`"` + strings.Repeat(`\n`, 1<<20) + `"`))
+	_, err := s.Text()
+	require.NoError(t, err)
+	s.Reset(nil)
+	assert.LessOrEqual(t, cap(s.unquoted), MaxScratch)
 }
 
 // FuzzScanner compares the scanner with jsontext on arbitrary texts.
@@ -121,25 +131,24 @@ func FuzzScanner(f *testing.F) {
 	for _, text := range jsonTexts {
 		f.Add([]byte(text))
 	}
-	f.Add(sampleIndicator(1))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		err := skipAll(text)
-		if errors.Is(err, errTooDeep) {
+		if errors.Is(err, ErrTooDeep) {
 			return // jsontext follows deeper
 		}
 		assert.Equal(t, validJSON(text), err == nil, "%q: %v", text, err)
 
 		// What a string says has to be the same as well.
-		var s scanner
-		s.reset(text)
-		if s.peek() != '"' {
+		var s Scanner
+		s.Reset(text)
+		if s.Peek() != '"' {
 			return
 		}
-		got, err := s.text()
+		got, err := s.Text()
 		if err != nil {
 			return
 		}
-		want, _ := jsontext.AppendUnquote(nil, text[strings.IndexByte(string(text), '"'):s.pos])
+		want, _ := jsontext.AppendUnquote(nil, text[strings.IndexByte(string(text), '"'):s.Pos()])
 		assert.Equal(t, string(want), string(got))
 	})
 }
