@@ -56,7 +56,13 @@ func Update() error { return sh.RunV("go", "generate", "./...") }
 func Fuzz() error { return sh.RunV(".ci/run", "fuzz") }
 
 // Bench measures speed and memory, and compares with Filebeat when $FILEBEAT_BIN names one.
-func Bench() error { return sh.RunV("go", "run", "./dev-tools/bench") }
+func Bench() error {
+	if err := sh.RunV("go", "test", "-run=^$", "-bench=^Benchmark(Scan|Decode|Map|Event|Path)$", "-benchmem",
+		"./module/threatq/client", "./module/threatq/threat"); err != nil {
+		return err
+	}
+	return sh.RunV("go", "run", "./dev-tools/bench")
+}
 
 // Soak runs the long tests: crashes, faults and leaks for many minutes.
 func Soak() error {

@@ -12,32 +12,25 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/threatqbeat/threatqbeat/dev-tools/packaging"
+	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
-const (
-	nameBeat     = "threatqbeat"
-	nameFloor    = "Libbeat's floor"
-	nameLower    = "floor, not normalised"
-	nameFilebeat = "Filebeat httpjson"
-)
+// fields is the fields parameter of every request.
+const fields = "*,attributes,sources"
 
-// program is a process to measure.
+// program is a process to measure. A floor ends by itself and prints the
+// nanoseconds that its work took; the others run until they are stopped.
 type program struct {
 	name   string
 	binary string
 	args   []string
-	config func(s *scene) map[string]any
-	// ends says that the program ends by itself and prints the nanoseconds that
-	// its work took. The others run until they are stopped.
-	ends bool
+	config func(url string, indicators int) string
 }
 
-// build builds what is compared, both programs as the packages are built: that
-// is what users run. Filebeat is only run.
-func build(ctx context.Context, out string) ([]program, error) {
+// build builds what is compared as the packages are built, because that is what
+// users run. Filebeat is only run.
+func build(ctx context.Context, dir string) ([]program, error) {
 	source, err := packaging.OpenSource(ctx, ".")
 	if err != nil {
 		return nil, err
@@ -47,81 +40,61 @@ func build(ctx context.Context, out string) ([]program, error) {
 	if err != nil {
 		return nil, err
 	}
-	floor := filepath.Join(out, "floor")
+	floor := filepath.Join(dir, "floor")
 	if err := source.BuildWith(ctx, target, "./dev-tools/bench/floor", floor); err != nil {
 		return nil, err
 	}
+	run := []string{"run"}
 	programs := []program{
-		{name: nameBeat, binary: binaries[0], args: []string{"run"}, config: beatConfig},
-		{name: nameFloor, binary: floor, args: []string{"run"}, config: floorConfig(true), ends: true},
-		{name: nameLower, binary: floor, args: []string{"run"}, config: floorConfig(false), ends: true},
+		{"threatqbeat", binaries[0], run, beatConfig},
+		{"Libbeat's floor", floor, run, func(_ string, n int) string { return fmt.Sprintf("floor.events: %d\n", n) + quiet }},
+		{"floor, not normalised", floor, run, func(_ string, n int) string {
+			return fmt.Sprintf("floor: {events: %d, normalize: false}\n", n) + quiet
+		}},
 	}
 	if binary := os.Getenv("FILEBEAT_BIN"); binary != "" {
-		programs = append(programs, program{name: nameFilebeat, binary: binary, args: []string{"run"}, config: filebeatConfig})
+		programs = append(programs, program{"Filebeat httpjson", binary, run, filebeatConfig})
 	}
 	return programs, nil
 }
 
-// quiet is what every contestant is configured with: its defaults, the discard
-// output, and no log.
-func quiet() map[string]any {
-	return map[string]any{
-		"output.discard": map[string]any{"enabled": true},
-		"logging":        map[string]any{"level": "error", "to_stderr": true, "to_files": false, "metrics.enabled": false},
-	}
-}
+// quiet is what every program is configured with beside its defaults: the
+// discard output, and no log.
+const quiet = `
+output.discard.enabled: true
+logging: {level: error, to_stderr: true, to_files: false, metrics.enabled: false}
+`
 
-func beatConfig(s *scene) map[string]any {
-	cfg := quiet()
-	sim := s.appliance.Config()
-	cfg["threatqbeat.inputs"] = []any{map[string]any{
-		"type": "threatq", "id": "bench", "url": s.url, "data_collection_id": sim.DataCollectionID, "page_size": s.pageSize,
-		"auth.oauth2.client.id": sim.ClientID, "auth.oauth2.client.secret": sim.ClientSecret,
-	}}
-	return cfg
-}
-
-func floorConfig(normalize bool) func(*scene) map[string]any {
-	return func(s *scene) map[string]any {
-		cfg := quiet()
-		cfg["floor"] = map[string]any{"events": s.indicators, "normalize": normalize}
-		return cfg
-	}
+func beatConfig(url string, _ int) string {
+	return fmt.Sprintf(`
+threatqbeat.inputs:
+  - {type: threatq, id: bench, url: %q, data_collection_id: %q, page_size: %d, auth.oauth2.client: {id: %q, secret: %q}}
+`, url, simulator.DefaultDataCollectionID, pageSize, simulator.DefaultClientID, simulator.DefaultClientSecret) + quiet
 }
 
 // filebeatConfig is a plain httpjson input that follows the cursor and publishes
 // each indicator as it is.
-func filebeatConfig(s *scene) map[string]any {
-	cfg := quiet()
-	sim := s.appliance.Config()
-	cfg["filebeat.inputs"] = []any{map[string]any{
-		"type": "httpjson", "id": "bench", "interval": "1m", "config_version": "2",
-		"auth.oauth2": map[string]any{"client.id": sim.ClientID, "client.secret": sim.ClientSecret, "token_url": s.url + "/api/token"},
-		"request.url": s.url + "/api/indicators/query/hash/" + sim.DataCollectionID,
-		"request.transforms": []any{
-			map[string]any{"set": map[string]any{"target": "url.params.sort", "value": "updated_at"}},
-			map[string]any{"set": map[string]any{"target": "url.params.limit", "value": fmt.Sprint(s.pageSize)}},
-			map[string]any{"set": map[string]any{"target": "url.params.fields", "value": "*,attributes,sources"}},
-			map[string]any{"set": map[string]any{"target": "url.params.cursorMark", "value": "[[.cursor.mark]]", "default": "*"}},
-		},
-		"response.split": map[string]any{"target": "body.data", "ignore_empty_value": true},
-		"response.pagination": []any{
-			map[string]any{"set": map[string]any{"target": "url.params.cursorMark", "fail_on_template_error": true,
-				"value": "[[if ne (len .last_response.body.data) 0]][[.last_response.body.nextCursorMark]][[end]]"}},
-		},
-		"cursor.mark": map[string]any{"value": "[[.last_response.body.nextCursorMark]]"},
-		"tags":        []string{"forwarded"},
-	}}
-	return cfg
-}
-
-func writeConfig(file string, cfg map[string]any) error {
-	text, err := yaml.Marshal(cfg)
-	if err != nil {
-		return fmt.Errorf("encoding the configuration %s: %w", file, err)
-	}
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		return fmt.Errorf("writing the configuration: %w", err)
-	}
-	return nil
+func filebeatConfig(url string, _ int) string {
+	return fmt.Sprintf(`
+filebeat.inputs:
+  - type: httpjson
+    id: bench
+    interval: 1m
+    config_version: 2
+    auth.oauth2: {client.id: %[2]q, client.secret: %[3]q, token_url: "%[1]s/api/token"}
+    request.url: "%[1]s/api/indicators/query/hash/%[4]s"
+    request.transforms:
+      - set: {target: url.params.sort, value: updated_at}
+      - set: {target: url.params.limit, value: "%[5]d"}
+      - set: {target: url.params.fields, value: %[6]q}
+      - set: {target: url.params.cursorMark, value: "[[.cursor.mark]]", default: "*"}
+    response.split: {target: body.data, ignore_empty_value: true}
+    response.pagination:
+      - set:
+          target: url.params.cursorMark
+          fail_on_template_error: true
+          value: "[[if ne (len .last_response.body.data) 0]][[.last_response.body.nextCursorMark]][[end]]"
+    cursor.mark.value: "[[.last_response.body.nextCursorMark]]"
+    tags: [forwarded]
+`, url, simulator.DefaultClientID, simulator.DefaultClientSecret, simulator.DefaultDataCollectionID, pageSize, fields) + quiet
 }
