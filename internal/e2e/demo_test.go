@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -20,10 +21,13 @@ import (
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	dir := beattest.NewDir(t)
-	output, code := dir.Run("demo", "-o", dir.File("demo.ndjson"))
+	output, code := dir.Run("demo")
 	require.Zero(t, code, output)
+	assert.Contains(t, output, "Next: ")
+	assert.Contains(t, output, "`threatqbeat test input`")
 
-	text, err := os.ReadFile(dir.File("demo.ndjson"))
+	const file = "threatqbeat-demo.ndjson"
+	text, err := os.ReadFile(dir.File(file))
 	require.NoError(t, err)
 	assert.Equal(t, 10_000, bytes.Count(text, []byte{'\n'}))
 
@@ -44,9 +48,16 @@ func TestDemo(t *testing.T) {
 	}
 	assert.Equal(t, 2, tables)
 
-	left, err := filepath.Glob(dir.File(".threatqbeat-demo-*"))
+	// Git ignores what a demo in the repository leaves behind.
+	left, err := os.ReadDir(dir.Path)
 	require.NoError(t, err)
-	assert.Empty(t, left, "working directories left behind")
+	require.Len(t, left, 1)
+	assert.Equal(t, file, left[0].Name())
+	root, err := beattest.Root()
+	require.NoError(t, err)
+	ignored, err := os.ReadFile(filepath.Join(root, ".gitignore"))
+	require.NoError(t, err)
+	assert.Contains(t, strings.Split(string(ignored), "\n"), "/"+file)
 }
 
 // An installed beat's data directory, whose keystore may be somebody else's, is
