@@ -1,0 +1,58 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/threatqbeat/threatqbeat"
+
+// floors are the packages that the binary is built of, from the ground. A package
+// imports those of lower floors only.
+var floors = [][]string{
+	{"config"},
+	{"module/threatq/client", "module/threatq/registry", "module/threatq/simulator"},
+	{"module/threatq/threat", "module/threatq/assets"},
+	{"module/threatq/setup", "module/threatq/doctor"},
+	{"beater"},
+	{"beater/agent"},
+	{"cmd"},
+	{""},
+}
+
+// The binary is built of these packages, so of none below internal or dev-tools.
+func TestFloors(t *testing.T) {
+	floorOf := func(name string) int {
+		return slices.IndexFunc(floors, func(floor []string) bool { return slices.Contains(floor, name) })
+	}
+	own := func(path string) (string, bool) {
+		name, ok := strings.CutPrefix(path, module)
+		return strings.TrimPrefix(name, "/"), ok
+	}
+	list, err := exec.Command("go", "list", "-deps", "-f", `{{.ImportPath}} {{join .Imports " "}}`, ".").Output()
+	require.NoError(t, err)
+	packages := 0
+	for line := range strings.Lines(string(list)) {
+		paths := strings.Fields(line)
+		name, ok := own(paths[0])
+		if !ok {
+			continue
+		}
+		packages++
+		require.NotEqual(t, -1, floorOf(name), "the binary is built of %s, which is on no floor", name)
+		for _, path := range paths[1:] {
+			if imported, ok := own(path); ok {
+				assert.Less(t, floorOf(imported), floorOf(name), "%s imports %s", name, imported)
+			}
+		}
+	}
+	assert.Equal(t, len(slices.Concat(floors...)), packages)
+}
