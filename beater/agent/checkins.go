@@ -5,10 +5,12 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/elastic/elastic-agent-client/v7/pkg/proto"
 )
@@ -16,15 +18,21 @@ import (
 // checkins stands between the client of Elastic Agent and the connection, and
 // makes up for what Libbeat's manager lacks:
 //
-//   - It dereferences a nil pointer when an output is to stop
-//     (elastic/beats#41796), and Elastic Agent says so before each stop of a
-//     component. An output has nothing to do once the inputs have stopped, so it
-//     is reported as stopped as soon as they are; what is in the queue then is
-//     published until the process ends. An output that is to stop while inputs go
-//     on, because its configuration became wrong, stays as it was.
+//   - It dereferences a nil pointer when an output is to stop, and Elastic Agent
+//     says so before each stop of a component. An output has nothing to do once
+//     the inputs have stopped, so it is reported as stopped as soon as they are;
+//     what is in the queue then is published until the process ends. An output
+//     that is to stop while inputs go on, because its configuration became wrong,
+//     stays as it was. A Libbeat with elastic/beats#51247, which closes
+//     elastic/beats#41796, doesn't need it.
 //   - It reports no state of an input without streams. The settings of such an
-//     input become its only stream.
-//   - It reports an input as healthy while its streams are being configured.
+//     input become its only stream. To be reported to elastic/beats:
+//     GetReporterForStreamByIndex of unit.go has no reporter for it.
+//   - It keeps the states of an input's streams by their ids, so that of two with
+//     one id only the last state remains. The second gets another id. To be
+//     reported to elastic/beats: getStreamStates of unit.go.
+//   - It reports an input as healthy while its streams are being configured. To be
+//     reported to elastic/beats: calcState of unit.go.
 type checkins struct {
 	mu       sync.Mutex
 	stopping map[string]bool // ids of the output units that are to stop
@@ -55,7 +63,7 @@ func (s *checkinStream) RecvMsg(m any) error {
 	return nil
 }
 
-// SendMsg sends what is the case.
+// SendMsg sends the states of the units.
 func (s *checkinStream) SendMsg(m any) error {
 	if observed, ok := m.(*proto.CheckinObserved); ok {
 		s.checkins.observe(observed.GetUnits())
@@ -70,6 +78,7 @@ func (c *checkins) expect(units []*proto.UnitExpected) {
 		switch {
 		case unit.GetType() == proto.UnitType_INPUT:
 			addStream(unit.GetConfig())
+			tellApart(unit.GetConfig().GetStreams())
 		case unit.GetState() == proto.State_STOPPED:
 			if c.stopping == nil {
 				c.stopping = map[string]bool{}
@@ -88,6 +97,26 @@ func addStream(input *proto.UnitExpectedConfig) {
 		return
 	}
 	input.Streams = []*proto.Stream{{Id: input.GetId(), DataStream: input.GetDataStream(), Source: input.GetSource()}}
+}
+
+// tellApart gives each stream of an input an id of its own. What Libbeat makes of
+// a stream without an id serves as one. The id of the policy stays in the settings.
+func tellApart(streams []*proto.Stream) {
+	seen := map[string]bool{}
+	for i, stream := range streams {
+		id := stream.GetId()
+		if id != "" && seen[id] {
+			if stream.Source == nil {
+				stream.Source = &structpb.Struct{}
+			}
+			if stream.Source.Fields == nil {
+				stream.Source.Fields = map[string]*structpb.Value{}
+			}
+			stream.Source.Fields["id"] = structpb.NewStringValue(id)
+			stream.Id = fmt.Sprintf("%s.[%d]", id, i)
+		}
+		seen[id] = true
+	}
 }
 
 func (c *checkins) observe(units []*proto.UnitObserved) {

@@ -77,6 +77,21 @@ func TestAnInputIsConfiguringWhileAStreamIs(t *testing.T) {
 	}
 }
 
+func TestStreamsOfOneIDAreToldApart(t *testing.T) {
+	unit := &proto.UnitExpectedConfig{Id: "u", Streams: []*proto.Stream{
+		{Id: "one", Source: source(t, map[string]any{"id": "one"})}, {Id: "two"}, {Id: "one"}, {}, {},
+		{Id: "one", Source: source(t, map[string]any{"id": "one", "url": "https://threatq.example.com"})},
+	}}
+	(&checkins{}).expect([]*proto.UnitExpected{{Type: proto.UnitType_INPUT, Config: unit}})
+	var ids, inputs []string
+	for _, stream := range unit.Streams {
+		ids = append(ids, stream.GetId())
+		inputs = append(inputs, inputID(unit, stream))
+	}
+	assert.Equal(t, []string{"one", "two", "one.[2]", "", "", "one.[5]"}, ids)
+	assert.Equal(t, []string{"one", "two", "one", "u", "u", "one"}, inputs)
+}
+
 func TestAnInputWithoutStreamsIsOne(t *testing.T) {
 	settings := source(t, map[string]any{"url": "https://threatq.example.com"})
 	simple := &proto.UnitExpectedConfig{Id: "simple", Source: settings}

@@ -4,19 +4,19 @@
 package agent
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
-	"github.com/elastic/beats/v7/libbeat/cfgfile"
-	"github.com/elastic/beats/v7/libbeat/common/diagnostics"
-	"github.com/elastic/beats/v7/libbeat/management/status"
+	"github.com/elastic/beats/v7/libbeat/common/reload"
 	"github.com/elastic/beats/v7/libbeat/monitoring/inputmon"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/beater"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
@@ -35,24 +35,65 @@ func registerInputMetrics(b *beat.Beat, log *logp.Logger) {
 		})
 }
 
-// diagnosis is what Elastic Agent's action diagnostics collects of one input.
+// diagnosis is what Elastic Agent's action diagnostics collects of one stream.
 type diagnosis struct {
 	// Configuration has the settings that are known to be no secrets.
-	Configuration map[string]any `json:"configuration"`
+	Configuration any `json:"configuration"`
 	// SavedCursor is what a restart would go on from: the output has
 	// acknowledged what lies before it. Null when nothing is saved.
 	SavedCursor *registry.State `json:"saved_cursor"`
-	// Running tells whether the input runs; Report is empty when it doesn't.
+	// Running tells whether the stream runs; Report is empty when it doesn't.
 	Running bool `json:"running"`
 	threat.Report
-	// Error is why a part of the diagnosis is missing.
+	// Error is why the stream doesn't run or a part of the diagnosis is missing.
 	Error string `json:"error,omitempty"`
 }
 
-// diagnose collects the diagnosis of an input, as JSON.
-func (f *runnerFactory) diagnose(raw *conf.C, cfg *config.Input) []byte {
-	d := diagnosis{Configuration: cfg.Describe()}
-	describeCommon(d.Configuration, raw)
+// registerDiagnosis adds a stream to what the action diagnostics collects, whether
+// it runs or not. refused is why it won't run, nil unless that is known.
+func (f *runnerFactory) registerDiagnosis(input *reload.ConfigWithMeta, refused error) {
+	if input.DiagCallback == nil {
+		return
+	}
+	name, _ := input.Config.String("id", -1)
+	// The names of all streams of a unit are in one table, and two streams may share
+	// an id by mistake.
+	if reporter, ok := input.StatusReporter.(interface{ ID() string }); ok {
+		name = reporter.ID()
+	}
+	input.DiagCallback.Register("threatq_"+name,
+		"Configuration without secrets, cursor, last error and last cycle of the stream "+name+".",
+		"threatq_"+fileName(name)+".json", "application/json",
+		func() []byte { return f.diagnose(input.Config, refused) })
+}
+
+// diagnose collects the diagnosis of a stream, as JSON.
+func (f *runnerFactory) diagnose(input *conf.C, refused error) []byte {
+	text, err := json.MarshalIndent(f.diagnosisOf(input, refused), "", "  ")
+	if err != nil {
+		id, _ := input.String("id", -1)
+		return []byte(fmt.Sprintf("encoding the diagnosis of stream %q: %s", id, err))
+	}
+	return text
+}
+
+func (f *runnerFactory) diagnosisOf(input *conf.C, refused error) diagnosis {
+	if err := cmp.Or(refused, f.CheckConfig(input)); err != nil {
+		var settings map[string]any
+		_ = input.Unpack(&settings) // what can't be read isn't shown
+		return diagnosis{Configuration: redact("", settings), Error: err.Error()}
+	}
+	complete, err := beater.WithDefaults(input)
+	if err != nil {
+		return diagnosis{Error: err.Error()}
+	}
+	cfg, err := config.UnpackInput(complete)
+	if err != nil {
+		return diagnosis{Error: err.Error()}
+	}
+	settings := cfg.Describe()
+	describeCommon(settings, complete)
+	d := diagnosis{Configuration: settings}
 	d.Report, d.Running = f.reports.Of(cfg.ID)
 	saved, found, err := f.store.Saved(cfg.ID, cfg.URL, cfg.DataCollectionID)
 	switch {
@@ -61,11 +102,7 @@ func (f *runnerFactory) diagnose(raw *conf.C, cfg *config.Input) []byte {
 	case found:
 		d.SavedCursor = &saved
 	}
-	text, err := json.MarshalIndent(d, "", "  ")
-	if err != nil {
-		return []byte(fmt.Sprintf("encoding the diagnosis of input %q: %s", cfg.ID, err))
-	}
-	return text
+	return d
 }
 
 // describeCommon adds those of the common input settings that are no secrets. A
@@ -98,38 +135,6 @@ func describeCommon(settings map[string]any, raw *conf.C) {
 		}
 	}
 	settings["processors"] = names
-}
-
-// inputRunner is a runner that reports each change of its state, and what is the
-// matter when it is asked.
-type inputRunner struct {
-	cfgfile.Runner
-	id       string
-	diagnose func() []byte
-}
-
-var (
-	_ status.WithStatusReporter      = (*inputRunner)(nil)
-	_ diagnostics.DiagnosticReporter = (*inputRunner)(nil)
-)
-
-// SetStatusReporter says whom the states are reported to.
-func (r *inputRunner) SetStatusReporter(stream status.StatusReporter) {
-	if runner, ok := r.Runner.(status.WithStatusReporter); ok {
-		runner.SetStatusReporter(&streamReporter{StatusReporter: stream})
-	}
-}
-
-// Diagnostics is called once, after the start.
-func (r *inputRunner) Diagnostics() []diagnostics.DiagnosticSetup {
-	return []diagnostics.DiagnosticSetup{{
-		// The names of all streams of a unit are in one table.
-		Name:        "threatq_" + r.id,
-		Description: "Configuration without secrets, cursor, last error and last cycle of the stream " + r.id + ".",
-		Filename:    "threatq_" + fileName(r.id) + ".json",
-		ContentType: "application/json",
-		Callback:    r.diagnose,
-	}}
 }
 
 // fileName makes an id fit to be a part of a file's name anywhere.

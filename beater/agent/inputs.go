@@ -4,6 +4,7 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 
@@ -50,11 +51,9 @@ func Processors() processors.PluginConfig {
 // n-th stream is reported of.
 //
 // Nothing makes it fail: an error here would keep the other units from being
-// configured. A stream that is none becomes an input that fails with the reason.
+// configured (to be reported to elastic/beats: reload of managerV2.go gives up at
+// the first). A stream that is none becomes an input that fails with the reason.
 func inputsOf(unit *agentproto.UnitExpectedConfig, info *client.AgentInfo) ([]*reload.ConfigWithMeta, error) {
-	if len(unit.GetStreams()) == 0 {
-		return []*reload.ConfigWithMeta{refusedInput(unit.GetId(), fmt.Errorf("input %q has no streams", unit.GetId()))}, nil
-	}
 	inputs := make([]*reload.ConfigWithMeta, 0, len(unit.GetStreams()))
 	for i := range unit.GetStreams() {
 		inputs = append(inputs, inputOf(unit, i, info))
@@ -97,9 +96,10 @@ func inputOf(unit *agentproto.UnitExpectedConfig, index int, info *client.AgentI
 
 // inputID names the input of a stream, and with it the cursor. The stream's
 // id stays the same from one revision of a policy to the next, and when the
-// output changes, where the unit's id does not.
+// output changes, where the unit's id does not. The settings have the id as the
+// policy does; see tellApart.
 func inputID(unit *agentproto.UnitExpectedConfig, stream *agentproto.Stream) string {
-	if id := stream.GetId(); id != "" {
+	if id := cmp.Or(stream.GetSource().GetFields()["id"].GetStringValue(), stream.GetId()); id != "" {
 		return id
 	}
 	collection := stream.GetSource().GetFields()["data_collection_id"].GetStringValue()

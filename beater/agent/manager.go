@@ -26,11 +26,12 @@ const clientName = "beat-v2-client"
 
 // newManager connects Libbeat's manager with Elastic Agent, as the factory
 // does that comes with it, but for two things: what goes to and fro is put right
-// (see checkins), and no secrets get into the diagnostics. Libbeat calls it with
-// management.enabled only.
+// (see checkins), and no secrets get into the diagnostics (see redactingClient).
+// Libbeat's own factory takes neither a client nor dial options. Libbeat calls it
+// with management.enabled only.
 func newManager(section *conf.C, registry *reload.Registry, log *logp.Logger) (lbmanagement.Manager, error) {
 	settings := management.DefaultConfig()
-	// Libbeat can't replace an output that runs.
+	// Libbeat can't replace an output that runs (elastic/elastic-agent#1913).
 	settings.RestartOnOutputChange = true
 	if err := section.Unpack(settings); err != nil {
 		return nil, fmt.Errorf("reading the settings under management: %w", err)

@@ -18,7 +18,9 @@ import (
 const renderedConfigHook = "beat-rendered-config"
 
 // redactingClient is the client of Elastic Agent, which shows no secrets in what
-// the action diagnostics collects.
+// the action diagnostics collects. Elastic Agent leaves out what is called a
+// password, a key or a token, and not a client's secret (elastic/elastic-agent#241,
+// elastic/elastic-agent#1907).
 type redactingClient struct{ client.V2 }
 
 // RegisterDiagnosticHook adds a file to the diagnostics.

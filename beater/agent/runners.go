@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
@@ -18,12 +19,26 @@ import (
 	"github.com/elastic/go-ucfg"
 
 	"github.com/threatqbeat/threatqbeat/beater"
-	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
-// refusalSetting holds why a stream is none. No policy has a setting of that name.
+// Follow runs the streams of Elastic Agent's policy as inputs, from the time that
+// Libbeat's manager starts. The returned function stops them.
+func Follow(b *beat.Beat, inputs beater.Inputs) (stop func()) {
+	log := b.Info.Logger
+	registerInputMetrics(b, log)
+	factory := &runnerFactory{RunnerFactory: inputs.Factory, store: inputs.Store, reports: inputs.Reports}
+	managed := &managedInputs{
+		factory: factory,
+		runners: cfgfile.NewRunnerList(management.DebugK, factory, inputs.Pipeline, log),
+	}
+	b.Registry.MustRegisterInput(managed)
+	return managed.runners.Stop
+}
+
+// refusalSetting holds why a stream can't be an input. No policy has a setting of
+// that name.
 const refusalSetting = "threatqbeat_refusal"
 
 // refusedInput stands for a stream of Elastic Agent's policy that can't be made
@@ -45,21 +60,12 @@ func refusal(input *conf.C) error {
 	return errors.New(reason)
 }
 
-// Follow runs the streams of Elastic Agent's policy as inputs, from the time that
-// Libbeat's manager starts. The returned function stops them.
-func Follow(b *beat.Beat, inputs beater.Inputs) (stop func()) {
-	log := b.Info.Logger
-	registerInputMetrics(b, log)
-	factory := &runnerFactory{RunnerFactory: inputs.Factory, store: inputs.Store, reports: inputs.Reports}
-	managed := &managedInputs{runners: cfgfile.NewRunnerList(management.DebugK, factory, inputs.Pipeline, log)}
-	b.Registry.MustRegisterInput(managed)
-	return managed.Stop
-}
-
 // managedInputs follows the streams of Elastic Agent's policy. A stream that
 // can't run is reported as failed and as nothing else: to an error of Reload,
-// Libbeat's manager answers by leaving the states of all units as they are.
+// Libbeat's manager answers by leaving the states of all units as they are (to be
+// reported to elastic/beats: reload of managerV2.go returns before it sets them).
 type managedInputs struct {
+	factory *runnerFactory
 	runners *cfgfile.RunnerList
 }
 
@@ -89,15 +95,20 @@ func (m *managedInputs) runnable(configs []*reload.ConfigWithMeta) []*reload.Con
 	list := make([]*reload.ConfigWithMeta, 0, len(configs))
 	for _, input := range configs {
 		if !input.Config.Enabled() {
+			m.factory.registerDiagnosis(input, nil)
 			report(input.StatusReporter, status.Stopped, "switched off by enabled: false")
 			continue
 		}
 		id, _ := input.Config.String("id", -1)
+		var double error
 		if unit, taken := units[id]; taken {
-			input = withConfig(input, refusedInput(id, fmt.Errorf(
-				"stream %q: id is that of another stream (of unit %s): each stream needs an id of its own, for its cursor is saved under it", id, unit)))
+			double = fmt.Errorf("stream %q: id is that of another stream (of unit %s): each stream needs an id of its own, because its cursor is saved under it", id, unit)
 		} else {
 			units[id] = input.InputUnitID
+		}
+		m.factory.registerDiagnosis(input, double)
+		if double != nil {
+			input = withConfig(input, refusedInput(id, double))
 		}
 		list = append(list, input)
 	}
@@ -110,19 +121,19 @@ func withConfig(input, other *reload.ConfigWithMeta) *reload.ConfigWithMeta {
 	return &changed
 }
 
-// Stop stops all inputs.
-func (m *managedInputs) Stop() { m.runners.Stop() }
-
-// reportedError is why an input can't run, when Elastic Agent knows already.
-type reportedError struct{ error }
-
-func (e reportedError) Unwrap() error { return e.error }
-
 // runnerFactory creates the runners of streams.
 type runnerFactory struct {
 	cfgfile.RunnerFactory
 	store   *registry.Store
 	reports *threat.Reports
+}
+
+// CheckConfig refuses a stream that could not run.
+func (f *runnerFactory) CheckConfig(input *conf.C) error {
+	if err := refusal(input); err != nil {
+		return err
+	}
+	return ofStream(input, f.RunnerFactory.CheckConfig(input))
 }
 
 // Create returns the runner of a stream.
@@ -132,17 +143,32 @@ func (f *runnerFactory) Create(pipeline beat.PipelineConnector, input *conf.C) (
 	}
 	runner, err := f.RunnerFactory.Create(pipeline, input)
 	if err != nil {
-		return nil, err
+		return nil, ofStream(input, err)
 	}
-	if input, err = beater.WithDefaults(input); err != nil {
-		return nil, err
-	}
-	cfg, err := config.UnpackInput(input)
-	if err != nil {
-		return nil, err
-	}
-	return &inputRunner{Runner: runner, id: cfg.ID, diagnose: func() []byte { return f.diagnose(input, &cfg) }}, nil
+	return &streamRunner{runner}, nil
 }
+
+// ofStream calls the input a stream in an error, as Elastic Agent does.
+func ofStream(input *conf.C, err error) error {
+	if err == nil {
+		return nil
+	}
+	id, _ := input.String("id", -1)
+	return streamError{err, strings.ReplaceAll(err.Error(), fmt.Sprintf("input %q", id), fmt.Sprintf("stream %q", id))}
+}
+
+type streamError struct {
+	error
+	text string
+}
+
+func (e streamError) Error() string { return e.text }
+func (e streamError) Unwrap() error { return e.error }
+
+// reportedError is why an input can't run, when Elastic Agent knows already.
+type reportedError struct{ error }
+
+func (e reportedError) Unwrap() error { return e.error }
 
 // CreateWithReporter is Create for a stream of Elastic Agent's policy, whose
 // state is failed when there is an error.
@@ -156,13 +182,26 @@ func (f *runnerFactory) CreateWithReporter(pipeline beat.PipelineConnector, inpu
 }
 
 // report reports a state with its reason. Libbeat passes on no other reason for
-// a state that stays, so the stream is configured in between.
+// a state that stays, so the stream is configured in between. To be reported to
+// elastic/beats: updateStateForStream of unit.go compares the states alone.
 func report(stream status.StatusReporter, state status.Status, reason string) {
 	if stream == nil {
 		return
 	}
 	stream.UpdateStatus(status.Configuring, "")
 	stream.UpdateStatus(state, reason)
+}
+
+// streamRunner is a runner that reports each change of its state.
+type streamRunner struct{ cfgfile.Runner }
+
+var _ status.WithStatusReporter = (*streamRunner)(nil)
+
+// SetStatusReporter says whom the states are reported to.
+func (r *streamRunner) SetStatusReporter(stream status.StatusReporter) {
+	if runner, ok := r.Runner.(status.WithStatusReporter); ok {
+		runner.SetStatusReporter(&streamReporter{StatusReporter: stream})
+	}
 }
 
 // streamReporter reports the states of a running input, and each reason: see

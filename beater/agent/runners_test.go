@@ -17,6 +17,8 @@ import (
 	"github.com/elastic/beats/v7/libbeat/management/status"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp/logptest"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // recordedStream records the states that are reported of a stream, as Libbeat's
@@ -45,10 +47,17 @@ func (p nullPipeline) Connect() (beat.Client, error) { return p.ConnectWith(beat
 // fakeRunners creates runners that do nothing but are counted.
 type fakeRunners struct{ running map[string]int }
 
-func (f *fakeRunners) CheckConfig(*conf.C) error { return nil }
+func (f *fakeRunners) CheckConfig(input *conf.C) error {
+	_, err := f.Create(nil, input)
+	return err
+}
 func (f *fakeRunners) Create(_ beat.PipelineConnector, input *conf.C) (cfgfile.Runner, error) {
-	id, err := input.String("id", -1)
-	return &fakeRunner{f, id}, err
+	cfg, err := config.UnpackInput(input)
+	if err != nil {
+		id, _ := input.String("id", -1)
+		return nil, fmt.Errorf("input %q: %w", id, err)
+	}
+	return &fakeRunner{f, cfg.ID}, nil
 }
 
 type fakeRunner struct {
@@ -67,7 +76,7 @@ func (r *fakeRunner) Stop() {
 func newTestManaged(t *testing.T) (*managedInputs, *fakeRunners) {
 	runners := &fakeRunners{running: map[string]int{}}
 	factory := &runnerFactory{RunnerFactory: runners}
-	return &managedInputs{runners: cfgfile.NewRunnerList("test", factory, nullPipeline{}, logptest.NewTestingLogger(t, ""))}, runners
+	return &managedInputs{factory: factory, runners: cfgfile.NewRunnerList("test", factory, nullPipeline{}, logptest.NewTestingLogger(t, ""))}, runners
 }
 
 func managedStream(unit, id string, settings map[string]any) (*reload.ConfigWithMeta, *recordedStream) {
@@ -98,7 +107,7 @@ func TestManagedInputs(t *testing.T) {
 		require.NoError(t, managed.Reload(order))
 		assert.Equal(t, map[string]int{"good": 1, "twice": 1}, runners.running)
 		assert.Equal(t, status.Failed, badStream.state)
-		assert.Contains(t, badStream.reason, `"bad"`)
+		assert.Contains(t, badStream.reason, `stream "bad": `)
 		assert.Contains(t, badStream.reason, "interval")
 		assert.NotContains(t, badStream.reason, "never-to-be-shown")
 		assert.Equal(t, status.Stopped, offStream.state)
@@ -109,7 +118,7 @@ func TestManagedInputs(t *testing.T) {
 		assert.Empty(t, firstStream.all)
 	}
 
-	managed.Stop()
+	managed.runners.Stop()
 	assert.Empty(t, runners.running)
 }
 
@@ -124,7 +133,7 @@ func TestManagedInputsWithoutAReporter(t *testing.T) {
 	require.ErrorAs(t, err, &unit)
 	assert.Equal(t, "a", unit.UnitID)
 	assert.Equal(t, map[string]int{"good": 1}, runners.running)
-	managed.Stop()
+	managed.runners.Stop()
 }
 
 // Libbeat passes no new reason for a state that stays.

@@ -20,7 +20,7 @@ type State struct {
 	// data collection, each version of an indicator counted.
 	Collected int64 `struct:"collected" json:"collected"`
 	// Updated is when Mark was handed out by the appliance.
-	Updated time.Time `struct:"updated" json:"updated"`
+	Updated time.Time `struct:"updated" json:"updated,omitzero"`
 	// URL and DataCollectionID say what the mark belongs to.
 	URL              string `struct:"url" json:"url"`
 	DataCollectionID string `struct:"data_collection_id" json:"data_collection_id"`
