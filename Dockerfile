@@ -26,7 +26,7 @@ RUN apk add --no-cache ca-certificates && \
     adduser -S -D -H -u 10001 -G threatqbeat -h /var/lib/threatqbeat threatqbeat && \
     install -d -o threatqbeat -g threatqbeat -m 0750 /var/lib/threatqbeat
 COPY --from=build /out/threatqbeat /usr/share/threatqbeat/threatqbeat
-COPY LICENSE NOTICE README.md threatqbeat.spec.yml threatqbeat.elastic-agent.yml /usr/share/threatqbeat/
+COPY LICENSE NOTICE README.md threatqbeat.spec.yml /usr/share/threatqbeat/
 COPY threatqbeat.yml threatqbeat.reference.yml fields.yml /etc/threatqbeat/
 
 USER 10001:10001

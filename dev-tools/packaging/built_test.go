@@ -93,7 +93,7 @@ func TestBuiltArchives(t *testing.T) {
 		}
 		modes := map[string]os.FileMode{
 			"LICENSE.txt": 0o644, "NOTICE.txt": 0o644, "README.md": 0o644, "fields.yml": 0o644,
-			target.Binary(): 0o755, "threatqbeat.elastic-agent.yml": 0o644,
+			target.Binary():             0o755,
 			"threatqbeat.reference.yml": 0o644, "threatqbeat.spec.yml": 0o644, "threatqbeat.yml": 0o600,
 		}
 		entries := readArchive(t, format, content)
@@ -114,21 +114,20 @@ func TestBuiltArchives(t *testing.T) {
 // the packages carry them. A deb's group is set after its user was created.
 func linuxPaths(group string) map[string]string {
 	return map[string]string{
-		"etc/threatqbeat":                                         "drwxr-x--- root:" + group,
-		"etc/threatqbeat/fields.yml":                              "-rw-r--r-- root:root",
-		"etc/threatqbeat/inputs.d":                                "drwxr-x--- root:" + group,
-		"etc/threatqbeat/threatqbeat.reference.yml":               "-rw-r--r-- root:root",
-		"etc/threatqbeat/threatqbeat.yml":                         "-rw-r----- root:" + group,
-		"usr/bin/threatqbeat":                                     "-rwxr-xr-x root:root",
-		"usr/lib/systemd/system/threatqbeat.service":              "-rw-r--r-- root:root",
-		"usr/share/doc/threatqbeat/copyright":                     "-rw-r--r-- root:root",
-		"usr/share/threatqbeat":                                   "drwxr-xr-x root:root",
-		"usr/share/threatqbeat/NOTICE.txt":                        "-rw-r--r-- root:root",
-		"usr/share/threatqbeat/README.md":                         "-rw-r--r-- root:root",
-		"usr/share/threatqbeat/bin":                               "drwxr-xr-x root:root",
-		"usr/share/threatqbeat/bin/threatqbeat":                   "-rwxr-xr-x root:root",
-		"usr/share/threatqbeat/bin/threatqbeat.elastic-agent.yml": "-rw-r--r-- root:root",
-		"usr/share/threatqbeat/bin/threatqbeat.spec.yml":          "-rw-r--r-- root:root",
+		"etc/threatqbeat":                                "drwxr-x--- root:" + group,
+		"etc/threatqbeat/fields.yml":                     "-rw-r--r-- root:root",
+		"etc/threatqbeat/inputs.d":                       "drwxr-x--- root:" + group,
+		"etc/threatqbeat/threatqbeat.reference.yml":      "-rw-r--r-- root:root",
+		"etc/threatqbeat/threatqbeat.yml":                "-rw-r----- root:" + group,
+		"usr/bin/threatqbeat":                            "-rwxr-xr-x root:root",
+		"usr/lib/systemd/system/threatqbeat.service":     "-rw-r--r-- root:root",
+		"usr/share/doc/threatqbeat/copyright":            "-rw-r--r-- root:root",
+		"usr/share/threatqbeat":                          "drwxr-xr-x root:root",
+		"usr/share/threatqbeat/NOTICE.txt":               "-rw-r--r-- root:root",
+		"usr/share/threatqbeat/README.md":                "-rw-r--r-- root:root",
+		"usr/share/threatqbeat/bin":                      "drwxr-xr-x root:root",
+		"usr/share/threatqbeat/bin/threatqbeat":          "-rwxr-xr-x root:root",
+		"usr/share/threatqbeat/bin/threatqbeat.spec.yml": "-rw-r--r-- root:root",
 	}
 }
 

@@ -27,7 +27,6 @@ func (s *Source) archiveFiles(t Target, binary string) []file {
 		{"README.md", from("README.md"), 0o644},
 		{"fields.yml", from("fields.yml"), 0o644},
 		{t.Binary(), binary, 0o755},
-		{"threatqbeat.elastic-agent.yml", from("threatqbeat.elastic-agent.yml"), 0o644},
 		{"threatqbeat.reference.yml", from("threatqbeat.reference.yml"), 0o644},
 		{"threatqbeat.spec.yml", from("threatqbeat.spec.yml"), 0o644},
 		// It will hold credentials, and Libbeat refuses a file that others may write.

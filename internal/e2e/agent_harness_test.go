@@ -144,15 +144,6 @@ func requireNoRaces(t *testing.T, output string) {
 	}
 }
 
-// newAgentHome returns a home with the configuration file of a component.
-func newAgentHome(t *testing.T) *beattest.Dir {
-	t.Helper()
-	const name = "threatqbeat.elastic-agent.yml"
-	dir := beattest.NewDir(t)
-	require.NoError(t, os.WriteFile(dir.File(name), rootFile(t, name), 0o600))
-	return dir
-}
-
 func rootFile(t *testing.T, name string) []byte {
 	t.Helper()
 	root, err := beattest.Root()

@@ -27,7 +27,7 @@ func TestAgentCollects(t *testing.T) {
 	first, second := tidy(300), simulator.Config{Indicators: 200, Seed: 2, FirstID: 1_000_000}
 	first.ClientSecret, second.ClientSecret = secret, secret
 	a, b := startAppliance(t, first), startAppliance(t, second)
-	dir := newAgentHome(t)
+	dir := beattest.NewDir(t)
 	agent := startElasticAgent(t)
 
 	input := newInputUnit(t, inputUnit, 1,
@@ -159,7 +159,7 @@ func TestAgentHealth(t *testing.T) {
 	address := strings.TrimPrefix(server.URL, "http://")
 	a := &appliance{sim, server.URL}
 
-	dir := newAgentHome(t)
+	dir := beattest.NewDir(t)
 	agent := startElasticAgent(t)
 	output := newOutputUnit(t, dir, "events", 1)
 	revision := uint64(0)
@@ -227,7 +227,7 @@ func TestAgentHealth(t *testing.T) {
 func TestAgentReportsWrongSettings(t *testing.T) {
 	t.Parallel()
 	a, b := startAppliance(t, tidy(100)), startAppliance(t, simulator.Config{Indicators: 100, Seed: 2, FirstID: 1_000_000})
-	dir := newAgentHome(t)
+	dir := beattest.NewDir(t)
 	agent := startElasticAgent(t)
 	output := newOutputUnit(t, dir, "events", 1)
 	good := newInputUnit(t, outputUnit+"-good", 1, stream{id: "good", settings: a.input("", nil)})
@@ -247,7 +247,7 @@ func TestAgentReportsWrongSettings(t *testing.T) {
 	})
 	state, message := agent.streamState(wrong.Id, "bad")
 	assert.Equal(t, "FAILED", state)
-	assert.Contains(t, message, "ioc_expiration_duration")
+	assert.Contains(t, message, `stream "bad": ioc_expiration_duration`)
 	state, _ = agent.streamState(wrong.Id, "beside")
 	assert.Equal(t, "HEALTHY", state)
 	beat.Eventually("healthy others", agent.healthy(good, output))
@@ -264,6 +264,27 @@ func TestAgentReportsWrongSettings(t *testing.T) {
 	beat.Eventually("the second of an id", func() bool { return agent.is(twice, agentproto.State_FAILED, "id of its own") })
 	assert.Equal(t, agentproto.State_HEALTHY, agent.unit(good.Id).State)
 
+	// So have two in one unit: each has its own state and diagnosis.
+	d := startAppliance(t, simulator.Config{Indicators: 100, Seed: 4, FirstID: 3_000_000})
+	twins := newInputUnit(t, outputUnit+"-twins", 1,
+		stream{id: "twin", settings: d.input("", nil)}, stream{id: "twin", settings: b.input("", nil)})
+	agent.expect(output, good, wrong, twice, twins)
+	beat.Eventually("the second of an id in one unit", func() bool { return agent.is(twins, agentproto.State_FAILED, "id of its own") })
+	beat.Eventually("the first of them", func() bool {
+		state, _ := agent.streamState(twins.Id, "twin")
+		return state == "HEALTHY"
+	})
+	state, message = agent.streamState(twins.Id, "twin.[1]")
+	assert.Equal(t, "FAILED", state)
+	assert.Contains(t, message, `stream "twin": id is that of another stream`)
+	assert.Equal(t, agentproto.State_FAILED, agent.unit(twins.Id).State, "it stays failed")
+	for name, want := range map[string]string{"threatq_twin": `"running": true`, "threatq_twin.[1]": "id is that of another stream"} {
+		content := string(agent.diagnostics(twins)[name].GetContent())
+		assert.Contains(t, content, want)
+		assert.NotContains(t, content, "0001-01-01")
+	}
+	assert.Contains(t, string(agent.diagnostics(wrong)["threatq_bad"].GetContent()), "page_size", "a stream that failed has a diagnosis")
+
 	// An input without streams may be one itself.
 	c := startAppliance(t, simulator.Config{Indicators: 100, Seed: 3, FirstID: 2_000_000})
 	settings := c.input("", nil)
@@ -271,9 +292,9 @@ func TestAgentReportsWrongSettings(t *testing.T) {
 	none.ConfigStateIdx, none.Config.Id, none.Config.Source = 2, "simple", newStruct(t, settings)
 
 	right := bad(3, nil)
-	agent.expect(append(stopped(twice), output, good, right, none)...)
+	agent.expect(append(stopped(twice, twins), output, good, right, none)...)
 	beat.Eventually("healthy units", agent.healthy(good, right, none, output))
-	beat.Eventually("the events of those that were wrong", func() bool { return dir.Lines() >= 400 })
+	beat.Eventually("the events of those that were wrong", func() bool { return dir.Lines() >= 500 })
 	requireCleanStop(t, agent, beat, output, good, right, none)
 }
 
@@ -283,7 +304,7 @@ func TestAgentFollowsThePolicy(t *testing.T) {
 		simulator.Config{Indicators: 300, Seed: 1, DataCollectionID: "aaaa"},
 		simulator.Config{Indicators: 200, Seed: 2, FirstID: 1_000_000, DataCollectionID: "bbbb"})
 	a, b := collections.appliances[0], collections.appliances[1]
-	dir := newAgentHome(t)
+	dir := beattest.NewDir(t)
 	agent := startElasticAgent(t)
 	output := newOutputUnit(t, dir, "events", 1)
 	unit := func(revision uint64, settings map[string]any) *agentproto.UnitExpected {
@@ -357,7 +378,7 @@ func TestAgentFollowsThePolicy(t *testing.T) {
 func TestAgentRemovesAUnit(t *testing.T) {
 	t.Parallel()
 	a, b := startAppliance(t, tidy(100)), startAppliance(t, simulator.Config{Indicators: 100, Seed: 2, FirstID: 1_000_000})
-	dir := newAgentHome(t)
+	dir := beattest.NewDir(t)
 	agent := startElasticAgent(t)
 	output := newOutputUnit(t, dir, "events", 1)
 	stays := newInputUnit(t, outputUnit+"-stays", 1, stream{id: "stays", settings: a.input("", nil)})
@@ -394,7 +415,7 @@ func TestAgentChangesTheOutput(t *testing.T) {
 	cfg := tidy(indicators)
 	cfg.Latency = 20 * time.Millisecond
 	a := startAppliance(t, cfg)
-	dir := newAgentHome(t)
+	dir := beattest.NewDir(t)
 	agent := startElasticAgent(t)
 	input := newInputUnit(t, inputUnit, 1, stream{id: "one", settings: a.input("", map[string]any{"page_size": 100})})
 	output := newOutputUnit(t, dir, "events", 1)
@@ -451,7 +472,7 @@ func TestWithoutAgent(t *testing.T) {
 // A beat that is told to be managed and isn't says so.
 func TestManagedByNobody(t *testing.T) {
 	t.Parallel()
-	output, code := newAgentHome(t).Run("run", "-c", "threatqbeat.elastic-agent.yml", "-E", "management.enabled=true")
+	output, code := beattest.NewDir(t).Run("run", "-E", "management.enabled=true")
 	assert.Equal(t, 1, code)
 	assert.Contains(t, output, "standard input")
 	assert.Contains(t, output, "management.enabled")
