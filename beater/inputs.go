@@ -18,6 +18,7 @@ import (
 	"github.com/elastic/go-concert/unison"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/config/secrets"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
@@ -131,6 +132,7 @@ func checkInput(input *conf.C) error {
 }
 
 func checkValues(input *conf.C) error {
+	secrets.LearnConfig(input) // those of files and of Elastic Agent as well
 	kind, err := input.String("type", -1)
 	if err != nil {
 		return fmt.Errorf("type is missing: it must be %s", config.InputType)

@@ -13,6 +13,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/paths"
 
+	"github.com/threatqbeat/threatqbeat/config/secrets"
 	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
 )
 
@@ -25,7 +26,8 @@ type assets struct {
 }
 
 // indexManagement is the beat's index manager. It is made after the keystore is
-// open and before the outputs read their settings.
+// open and before the outputs read their settings, so that this is where secrets
+// are learned: the earliest place that Libbeat lets see the configuration.
 func (a *assets) indexManagement(log *logp.Logger, info beat.Info, root *conf.C) (idxmgmt.Supporter, error) {
 	a.root = root
 	if !variablesAreShown() {
@@ -34,6 +36,18 @@ func (a *assets) indexManagement(log *logp.Logger, info beat.Info, root *conf.C)
 			return nil, fmt.Errorf("opening the keystore: %w", err)
 		}
 		useVariables(store)
+		secrets.LearnKeystore(store)
+	}
+	secrets.LearnConfig(root)
+	logging, err := section(root, "logging")
+	if err != nil {
+		return nil, err
+	}
+	if err := secrets.GuardLog(log, logging); err != nil {
+		return nil, err
+	}
+	if err := secrets.GuardStdio(); err != nil {
+		return nil, err
 	}
 	return setup.MakeIndexManager()(log, info, root)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/paths"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
 // loaded is the configuration as run would see it.
@@ -39,11 +40,13 @@ func load(settings instance.Settings) (*loaded, error) {
 	if err := instance.InitPaths(cfg); err != nil {
 		return nil, fmt.Errorf("resolving the paths: %w", err)
 	}
-	secrets, err := instance.LoadKeystore(cfg, settings.Name, paths.Paths)
+	store, err := instance.LoadKeystore(cfg, settings.Name, paths.Paths)
 	if err != nil {
 		return nil, fmt.Errorf("opening the keystore: %w", err)
 	}
-	useVariables(secrets)
+	useVariables(store)
+	secrets.LearnKeystore(store)
+	secrets.LearnConfig(cfg)
 
 	l := &loaded{paths: paths.Paths, log: logp.NewNopLogger()}
 	if toStderr() {
@@ -55,6 +58,9 @@ func load(settings instance.Settings) (*loaded, error) {
 			return nil, fmt.Errorf("setting up the log: %w", err)
 		}
 		l.log = logp.L()
+		if err := secrets.GuardLog(l.log, logging); err != nil {
+			return nil, err
+		}
 	}
 	own, err := section(cfg, settings.Name)
 	if err != nil {

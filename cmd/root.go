@@ -5,6 +5,7 @@ package cmd
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/threatqbeat/threatqbeat/beater"
 	"github.com/threatqbeat/threatqbeat/beater/agent"
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
 // RootCmd is the command line.
@@ -24,7 +26,10 @@ func newRootCmd() *cmd.BeatsRootCmd {
 	loader := &assets{}
 	settings := settings()
 	settings.IndexManagement = loader.indexManagement
-	root := cmd.GenRootCmdWithSettings(loader.install(beater.New(beater.ManagedBy(agent.Follow))), settings)
+	create := loader.install(beater.New(beater.ManagedBy(agent.Follow)))
+	root := cmd.GenRootCmdWithSettings(create, settings)
+	root.SetOut(secrets.Writer(os.Stdout))
+	root.SetErr(secrets.Writer(os.Stderr))
 	root.Short = "Ships threat indicators from ThreatQ"
 	root.SilenceUsage = true
 	root.CompletionCmd.Hidden = false
@@ -37,6 +42,7 @@ func newRootCmd() *cmd.BeatsRootCmd {
 	if err := addExports(root.ExportCmd); err != nil {
 		panic(fmt.Sprintf("the embedded assets can't be read: %s", err))
 	}
+	guardCommands(root, settings, create)
 	root.AddCommand(newDemoCmd(settings), newSimulateCmd(), newCursorCmd(settings))
 	root.TestCmd.AddCommand(newTestInputCmd(settings))
 	root.TestCmd.Short = "Test the configuration, the way to ThreatQ and the output"

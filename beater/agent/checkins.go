@@ -13,6 +13,8 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/elastic/elastic-agent-client/v7/pkg/proto"
+
+	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
 // checkins stands between the client of Elastic Agent and the connection, and
@@ -75,6 +77,10 @@ func (c *checkins) expect(units []*proto.UnitExpected) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, unit := range units {
+		secrets.LearnSettings(unit.GetConfig().GetSource().AsMap())
+		for _, stream := range unit.GetConfig().GetStreams() {
+			secrets.LearnSettings(stream.GetSource().AsMap())
+		}
 		switch {
 		case unit.GetType() == proto.UnitType_INPUT:
 			addStream(unit.GetConfig())

@@ -18,6 +18,8 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 
+	"github.com/threatqbeat/threatqbeat/config/secrets"
+
 	"github.com/threatqbeat/threatqbeat/config"
 )
 
@@ -35,6 +37,9 @@ func newManager(section *conf.C, registry *reload.Registry, log *logp.Logger) (l
 	settings.RestartOnOutputChange = true
 	if err := section.Unpack(settings); err != nil {
 		return nil, fmt.Errorf("reading the settings under management: %w", err)
+	}
+	if err := secrets.GuardLog(log, nil); err != nil {
+		return nil, err
 	}
 	agent, err := connectToAgent(settings)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	guard "github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
 const (
@@ -81,6 +82,7 @@ func (s *tokenSource) get(ctx context.Context) (string, error) {
 		return "", err
 	}
 	s.c.secrets.addToken(token.AccessToken)
+	guard.LearnToken(token.AccessToken)
 	s.token, s.expires = token.AccessToken, time.Time{}
 	if life := time.Duration(token.ExpiresIn) * time.Second; life > 0 {
 		s.expires = s.c.now().Add(life - min(life/10, maxMargin))

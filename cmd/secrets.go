@@ -1,0 +1,111 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/cmd"
+	"github.com/elastic/beats/v7/libbeat/cmd/instance"
+	"github.com/elastic/beats/v7/libbeat/idxmgmt"
+	"github.com/elastic/beats/v7/libbeat/outputs"
+	"github.com/elastic/elastic-agent-libs/testing"
+
+	"github.com/threatqbeat/threatqbeat/config/secrets"
+)
+
+// guardCommands replaces what Libbeat's commands run by the same, but that it ends
+// with an error and not the process: what they print passes through a guard, which
+// has to finish.
+func guardCommands(root *cmd.BeatsRootCmd, settings instance.Settings, create beat.Creator) {
+	guard(root.RunCmd, func() error { return instance.Run(settings, create) })
+	root.Run = root.RunCmd.Run
+	for _, c := range root.TestCmd.Commands() {
+		switch c.Name() {
+		case "config":
+			guard(c, func() error { return testConfig(settings, create) })
+		case "output":
+			guard(c, func() error { return testOutput(settings) })
+		}
+	}
+	for _, c := range root.ExportCmd.Commands() {
+		if c.Name() == "config" {
+			guard(c, func() error { return exportConfig(settings) })
+		}
+	}
+}
+
+// guard makes a command run something that has printed its error already.
+func guard(c *cobra.Command, run func() error) {
+	c.Run = func(*cobra.Command, []string) {
+		err := run()
+		secrets.ReleaseStdio()
+		if err != nil {
+			os.Exit(1)
+		}
+	}
+}
+
+func testConfig(settings instance.Settings, create beat.Creator) error {
+	b, err := instance.NewBeat(settings.Name, settings.IndexPrefix, settings.Version, settings.ElasticLicensed, settings.Initialize)
+	if err != nil {
+		return failed("initializing the beat", err)
+	}
+	return b.TestConfig(settings, create)
+}
+
+func testOutput(settings instance.Settings) error {
+	b, err := instance.NewInitializedBeat(settings)
+	if err != nil {
+		return failed("initializing the beat", err)
+	}
+	im, err := idxmgmt.DefaultSupport(b.Info, nil)
+	if err != nil {
+		return failed("initializing the index management", err)
+	}
+	output, err := outputs.Load(im, b.Info, nil, b.Config.Output.Name(), b.Config.Output.Config())
+	if err != nil {
+		return failed("initializing the output", err)
+	}
+	for _, client := range output.Clients {
+		testable, ok := client.(testing.Testable)
+		if !ok {
+			return failed("testing the output", fmt.Errorf("output.%s has no test", b.Config.Output.Name()))
+		}
+		testable.Test(testing.NewConsoleDriverWithKiller(os.Stdout, func() {
+			secrets.ReleaseStdio()
+			os.Exit(1)
+		}))
+	}
+	return nil
+}
+
+func exportConfig(settings instance.Settings) error {
+	settings.DisableConfigResolver = true
+	b, err := instance.NewInitializedBeat(settings)
+	if err != nil {
+		return failed("initializing the beat", err)
+	}
+	var config map[string]any
+	if err := b.RawConfig.Unpack(&config); err != nil {
+		return failed("reading the configuration", err)
+	}
+	text, err := yaml.Marshal(secrets.HideConfig(config))
+	if err != nil {
+		return failed("encoding the configuration", err)
+	}
+	_, err = os.Stdout.Write(text)
+	return err
+}
+
+func failed(what string, err error) error {
+	err = fmt.Errorf("%s: %w", what, err)
+	fmt.Fprintf(os.Stderr, "Error %s\n", err)
+	return err
+}

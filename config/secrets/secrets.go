@@ -1,0 +1,167 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package secrets
+
+import (
+	"cmp"
+	"encoding/base64"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Mark stands where a secret was.
+const Mark = "xxxxx"
+
+// minLength is the number of bytes from which on a secret is replaced wherever it
+// stands. A shorter one is a part of too many words, and is replaced only where it
+// is the password of an address.
+const minLength = 4
+
+// maxTokens is how many tokens are known at a time. The oldest is forgotten first:
+// it has expired long before.
+const maxTokens = 64
+
+// vault holds the secrets of a process.
+type vault struct {
+	mu       sync.Mutex
+	forms    map[string]bool // of the configuration's secrets
+	tokens   []string        // the newest at the end
+	replacer atomic.Pointer[strings.Replacer]
+}
+
+var process vault
+
+// Learn makes texts known as secrets, for as long as the process runs.
+func Learn(texts ...string) { process.learn(texts...) }
+
+// LearnPair makes the password of a user known as a secret, also where both stand
+// together as in a header of HTTP Basic.
+func LearnPair(user, password string) { process.learnPair(user, password) }
+
+// LearnToken makes a token known as a secret that is replaced by others in time.
+func LearnToken(token string) { process.learnToken(token) }
+
+// Hide returns the text with each known secret in it replaced by Mark.
+func Hide(text string) string { return process.hide(text) }
+
+func (v *vault) learn(texts ...string) {
+	var forms []string
+	for _, text := range texts {
+		forms = append(forms, formsOf(text)...)
+	}
+	v.add(forms)
+}
+
+func (v *vault) learnPair(user, password string) {
+	forms := formsOf(password)
+	if password != "" {
+		pair := []byte(user + ":" + password)
+		forms = append(forms, base64.StdEncoding.EncodeToString(pair), base64.URLEncoding.EncodeToString(pair))
+	}
+	v.add(forms)
+}
+
+func (v *vault) add(forms []string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	isNew := false
+	for _, form := range forms {
+		if !v.forms[form] {
+			if v.forms == nil {
+				v.forms = map[string]bool{}
+			}
+			v.forms[form], isNew = true, true
+		}
+	}
+	if isNew {
+		v.renew()
+	}
+}
+
+func (v *vault) learnToken(token string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(token) < minLength || slices.Contains(v.tokens, token) {
+		return
+	}
+	v.tokens = append(v.tokens, token)
+	if len(v.tokens) > maxTokens {
+		v.tokens = slices.Delete(v.tokens, 0, 1)
+	}
+	v.renew()
+}
+
+// renew makes the replacer of what is known now.
+func (v *vault) renew() {
+	all := maps.Clone(v.forms)
+	if all == nil {
+		all = map[string]bool{}
+	}
+	for _, token := range v.tokens {
+		for _, form := range formsOf(token) {
+			all[form] = true
+		}
+	}
+	// Of two that begin at the same place the longer one is replaced.
+	longestFirst := func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) }
+	var pairs []string
+	for _, form := range slices.SortedFunc(maps.Keys(all), longestFirst) {
+		mark := Mark
+		if strings.HasPrefix(form, ":") && strings.HasSuffix(form, "@") {
+			mark = ":" + Mark + "@"
+		}
+		pairs = append(pairs, form, mark)
+	}
+	v.replacer.Store(strings.NewReplacer(pairs...))
+}
+
+func (v *vault) hide(text string) string {
+	replacer := v.replacer.Load()
+	if replacer == nil || !holds(replacer, text) {
+		return text
+	}
+	return replacer.Replace(text)
+}
+
+// holds tells whether there is something to replace, without a copy of the text.
+func holds(replacer *strings.Replacer, text string) bool {
+	f := finders.Get().(*finder)
+	defer finders.Put(f)
+	f.text, f.found = text, false
+	_, _ = replacer.WriteString(f, text)
+	f.text = ""
+	return f.found
+}
+
+// finder is written the text in one piece when nothing in it is replaced.
+type finder struct {
+	text  string
+	found bool
+}
+
+var finders = sync.Pool{New: func() any { return new(finder) }}
+
+func (f *finder) WriteString(piece string) (int, error) {
+	f.found = f.found || piece != f.text
+	return len(piece), nil
+}
+
+func (f *finder) Write(piece []byte) (int, error) { return f.WriteString(string(piece)) }
+
+// Writer returns a writer that hides the known secrets in each text that it is
+// given. A secret must not be divided between two of them.
+func Writer(out io.Writer) io.Writer { return writer{out} }
+
+type writer struct{ out io.Writer }
+
+func (w writer) Write(text []byte) (int, error) {
+	if _, err := io.WriteString(w.out, Hide(string(text))); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
