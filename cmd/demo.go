@@ -99,7 +99,7 @@ func runDemo(out io.Writer, settings instance.Settings, opts demoOptions) error 
 	if sum.total != opts.indicators {
 		return fmt.Errorf("%d of %d indicators were collected", sum.total, opts.indicators)
 	}
-	fmt.Fprintf(out, "Next: name your ThreatQ appliance in %s.yml, and see with `%s test input` what it sends.\n", Name, Name)
+	fmt.Fprintf(out, "Next: name your ThreatQ appliance in %s.yml, and see with `%s test input` what it sends.\n", config.Name, config.Name)
 	return nil
 }
 
