@@ -4,6 +4,7 @@
 package simulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -93,6 +94,11 @@ type kindRule struct {
 	params string // names of its parameters in the textual form
 	body   bool   // it spoils the answer to a request that is in order
 	only   Endpoint
+	// Defaults of the parameters.
+	status int
+	delay  time.Duration
+	size   int64
+	where  string
 }
 
 var kindRules = map[Kind]kindRule{
@@ -100,77 +106,43 @@ var kindRules = map[Kind]kindRule{
 	KindReset:     {},
 	KindHTML:      {},
 	KindEmpty:     {},
-	KindRedirect:  {params: "status target"},
+	KindRedirect:  {params: "status target", status: http.StatusFound},
 	KindHang:      {params: "delay"},
-	KindRejected:  {params: "status", only: EndpointData},
-	KindDelay:     {params: "delay", body: true},
+	KindRejected:  {params: "status", only: EndpointData, status: http.StatusBadRequest},
+	KindDelay:     {params: "delay", body: true, delay: time.Second},
 	KindTruncated: {body: true},
-	KindSlow:      {params: "delay", body: true},
+	KindSlow:      {params: "delay", body: true, delay: time.Second},
 	KindStalled:   {params: "delay", body: true},
-	KindBadJSON:   {params: "where", body: true},
+	KindBadJSON:   {params: "where", body: true, where: "start"},
 	KindNoToken:   {body: true, only: EndpointToken},
-	KindOversized: {params: "size", body: true, only: EndpointData},
+	KindOversized: {params: "size", body: true, only: EndpointData, size: 100_000_000},
 	KindEndless:   {params: "size", body: true, only: EndpointData},
 	KindStuck:     {body: true, only: EndpointData},
 	KindRepeat:    {body: true, only: EndpointData},
 	KindLoop:      {body: true, only: EndpointData},
-	KindNested:    {params: "size", body: true, only: EndpointData},
-	KindHuge:      {params: "size", body: true, only: EndpointData},
-	KindMany:      {params: "size", body: true, only: EndpointData},
+	KindNested:    {params: "size", body: true, only: EndpointData, size: 100_000},
+	KindHuge:      {params: "size", body: true, only: EndpointData, size: 100_000_000},
+	KindMany:      {params: "size", body: true, only: EndpointData, size: 1_000_000},
 }
 
 // Kinds returns all kinds of faults in alphabetical order.
-func Kinds() []Kind {
-	return slices.Sorted(maps.Keys(kindRules))
-}
+func Kinds() []Kind { return slices.Sorted(maps.Keys(kindRules)) }
 
-// needsBody reports whether the kind spoils the answer to a request that is in order.
 func (k Kind) needsBody() bool { return kindRules[k].body }
 
 func (k Kind) takes(param string) bool {
-	for p := range strings.FieldsSeq(kindRules[k].params) {
-		if p == param {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(strings.Fields(kindRules[k].params), param)
 }
 
 // withDefaults fills in what is not given.
 func (f Fault) withDefaults() Fault {
-	if f.Endpoint == "" {
-		f.Endpoint = EndpointData
-		if only := kindRules[f.Kind].only; only != "" {
-			f.Endpoint = only
-		}
-	}
-	if f.Count == 0 {
-		f.Count = 1
-	}
-	if f.Status == 0 {
-		switch f.Kind {
-		case KindRedirect:
-			f.Status = http.StatusFound
-		case KindRejected:
-			f.Status = http.StatusBadRequest
-		}
-	}
-	if f.Delay == 0 && (f.Kind == KindDelay || f.Kind == KindSlow) {
-		f.Delay = time.Second
-	}
-	if f.Size == 0 {
-		switch f.Kind {
-		case KindOversized, KindHuge:
-			f.Size = 100_000_000
-		case KindNested:
-			f.Size = 100_000
-		case KindMany:
-			f.Size = 1_000_000
-		}
-	}
-	if f.Where == "" && f.Kind == KindBadJSON {
-		f.Where = "start"
-	}
+	rule := kindRules[f.Kind]
+	f.Endpoint = cmp.Or(f.Endpoint, rule.only, EndpointData)
+	f.Count = cmp.Or(f.Count, 1)
+	f.Status = cmp.Or(f.Status, rule.status)
+	f.Delay = cmp.Or(f.Delay, rule.delay)
+	f.Size = cmp.Or(f.Size, rule.size)
+	f.Where = cmp.Or(f.Where, rule.where)
 	return f
 }
 
@@ -178,11 +150,8 @@ func (f Fault) withDefaults() Fault {
 func (f Fault) Validate() error {
 	rule, ok := kindRules[f.Kind]
 	if !ok {
-		kinds := make([]string, 0, len(kindRules))
-		for _, kind := range Kinds() {
-			kinds = append(kinds, string(kind))
-		}
-		return fmt.Errorf("the fault %q is unknown, it must be an HTTP status or one of %s", f.Kind, strings.Join(kinds, ", "))
+		return fmt.Errorf("the fault %q is unknown, it must be an HTTP status or one of %s", f.Kind,
+			strings.Trim(strings.ReplaceAll(fmt.Sprint(Kinds()), " ", ", "), "[]"))
 	}
 	f = f.withDefaults()
 	var errs []error
@@ -203,12 +172,9 @@ func (f Fault) Validate() error {
 	if f.Mark != "" && f.Endpoint == EndpointToken {
 		wrong("requests to the token endpoint have no mark")
 	}
-	for param, given := range map[string]bool{
-		"status": f.Status != 0, "retry-after": f.RetryAfter != "", "delay": f.Delay != 0,
-		"target": f.Target != "", "size": f.Size != 0, "where": f.Where != "",
-	} {
-		if given && !f.Kind.takes(param) {
-			wrong("it has no parameter %s", param)
+	for _, p := range params {
+		if p.text(f) != "" && !p.fits(f.Kind) {
+			wrong("it has no parameter %s", p.name)
 		}
 	}
 	switch f.Kind {

@@ -190,11 +190,7 @@ func TestEndlessAnswersEndWithTheirClient(t *testing.T) {
 				t.Fatalf("%s goes on after the %s has ended", spec, who)
 			}
 			cancel()
-			require.Eventually(t, func() bool {
-				a.srv.mu.Lock()
-				defer a.srv.mu.Unlock()
-				return a.srv.active == 0
-			}, 5*time.Second, time.Millisecond, "%s: the handler goes on after the %s has ended", spec, who)
+			require.Eventually(t, a.srv.isIdle, 5*time.Second, time.Millisecond, "%s: the handler goes on after the %s has ended", spec, who)
 		}
 	}
 }
@@ -208,11 +204,7 @@ func TestHangAtTheTokenEndpointEndsWithItsClient(t *testing.T) {
 	require.NoError(t, err)
 	_, err = a.client.Do(req)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.Eventually(t, func() bool {
-		a.srv.mu.Lock()
-		defer a.srv.mu.Unlock()
-		return a.srv.active == 0
-	}, 5*time.Second, time.Millisecond)
+	require.Eventually(t, a.srv.isIdle, 5*time.Second, time.Millisecond)
 }
 
 func TestFaultsOfTheCursor(t *testing.T) {
@@ -378,4 +370,18 @@ func TestInjectArmsAllOrNothing(t *testing.T) {
 	assert.ErrorContains(t, err, `"fire" is unknown`)
 	assert.ErrorContains(t, err, "the status is 200")
 	assert.Empty(t, s.PendingFaults())
+}
+
+// isIdle says whether no request is being answered, or the server is closed, which waits for them.
+func (srv *Server) isIdle() bool {
+	select {
+	case <-srv.served:
+		return true
+	default:
+	}
+	if !srv.active.TryLock() {
+		return false
+	}
+	srv.active.Unlock()
+	return true
 }

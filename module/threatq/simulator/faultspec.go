@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -143,42 +144,65 @@ func (f *Fault) parseParams(text string) error {
 	return nil
 }
 
-func (f *Fault) setParam(name, value string) (err error) {
-	switch name {
-	case "mark":
-		f.Mark = value
-		return nil
-	case "status", "retry-after", "delay", "target", "size", "where":
-	default:
+func (f *Fault) setParam(name, value string) error {
+	i := slices.IndexFunc(params, func(p param) bool { return p.name == name })
+	if i < 0 {
 		return fmt.Errorf("the parameter %q is unknown, it must be mark, status, retry-after, delay, target, size or where", name)
 	}
-	if _, known := kindRules[f.Kind]; known && !f.Kind.takes(name) {
+	if _, known := kindRules[f.Kind]; known && !params[i].fits(f.Kind) {
 		return fmt.Errorf("it has no parameter %s", name)
 	}
-	switch name {
-	case "status":
+	return params[i].set(f, value)
+}
+
+// param is a parameter of the textual form.
+type param struct {
+	name string
+	text func(Fault) string // empty where it is not given
+	set  func(*Fault, string) error
+}
+
+func (p param) fits(k Kind) bool { return p.name == "mark" || k.takes(p.name) }
+
+// params are all parameters, in the order in which they are written.
+var params = []param{
+	textParam("mark", func(f *Fault) *string { return &f.Mark }),
+	{"status", func(f Fault) string { return nonZero(f.Status, strconv.Itoa) }, func(f *Fault, value string) (err error) {
 		if f.Status != 0 {
 			return errors.New("the status is given twice")
 		}
 		if f.Status, err = strconv.Atoi(value); err != nil || f.Status == 0 {
 			return fmt.Errorf("the status is %q, it must be a number", value)
 		}
-	case "retry-after":
-		f.RetryAfter = value
-	case "delay":
+		return nil
+	}},
+	textParam("retry-after", func(f *Fault) *string { return &f.RetryAfter }),
+	{"delay", func(f Fault) string { return nonZero(f.Delay, time.Duration.String) }, func(f *Fault, value string) (err error) {
 		if f.Delay, err = time.ParseDuration(value); err != nil || f.Delay <= 0 {
 			return fmt.Errorf("the delay is %q, it must be a duration such as 500ms or 3s", value)
 		}
-	case "target":
-		f.Target = value
-	case "size":
-		if f.Size, err = parseSize(value); err != nil {
-			return err
-		}
-	case "where":
-		f.Where = value
+		return nil
+	}},
+	textParam("target", func(f *Fault) *string { return &f.Target }),
+	{"size", func(f Fault) string { return nonZero(int(f.Size), strconv.Itoa) }, func(f *Fault, value string) (err error) {
+		f.Size, err = parseSize(value)
+		return err
+	}},
+	textParam("where", func(f *Fault) *string { return &f.Where }),
+}
+
+func textParam(name string, field func(*Fault) *string) param {
+	return param{name, func(f Fault) string { return *field(&f) }, func(f *Fault, value string) error {
+		*field(f) = value
+		return nil
+	}}
+}
+
+func nonZero[N comparable](n N, text func(N) string) string {
+	if n == *new(N) {
+		return ""
 	}
-	return nil
+	return text(n)
 }
 
 var sizeUnits = []struct {
@@ -225,30 +249,11 @@ func (f Fault) String() string {
 		b.WriteString("@" + strconv.Itoa(f.After))
 	}
 	sep := ":"
-	param := func(name, value string) {
-		b.WriteString(sep + name + "=" + paramEscaper.Replace(value))
-		sep = ";"
-	}
-	if f.Mark != "" {
-		param("mark", f.Mark)
-	}
-	if f.Status != 0 && f.Kind != KindStatus {
-		param("status", strconv.Itoa(f.Status))
-	}
-	if f.RetryAfter != "" {
-		param("retry-after", f.RetryAfter)
-	}
-	if f.Delay != 0 {
-		param("delay", f.Delay.String())
-	}
-	if f.Target != "" {
-		param("target", f.Target)
-	}
-	if f.Size != 0 {
-		param("size", strconv.FormatInt(f.Size, 10))
-	}
-	if f.Where != "" {
-		param("where", f.Where)
+	for _, p := range params {
+		if value := p.text(f); value != "" && (p.name != "status" || f.Kind != KindStatus) {
+			b.WriteString(sep + p.name + "=" + paramEscaper.Replace(value))
+			sep = ";"
+		}
 	}
 	return b.String()
 }

@@ -48,11 +48,11 @@ var descriptions = []string{
 	"Ünïcödé description – 標本", "<p>Markup &amp; entities</p>",
 }
 
-// writer writes one indicator as a JSON object.
+// writer writes an indicator, or an object or a list within, as JSON.
 type writer struct {
 	b    []byte
-	set  keys
-	some bool
+	set  keys // of the indicator that are asked for
+	some bool // something precedes in the object or list that is being written
 }
 
 // key starts the entry of a key, unless the key isn't asked for.
@@ -60,15 +60,24 @@ func (w *writer) key(bit keys, name string) bool {
 	if w.set&bit == 0 {
 		return false
 	}
-	if w.some {
-		w.b = append(w.b, ',')
-	}
-	w.some = true
+	w.next()
 	w.b = append(w.b, '"')
 	w.b = append(w.b, name...)
 	w.b = append(w.b, '"', ':')
 	return true
 }
+
+// next separates what follows from what precedes.
+func (w *writer) next() {
+	if w.some {
+		w.b = append(w.b, ',')
+	}
+	w.some = true
+}
+
+func (w *writer) open(bracket byte) { w.b, w.some = append(w.b, bracket), false }
+
+func (w *writer) close(bracket byte) { w.b, w.some = append(w.b, bracket), true }
 
 func (w *writer) date(bit keys, name string, d date) {
 	if d.style != dateAbsent && w.key(bit, name) {
@@ -88,6 +97,28 @@ func (w *writer) text(bit keys, name, s string) {
 	}
 }
 
+func (w *writer) raw(bit keys, name, value string) {
+	if w.key(bit, name) {
+		w.b = append(w.b, value...)
+	}
+}
+
+// Entries of objects within the indicator are always asked for.
+const within = ^keys(0)
+
+func (w *writer) int(name string, n int64) { w.number(within, name, n, numberPlain) }
+
+// named writes an object with a name, and with what the other entry says where there is one.
+func (w *writer) named(other, text string, id int, name string) {
+	w.open('{')
+	if other != "" {
+		w.text(within, other, text)
+	}
+	w.int("id", int64(id))
+	w.text(within, "name", name)
+	w.close('}')
+}
+
 // list starts the entry of a list, and reports whether its elements and the closing bracket remain to be written.
 func (w *writer) list(bit keys, name string, style listStyle) bool {
 	if style == listAbsent || !w.key(bit, name) {
@@ -95,13 +126,13 @@ func (w *writer) list(bit keys, name string, style listStyle) bool {
 	}
 	switch style {
 	case listEmpty:
-		w.b = append(w.b, '[', ']')
+		w.b = append(w.b, "[]"...)
 		return false
 	case listNull:
 		w.b = append(w.b, "null"...)
 		return false
 	}
-	w.b = append(w.b, '[')
+	w.open('[')
 	return true
 }
 
@@ -121,9 +152,16 @@ func (m *model) append(b []byte, set keys) []byte {
 	// One stream per list: leaving out one list doesn't change another.
 	adversaries, attributes, sources, tags, other := rng(r.next()), rng(r.next()), rng(r.next()), rng(r.next()), rng(r.next())
 
-	w := writer{b: append(b, '{'), set: set}
+	w := writer{b: b, set: set}
+	w.open('{')
 	if w.list(keyAdversaries, "adversaries", m.adversaries) {
-		m.appendAdversaries(&w, &adversaries)
+		first := adversaries.intn(len(adversaryNames))
+		for i := range 1 + adversaries.intn(2) {
+			a := (first + i) % len(adversaryNames)
+			w.next()
+			w.named("", "", a+1, adversaryNames[a])
+		}
+		w.close(']')
 	}
 	if w.list(keyAttributes, "attributes", m.attributes) {
 		m.appendAttributes(&w, &attributes)
@@ -137,10 +175,8 @@ func (m *model) append(b []byte, set keys) []byte {
 	w.date(keyExpiresAt, "expires_at", m.expires)
 	w.date(keyExpiresCalculatedAt, "expires_calculated_at", m.calculated)
 	if w.key(keyHash, "hash") {
-		w.b = append(w.b, '"')
-		w.b = appendHexWord(w.b, other.next())
-		w.b = appendHexWord(w.b, other.next())
-		w.b = append(w.b, '"')
+		w.b = appendHexWord(append(w.b, '"'), other.next())
+		w.b = append(appendHexWord(w.b, other.next()), '"')
 	}
 	m.appendIDs(&w)
 	w.date(keyPublishedAt, "published_at", m.published)
@@ -148,32 +184,30 @@ func (m *model) append(b []byte, set keys) []byte {
 	if w.list(keySources, "sources", m.sources) {
 		m.appendSources(&w, &sources)
 	}
-	m.appendStatus(&w)
+	if m.status == nil {
+		w.raw(keyStatus, "status", "null")
+	} else {
+		if w.key(keyStatus, "status") {
+			w.named("description", m.status.description, m.status.id, m.status.name)
+		}
+		w.number(keyStatusID, "status_id", int64(m.status.id), numberPlain)
+	}
 	if w.list(keyTags, "tags", m.tagsStyle) {
-		w.b = append(w.b, `{"id":`...)
 		t := tags.intn(len(tagNames))
-		w.b = strconv.AppendInt(w.b, int64(t+1), 10)
-		w.b = append(w.b, `,"name":`...)
-		w.b = appendQuoted(w.b, tagNames[t])
-		w.b = append(w.b, '}', ']')
+		w.named("", "", t+1, tagNames[t])
+		w.close(']')
 	}
 	w.date(keyTouchedAt, "touched_at", m.touched)
 	if w.key(keyType, "type") {
-		w.b = append(w.b, `{"class":`...)
-		w.b = appendQuoted(w.b, m.typ.class)
-		w.b = append(w.b, `,"id":`...)
-		w.b = strconv.AppendInt(w.b, int64(m.typ.id), 10)
-		w.b = append(w.b, `,"name":`...)
-		w.b = appendQuoted(w.b, m.typ.name)
-		w.b = append(w.b, '}')
+		w.named("class", m.typ.class, m.typ.id, m.typ.name)
 	}
 	w.number(keyTypeID, "type_id", int64(m.typ.id), numberPlain)
 	w.date(keyUpdatedAt, "updated_at", m.updated)
 	if w.key(keyValue, "value") {
 		w.b = appendQuoted(w.b, m.value)
 	}
-	if m.extraKeys && w.key(keyOther, "was_matched") {
-		w.b = append(w.b, `false,"x_unknown":{"nested":[1,"two",{"three":null}],"a.b":{"c":1e-7}},"":"empty key"`...)
+	if m.extraKeys {
+		w.raw(keyOther, "was_matched", `false,"x_unknown":{"nested":[1,"two",{"three":null}],"a.b":{"c":1e-7}},"":"empty key"`)
 	}
 	return append(w.b, '}')
 }
@@ -189,102 +223,53 @@ func (m *model) appendIDs(w *writer) {
 		w.text(keyID, "id", "not a number")
 		return
 	case brokenObjectID:
-		if w.key(keyID, "id") {
-			w.b = append(w.b, `{"$oid":"5f5b8c"}`...)
-		}
+		w.raw(keyID, "id", `{"$oid":"5f5b8c"}`)
 		return
 	}
 	w.number(keyID, "id", m.id, idStyle)
 	w.number(keyIndicatorID, "indicator_id", m.id, indicatorIDStyle)
 }
 
-func (m *model) appendStatus(w *writer) {
-	if m.status == nil {
-		if w.key(keyStatus, "status") {
-			w.b = append(w.b, "null"...)
-		}
-		return
-	}
-	if w.key(keyStatus, "status") {
-		w.b = append(w.b, `{"description":`...)
-		w.b = appendQuoted(w.b, m.status.description)
-		w.b = append(w.b, `,"id":`...)
-		w.b = strconv.AppendInt(w.b, int64(m.status.id), 10)
-		w.b = append(w.b, `,"name":`...)
-		w.b = appendQuoted(w.b, m.status.name)
-		w.b = append(w.b, '}')
-	}
-	w.number(keyStatusID, "status_id", int64(m.status.id), numberPlain)
-}
-
-func (m *model) appendAdversaries(w *writer, r *rng) {
-	first := r.intn(len(adversaryNames))
-	for i := range 1 + r.intn(2) {
-		if i > 0 {
-			w.b = append(w.b, ',')
-		}
-		a := (first + i) % len(adversaryNames)
-		w.b = append(w.b, `{"id":`...)
-		w.b = strconv.AppendInt(w.b, int64(a+1), 10)
-		w.b = append(w.b, `,"name":`...)
-		w.b = appendQuoted(w.b, adversaryNames[a])
-		w.b = append(w.b, '}')
-	}
-	w.b = append(w.b, ']')
-}
-
 // appendAttributes writes two to four attributes. Some repeat the name of the one before, with its value or another.
 func (m *model) appendAttributes(w *writer, r *rng) {
-	created := date{sec: m.createdSec}
-	updated := date{sec: m.updatedSec}
+	created, updated := date{sec: m.createdSec}, date{sec: m.updatedSec}
 	kind, value := 0, 0
 	for i := range 2 + r.intn(3) {
-		if i > 0 {
-			w.b = append(w.b, ',')
-		}
 		if i == 0 || !r.oneIn(5) {
 			kind = r.intn(len(attributeKinds))
 			value = r.intn(len(attributeKinds[kind].values))
 		} else if r.oneIn(2) {
 			value = r.intn(len(attributeKinds[kind].values))
 		}
-		k := &attributeKinds[kind]
-		w.b = append(w.b, `{"attribute_id":`...)
-		w.b = strconv.AppendInt(w.b, int64(kind+1), 10)
-		w.b = append(w.b, `,"created_at":`...)
-		w.b = appendDate(w.b, created)
-		w.b = append(w.b, `,"id":`...)
-		w.b = strconv.AppendInt(w.b, m.id*4+int64(i), 10)
-		w.b = append(w.b, `,"indicator_id":`...)
-		w.b = strconv.AppendInt(w.b, m.id, 10)
-		w.b = append(w.b, `,"name":`...)
-		w.b = appendQuoted(w.b, k.name)
-		w.b = append(w.b, `,"touched_at":`...)
-		w.b = appendDate(w.b, updated)
-		w.b = append(w.b, `,"updated_at":`...)
-		w.b = appendDate(w.b, updated)
-		w.b = append(w.b, `,"value":`...)
+		w.next()
+		w.open('{')
+		w.int("attribute_id", int64(kind+1))
+		w.date(within, "created_at", created)
+		w.int("id", m.id*4+int64(i))
+		w.int("indicator_id", m.id)
+		w.text(within, "name", attributeKinds[kind].name)
+		w.date(within, "touched_at", updated)
+		w.date(within, "updated_at", updated)
 		odd := 3
 		if m.untidy {
 			odd = r.intn(24)
 		}
 		switch odd {
 		case 0:
-			w.b = append(w.b, "null"...)
+			w.raw(within, "value", "null")
 		case 1:
-			w.b = strconv.AppendInt(w.b, int64(value), 10)
+			w.int("value", int64(value))
 		case 2:
-			w.b = append(w.b, "true"...)
+			w.raw(within, "value", "true")
 		default:
-			w.b = appendQuoted(w.b, k.values[value])
+			w.text(within, "value", attributeKinds[kind].values[value])
 		}
-		w.b = append(w.b, '}')
+		w.close('}')
 	}
-	w.b = append(w.b, ']')
+	w.close(']')
 }
 
 func (m *model) appendSources(w *writer, r *rng) {
-	created, published, updated := date{sec: m.createdSec}, date{sec: m.createdSec}, date{sec: m.updatedSec}
 	first, n := r.intn(len(sourceKinds)), 1
 	switch p := r.intn(20); {
 	case p == 0:
@@ -293,49 +278,38 @@ func (m *model) appendSources(w *writer, r *rng) {
 		n = 2
 	}
 	for i := range n {
-		if i > 0 {
-			w.b = append(w.b, ',')
-		}
 		s := &sourceKinds[(first+i)%len(sourceKinds)]
 		tlp := r.intn(len(tlpNames) + 1)
-		published.style = datePlain
+		published := date{sec: m.createdSec}
 		if m.untidy {
 			published.style = dateStyle(r.intn(int(dateStyles)))
 		}
-		w.b = append(w.b, `{"created_at":`...)
-		w.b = appendDate(w.b, created)
-		w.b = append(w.b, `,"creator_source_id":`...)
-		w.b = strconv.AppendInt(w.b, int64(s.id), 10)
-		w.b = append(w.b, `,"id":`...)
-		w.b = strconv.AppendInt(w.b, m.id*4+int64(i), 10)
-		w.b = append(w.b, `,"indicator_id":`...)
-		w.b = strconv.AppendInt(w.b, m.id, 10)
+		w.next()
+		w.open('{')
+		w.date(within, "created_at", date{sec: m.createdSec})
+		w.int("creator_source_id", int64(s.id))
+		w.int("id", m.id*4+int64(i))
+		w.int("indicator_id", m.id)
 		if m.status != nil {
-			w.b = append(w.b, `,"indicator_status_id":`...)
-			w.b = strconv.AppendInt(w.b, int64(m.status.id), 10)
+			w.int("indicator_status_id", int64(m.status.id))
 		}
-		w.b = append(w.b, `,"indicator_type_id":`...)
-		w.b = strconv.AppendInt(w.b, int64(m.typ.id), 10)
-		w.b = append(w.b, `,"name":`...)
-		w.b = appendQuoted(w.b, s.name)
-		w.b = append(w.b, `,"published_at":`...)
-		w.b = appendDate(w.b, published)
-		w.b = append(w.b, `,"reference_id":1,"source_expire_days":"30","source_id":`...)
-		w.b = strconv.AppendInt(w.b, int64(s.id), 10)
-		w.b = append(w.b, `,"source_score":`...)
-		w.b = strconv.AppendInt(w.b, int64(m.score), 10)
-		w.b = append(w.b, `,"source_type":"connectors"`...)
+		w.int("indicator_type_id", int64(m.typ.id))
+		w.text(within, "name", s.name)
+		if w.key(within, "published_at") {
+			w.b = appendDate(w.b, published)
+		}
+		w.raw(within, "reference_id", `1,"source_expire_days":"30"`)
+		w.int("source_id", int64(s.id))
+		w.int("source_score", int64(m.score))
+		w.text(within, "source_type", "connectors")
 		if tlp < len(tlpNames) {
-			w.b = append(w.b, `,"tlp_id":`...)
-			w.b = strconv.AppendInt(w.b, int64(tlp+1), 10)
-			w.b = append(w.b, `,"tlp_name":`...)
-			w.b = appendQuoted(w.b, tlpNames[tlp])
+			w.int("tlp_id", int64(tlp+1))
+			w.text(within, "tlp_name", tlpNames[tlp])
 		} else {
-			w.b = append(w.b, `,"tlp_name":null`...)
+			w.raw(within, "tlp_name", "null")
 		}
-		w.b = append(w.b, `,"updated_at":`...)
-		w.b = appendDate(w.b, updated)
-		w.b = append(w.b, '}')
+		w.date(within, "updated_at", date{sec: m.updatedSec})
+		w.close('}')
 	}
-	w.b = append(w.b, ']')
+	w.close(']')
 }

@@ -26,10 +26,8 @@ type Server struct {
 	served chan struct{}
 	err    error
 
-	mu      sync.Mutex
-	active  int
-	closing bool
-	idle    chan struct{} // closed when closing and no request is active
+	close  sync.Once
+	active sync.RWMutex // read by each request, written when all have ended
 }
 
 // Start serves the simulator over HTTP at addr, such as 127.0.0.1:0 or, for short, an empty string. Unless
@@ -64,7 +62,7 @@ func (s *Simulator) start(addr string, tlsConfig *tls.Config) (*Server, error) {
 		return nil, fmt.Errorf("starting the simulator at %s: %w", addr, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	srv := &Server{URL: "http://" + listener.Addr().String(), cancel: cancel, served: make(chan struct{}), idle: make(chan struct{})}
+	srv := &Server{URL: "http://" + listener.Addr().String(), cancel: cancel, served: make(chan struct{})}
 	// HTTP/1 only: faults of the connection have no counterpart in HTTP/2.
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -88,33 +86,15 @@ func (s *Simulator) start(addr string, tlsConfig *tls.Config) (*Server, error) {
 	return srv, nil
 }
 
-// track counts requests, so that Close can wait for them.
+// track lets Close wait for requests.
 func (srv *Server) track(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !srv.enter() {
+		if !srv.active.TryRLock() {
 			panic(http.ErrAbortHandler)
 		}
-		defer srv.leave()
+		defer srv.active.RUnlock()
 		next.ServeHTTP(w, r)
 	})
-}
-
-func (srv *Server) enter() bool {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	if srv.closing {
-		return false
-	}
-	srv.active++
-	return true
-}
-
-func (srv *Server) leave() {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	if srv.active--; srv.closing && srv.active == 0 {
-		close(srv.idle)
-	}
 }
 
 // Done is closed when the server has ended, by Close or by itself.
@@ -123,18 +103,12 @@ func (srv *Server) Done() <-chan struct{} { return srv.served }
 // Close ends the server, all connections and all responses at once, and waits for them. It returns the error that
 // had ended the server before, if any.
 func (srv *Server) Close() error {
-	srv.mu.Lock()
-	if !srv.closing {
-		srv.closing = true
+	srv.close.Do(func() {
 		srv.cancel()
-		if srv.active == 0 {
-			close(srv.idle)
-		}
-	}
-	srv.mu.Unlock()
-	_ = srv.http.Close() // the error is of the listener, and it is gone either way
-	<-srv.served
-	<-srv.idle
+		_ = srv.http.Close() // the error is of the listener, and it is gone either way
+		<-srv.served
+		srv.active.Lock() // for good: no request is let in any more
+	})
 	return srv.err
 }
 

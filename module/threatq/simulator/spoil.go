@@ -5,6 +5,7 @@ package simulator
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -199,36 +200,42 @@ func (x *exchange) spoilPage(f *Fault, req pageRequest) {
 	}
 }
 
-// streamWriter writes large answers without holding them in memory. After the first error it writes nothing.
-type streamWriter struct {
-	x   *exchange
-	n   int64
-	err error
+// repeat reads as so many copies of a byte, so that a large answer is never held in memory.
+type repeat struct {
+	c byte
+	n int64
 }
 
-func (w *streamWriter) Write(b []byte) (int, error) {
-	if w.err == nil {
-		select {
-		case <-w.x.r.Context().Done():
-			w.err = w.x.r.Context().Err()
-		case <-w.x.s.closed:
-			w.err = net.ErrClosed
-		default:
-			_, w.err = w.x.w.Write(b)
-		}
+func (r *repeat) Read(b []byte) (int, error) {
+	if r.n <= 0 {
+		return 0, io.EOF
 	}
-	w.n += int64(len(b))
-	return len(b), w.err
+	b = b[:min(int64(len(b)), r.n)]
+	for i := range b {
+		b[i] = r.c
+	}
+	r.n -= int64(len(b))
+	return len(b), nil
 }
 
-// fill writes about n bytes of a repeated piece, in whole pieces.
-func (w *streamWriter) fill(piece string, n int64) {
-	block := bytes.Repeat([]byte(piece), max(1, 32<<10/len(piece)))
-	count := n / int64(len(piece))
-	perBlock := int64(len(block) / len(piece))
-	for ; count > 0 && w.err == nil; count -= perBlock {
-		_, _ = w.Write(block[:min(count, perBlock)*int64(len(piece))])
+// generated reads as what the function returns for 0, 1 and so on, until that is nothing.
+type generated struct {
+	next func(i int64) []byte
+	i    int64
+	left []byte
+}
+
+func (g *generated) Read(b []byte) (int, error) {
+	if len(g.left) == 0 {
+		g.left = g.next(g.i)
+		g.i++
 	}
+	if len(g.left) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, g.left)
+	g.left = g.left[n:]
+	return n, nil
 }
 
 // stream answers with a page that costs the client more than it should.
@@ -239,106 +246,99 @@ func (x *exchange) stream(f *Fault, req pageRequest) {
 	if len(items) > 0 && req.mark != "" {
 		next = s.marker.mark(last, 0)
 	}
-	x.count(http.StatusOK)
-	x.w.Header().Set("Content-Type", "application/json")
-	x.w.WriteHeader(http.StatusOK)
-	w := &streamWriter{x: x}
-	b := append(strconv.AppendInt([]byte(`{"total":`), int64(total), 10), `,"data":[`...)
-	_, _ = w.Write(b)
+	page := []io.Reader{strings.NewReader(`{"total":` + strconv.Itoa(total) + `,"data":[`)}
+	size := int64(len(`{"total":,"data":[`) + len(strconv.Itoa(total)))
+	add := func(b []byte) {
+		page = append(page, bytes.NewReader(b))
+		size += int64(len(b))
+	}
 	var m model
 	bloated := false
-	for i := 0; i < len(items) && w.err == nil; i++ {
-		b = b[:0]
+	for i, it := range items {
 		if i > 0 {
-			b = append(b, ',')
+			add([]byte{','})
 		}
-		_, _ = w.Write(b)
-		if !bloated && items[i].override == nil {
-			s.collection.gen.model(&m, items[i].index, items[i].variant)
-			if m.broken == notBroken {
-				bloated = true
-				x.bloat(w, f, &m, req.fields)
+		indicator := s.appendItem(nil, &m, it, req.fields)
+		if !bloated && it.override == nil && m.broken == notBroken {
+			bloated = true
+			page = append(page, bloat(f, &m, req.fields)...)
+			if f.Kind != KindOversized && f.Kind != KindEndless {
 				continue
 			}
 		}
-		_, _ = w.Write(s.appendItem(b[:0], &m, items[i], req.fields))
+		add(indicator)
 	}
+	end := appendPageEnd(nil, next)
 	switch f.Kind {
 	case KindEndless:
-		x.endless(w, f, req, len(items) > 0)
-		x.abort()
+		page = append(page, s.endless(f, req, len(items) > 0, size))
+		end = nil
 	case KindOversized:
-		_, _ = io.WriteString(w, `],"padding":"`)
-		tail := appendPageEnd([]byte(`"`), next)
-		w.fill("x", f.Size-w.n-int64(len(tail))+1)
-		b = append(append(b[:0], '"'), bytes.TrimPrefix(appendPageEnd(nil, next), []byte("]"))...)
-	default:
-		b = appendPageEnd(b[:0], next)
+		add([]byte(`],"padding":"`))
+		end = append([]byte{'"'}, end[1:]...)
+		page = append(page, &repeat{'x', f.Size - size - int64(len(end))})
 	}
-	if _, _ = w.Write(b); w.err != nil {
+	x.count(http.StatusOK)
+	x.w.Header().Set("Content-Type", "application/json")
+	x.w.WriteHeader(http.StatusOK)
+	n, err := io.Copy(x, io.MultiReader(append(page, bytes.NewReader(end))...))
+	if err != nil || f.Kind == KindEndless {
 		x.abort()
 	}
-	s.stats.page(req.mark, next, len(items), int(w.n))
+	s.stats.page(req.mark, next, len(items), int(n))
 }
 
-// bloat writes an indicator with what the fault puts into it.
-func (x *exchange) bloat(w *streamWriter, f *Fault, m *model, set keys) {
-	tail := func(without keys) {
-		rest := m.append(nil, set&^without)
-		if rest[0] = ','; len(rest) == len("{}") {
-			rest = rest[1:]
+// Write sends a part of a large answer, until the client has gone away or the simulator is closed.
+func (x *exchange) Write(b []byte) (int, error) {
+	select {
+	case <-x.r.Context().Done():
+		return 0, x.r.Context().Err()
+	case <-x.s.closed:
+		return 0, net.ErrClosed
+	default:
+		return x.w.Write(b)
+	}
+}
+
+// bloat is an indicator with what the fault puts into it, if anything.
+func bloat(f *Fault, m *model, set keys) []io.Reader {
+	rest := func(prefix string, without keys) io.Reader {
+		b := m.append(nil, set&^without)
+		if b[0] = ','; len(b) == len("{}") {
+			b = b[1:]
 		}
-		_, _ = w.Write(rest)
+		return io.MultiReader(strings.NewReader(prefix), bytes.NewReader(b))
 	}
 	switch f.Kind {
 	case KindNested:
-		_, _ = io.WriteString(w, `{"x_nested":`)
-		w.fill("[", f.Size)
-		w.fill("]", f.Size)
-		tail(0)
+		return []io.Reader{strings.NewReader(`{"x_nested":`), &repeat{'[', f.Size}, &repeat{']', f.Size}, rest("", 0)}
 	case KindHuge:
-		_, _ = io.WriteString(w, `{"description":"`)
-		w.fill("x", f.Size)
-		_, _ = io.WriteString(w, `"`)
-		tail(keyDescription)
+		return []io.Reader{strings.NewReader(`{"description":"`), &repeat{'x', f.Size}, rest(`"`, keyDescription)}
 	case KindMany:
-		_, _ = io.WriteString(w, `{"attributes":[`)
-		var b []byte
-		for i := int64(0); i < f.Size && w.err == nil; i++ {
-			if i > 0 {
-				b = append(b, ',')
+		return []io.Reader{strings.NewReader(`{"attributes":[`), &generated{next: func(i int64) []byte {
+			if i == f.Size {
+				return nil
 			}
-			b = append(b, `{"attribute_id":1,"id":`...)
-			b = strconv.AppendInt(b, i+1, 10)
-			b = append(b, `,"name":"Attribute `...)
-			b = strconv.AppendInt(b, i, 10)
-			b = append(b, `","value":"`...)
-			b = strconv.AppendInt(b, i, 10)
-			b = append(b, `"}`...)
-			if len(b) > 32<<10 || i == f.Size-1 {
-				_, _ = w.Write(b)
-				b = b[:0]
-			}
-		}
-		_, _ = io.WriteString(w, `]`)
-		tail(keyAttributes)
-	default:
-		_, _ = w.Write(m.append(nil, set))
+			b := fmt.Appendf(nil, `,{"attribute_id":1,"id":%d,"name":"Attribute %d","value":"%d"}`, i+1, i, i)
+			return b[min(1, max(0, 1-i)):]
+		}}, rest(`]`, keyAttributes)}
 	}
+	return nil
 }
 
-// endless writes indicators that the collection never holds until the client has had enough, or the size is reached.
-func (x *exchange) endless(w *streamWriter, f *Fault, req pageRequest, some bool) {
-	gen := x.s.collection.gen
+// endless reads as indicators that the collection never holds, without end or until the page has the fault's size.
+func (s *Simulator) endless(f *Fault, req pageRequest, some bool, size int64) io.Reader {
 	var m model
-	var b []byte
-	for index := 2 * maxIndicators; w.err == nil && (f.Size == 0 || w.n < f.Size); index++ {
-		b = b[:0]
-		if some {
+	return &generated{next: func(i int64) (b []byte) {
+		if f.Size > 0 && size >= f.Size {
+			return nil
+		}
+		if some || i > 0 {
 			b = append(b, ',')
 		}
-		some = true
-		gen.model(&m, index, variant{sec: gen.base})
-		_, _ = w.Write(m.append(b, req.fields))
-	}
+		s.collection.gen.model(&m, 2*maxIndicators+int(i), variant{sec: s.collection.gen.base})
+		b = m.append(b, req.fields)
+		size += int64(len(b))
+		return b
+	}}
 }

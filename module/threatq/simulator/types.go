@@ -29,7 +29,7 @@ var indicatorTypes = []indicatorType{
 	{10, "FQDN", "network", 15, valueFQDN, ""},
 	{11, "Fuzzy Hash", "host", 1, valueFuzzyHash, ""},
 	{15, "IP Address", "network", 15, valueIP, "192.0.2.999"},
-	{16, "IPv6 Address", "network", 3, valueIPv6, "2001:db8::zzzz"},
+	{16, "IPv6 Address", "network", 3, ipv6, "2001:db8::zzzz"},
 	{17, "MAC Address", "network", 1, valueMAC, ""},
 	{18, "MD5", "host", 8, valueHash(32), ""},
 	{19, "Mutex", "host", 1, valueMutex, ""},
