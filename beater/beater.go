@@ -125,7 +125,7 @@ func (bt *Beater) Run(b *beat.Beat) error {
 	if err != nil {
 		return err
 	}
-	registerHealth(b.Monitoring.InfoRegistry(), factory.reports)
+	registerHealth(b.Monitoring.InfoRegistry(), factory.health)
 	// What the output acknowledges until the pipeline is closed must find the
 	// store open, for its cursor to be saved.
 	defer bt.pipeline.inputsStopped()

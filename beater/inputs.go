@@ -19,6 +19,7 @@ import (
 
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/config/secrets"
+	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
@@ -35,10 +36,11 @@ type inputFactory struct {
 	managed bool
 	store   *registry.Store
 	reports *threat.Reports
+	health  *health.Board
 }
 
 func newInputFactory(b *beat.Beat, store *registry.Store, group unison.Group) (*inputFactory, error) {
-	reports := &threat.Reports{}
+	reports, board := &threat.Reports{}, &health.Board{}
 	log := b.Info.Logger.Named("input")
 	plugin := threat.Plugin(threat.Environment{
 		Log:       log,
@@ -47,6 +49,7 @@ func newInputFactory(b *beat.Beat, store *registry.Store, group unison.Group) (*
 		UserAgent: b.Info.UserAgent,
 		Totals:    b.Monitoring.StatsRegistry().GetOrCreateRegistry("threatqbeat"),
 		Reports:   reports,
+		Health:    board,
 	})
 	loader, err := v2.NewLoader(log, []v2.Plugin{plugin}, "type", "")
 	if err != nil {
@@ -61,6 +64,7 @@ func newInputFactory(b *beat.Beat, store *registry.Store, group unison.Group) (*
 		managed: b.Manager.Enabled(),
 		store:   store,
 		reports: reports,
+		health:  board,
 	}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -16,15 +17,16 @@ import (
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
-// The HTTP endpoint's root tells that an input can't collect, and that it can
-// again.
+// The HTTP endpoint's root tells that an input can't collect and why, and that it
+// can again. The input's metrics say the same, in the middle of its first
+// collection as well.
 func TestHealthAtTheRoot(t *testing.T) {
 	t.Parallel()
-	sim := startAppliance(t, tidy(10))
+	sim := startAppliance(t, simulator.Config{Indicators: 10, Seed: 1, Latency: 200 * time.Millisecond})
 	dir := beattest.NewDir(t)
 	socket := dir.File("http.sock")
 	dir.Configure(map[string]any{
-		"threatqbeat.inputs": []any{sim.input("one", nil)},
+		"threatqbeat.inputs": []any{sim.input("one", map[string]any{"page_size": 1})},
 		"http":               map[string]any{"enabled": true, "host": "unix://" + socket},
 	})
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -32,27 +34,35 @@ func TestHealthAtTheRoot(t *testing.T) {
 	}}}
 	defer client.CloseIdleConnections()
 	var root beattest.Event
+	var inputs []beattest.Event
+	get := func(path string, into any) bool {
+		answer, err := client.Get("http://threatqbeat" + path)
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		return json.NewDecoder(answer.Body).Decode(into) == nil
+	}
 	is := func(health string) func() bool {
 		return func() bool {
-			answer, err := client.Get("http://threatqbeat/")
-			if err != nil {
-				return false
-			}
-			defer answer.Body.Close()
-			root = nil
-			return json.NewDecoder(answer.Body).Decode(&root) == nil && root.Get("health.status") == health
+			root, inputs = nil, nil
+			return get("/", &root) && get("/inputs/", &inputs) && root.Get("health.status") == health &&
+				len(inputs) == 1 && inputs[0]["status"] == health
 		}
 	}
 
 	beat := dir.Start("run")
-	beat.Eventually("the first collection", is("healthy"))
-	assert.Equal(t, map[string]any{"starting": 0.0, "healthy": 1.0, "degraded": 0.0}, root.Get("health.inputs"))
+	beat.Eventually("the first page of a long collection", is("healthy"))
+	assert.EqualValues(t, 0, inputs[0]["cycles_total"])
+	assert.Equal(t, map[string]any{"starting": 0.0, "healthy": 1.0, "degraded": 0.0, "failed": 0.0}, root.Get("health.inputs"))
 
 	secret := sim.Config().ClientSecret
 	sim.SetCredentials(sim.Config().ClientID, "another one")
 	sim.RevokeTokens()
 	beat.Eventually("the refusal of the credentials", is("degraded"))
-	assert.Equal(t, map[string]any{"starting": 0.0, "healthy": 0.0, "degraded": 1.0}, root.Get("health.inputs"))
+	assert.Equal(t, map[string]any{"starting": 0.0, "healthy": 0.0, "degraded": 1.0, "failed": 0.0}, root.Get("health.inputs"))
+	assert.NotEmpty(t, root.Get("health.reason"))
+	assert.Equal(t, root.Get("health.reason"), inputs[0]["last_error"])
 
 	sim.SetCredentials(sim.Config().ClientID, secret)
 	beat.Eventually("the recovery", is("healthy"))

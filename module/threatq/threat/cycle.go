@@ -14,6 +14,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/beat"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
+	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 )
 
 // progressInterval is the time between two log lines of a cycle that takes long.
@@ -148,7 +149,7 @@ func (c *cycle) consume(ctx context.Context, answer fetched) error {
 	}
 	if answer.err == nil {
 		// A long collection is healthy before it has come to its end.
-		c.status.healthy()
+		c.health.Clear(health.Cycle)
 		c.reporter.cycle(c)
 	}
 	c.progress()
@@ -280,9 +281,9 @@ func (c *cycle) report(err error) {
 	}
 	if err != nil {
 		c.log.Errorw(fmt.Sprintf("The cycle failed: %s", err), append(fields, "next_attempt_in", c.interval.String())...)
-		c.status.degraded(err.Error())
+		c.health.Set(health.Cycle, health.Degraded, err.Error())
 		return
 	}
 	c.log.Infow("The cycle is complete.", fields...)
-	c.status.healthy()
+	c.health.Clear(health.Cycle)
 }

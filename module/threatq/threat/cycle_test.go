@@ -16,11 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
-	"github.com/elastic/beats/v7/libbeat/management/status"
 	"github.com/elastic/elastic-agent-libs/logp/logptest"
 	"github.com/elastic/elastic-agent-libs/monitoring"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
+	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
@@ -96,26 +96,21 @@ func (p *published) publish(event beat.Event, update any) error {
 	return nil
 }
 
-type statusChange struct {
-	status status.Status
-	reason string
-}
-
-func newTestRunner(t *testing.T, pages pager, out *published, changes *[]statusChange) *runner {
+func newTestRunner(t *testing.T, pages pager, out *published, changes *[]health.Condition) *runner {
 	reg := monitoring.NewRegistry()
+	keeper := (*health.Board)(nil).Start("test")
+	if changes != nil {
+		keeper.OnChange(func(worst health.Condition) { *changes = append(*changes, worst) })
+	}
 	log := logptest.NewTestingLogger(t, "")
 	return &runner{
 		interval: time.Minute,
 		pages:    pages,
 		mapper:   NewMapper(MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, Namespace: "default"}),
 		publish:  out.publish,
-		metrics:  newMetrics(reg, newTotals(nil), log),
-		status: newStatusReporter(func(s status.Status, reason string) {
-			if changes != nil {
-				*changes = append(*changes, statusChange{s, reason})
-			}
-		}),
-		log: log,
+		metrics:  newMetrics(reg, newTotals(nil), keeper, log),
+		health:   keeper,
+		log:      log,
 	}
 }
 
@@ -345,20 +340,21 @@ func TestLoopInterval(t *testing.T) {
 	}
 }
 
-func TestStatusFollowsTheCycles(t *testing.T) {
+func TestHealthFollowsTheCycles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := &client.Error{Kind: client.KindCredentials}
 		pages := &answers{t: t, byMark: map[string][]answer{"*": {
 			{next: "*"}, {err: refused}, {err: refused}, {next: "*"}, {next: "*"},
 		}}}
 		var out published
-		var changes []statusChange
+		var changes []health.Condition
 		r := newTestRunner(t, pages, &out, &changes)
 		for range 5 {
 			_ = r.cycle(t.Context())
 		}
-		assert.Equal(t, []statusChange{
-			{status.Running, ""}, {status.Degraded, refused.Error()}, {status.Running, ""},
+		assert.Equal(t, []health.Condition{
+			{State: health.Starting, Source: health.Cycle}, {},
+			{State: health.Degraded, Source: health.Cycle, Reason: refused.Error()}, {},
 		}, changes)
 		assert.EqualValues(t, 5, r.metrics.cycles.Get())
 		assert.EqualValues(t, 2, r.metrics.cyclesFailed.Get())

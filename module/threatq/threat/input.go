@@ -21,6 +21,7 @@ import (
 
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
+	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
@@ -44,6 +45,8 @@ type Environment struct {
 	Totals *monitoring.Registry
 	// Reports receives what the inputs say about themselves; nil for nothing.
 	Reports *Reports
+	// Health keeps how the inputs fare; nil for nobody to keep it.
+	Health *health.Board
 }
 
 // Plugin returns the threatq input for a v2.Loader.
@@ -112,10 +115,12 @@ func (in *input) newClient(log *logp.Logger, options ...client.Option) (*client.
 // Run collects until it is cancelled. Nothing that the appliance does ends it:
 // a failed cycle is reported, and the next one starts after the interval.
 func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publisher cursor.Publisher) error {
-	ctx.UpdateStatus(status.Configuring, "")
+	keeper := in.env.Health.Start(in.cfg.ID)
+	defer in.env.Health.Stop(in.cfg.ID, keeper)
+	keeper.OnChange(func(worst health.Condition) { ctx.UpdateStatus(statusOf[worst.State], worst.Reason) })
 	log := ctx.Logger.With("data_collection_id", in.cfg.DataCollectionID)
 
-	metrics := newMetrics(ctx.MetricsRegistry, in.totals, log)
+	metrics := newMetrics(ctx.MetricsRegistry, in.totals, keeper, log)
 	cl, err := in.newClient(log, client.WithMetrics(client.NewMetrics(ctx.MetricsRegistry)))
 	if err != nil {
 		return err
@@ -129,14 +134,22 @@ func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publi
 		publish:  publisher.Publish,
 		state:    loadState(cur, log),
 		metrics:  metrics,
-		status:   newStatusReporter(ctx.UpdateStatus),
+		health:   keeper,
 		log:      log,
 	}
 	run.state.URL = in.cfg.URL
 	run.state.DataCollectionID = in.cfg.DataCollectionID
-	run.reporter = in.env.Reports.start(in.cfg.ID, run.state)
+	run.reporter = in.env.Reports.start(in.cfg.ID, run.state, keeper)
 	defer in.env.Reports.stop(in.cfg.ID, run.reporter)
 	return run.loop(v2.GoContextFromCanceler(ctx.Cancelation))
+}
+
+// statusOf is what Elastic Agent calls a state.
+var statusOf = map[health.State]status.Status{
+	health.Starting: status.Configuring,
+	health.Healthy:  status.Running,
+	health.Degraded: status.Degraded,
+	health.Failed:   status.Failed,
 }
 
 func loadState(cur cursor.Cursor, log *logp.Logger) registry.State {
@@ -161,7 +174,7 @@ type runner struct {
 	publish  publishFunc
 	state    registry.State
 	metrics  *metrics
-	status   *statusReporter
+	health   *health.Keeper
 	reporter *reporter
 	log      *logp.Logger
 

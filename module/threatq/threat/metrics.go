@@ -12,6 +12,8 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/monitoring"
 	"github.com/elastic/elastic-agent-libs/monitoring/adapter"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 )
 
 // cycleSamples bounds the memory of the histogram of cycle times.
@@ -19,13 +21,11 @@ const cycleSamples = 1024
 
 // metrics are the figures of one input; see docs/monitoring.md for their names.
 type metrics struct {
-	indicators    *monitoring.Uint   // indicators published
-	unreadable    *monitoring.Uint   // of these, published as pipeline errors
-	cycles        *monitoring.Uint   // cycles ended, well or not
-	cyclesFailed  *monitoring.Uint   // of these, ended by an error
-	backlog       *monitoring.Int    // indicators still to collect, -1 unknown
-	status        *monitoring.String // starting, healthy or degraded
-	lastError     *monitoring.String // why it is degraded; empty when it is not
+	indicators    *monitoring.Uint // indicators published
+	unreadable    *monitoring.Uint // of these, published as pipeline errors
+	cycles        *monitoring.Uint // cycles ended, well or not
+	cyclesFailed  *monitoring.Uint // of these, ended by an error
+	backlog       *monitoring.Int  // indicators still to collect, -1 unknown
 	lastSuccess   *monitoring.Timestamp
 	cursorUpdated *monitoring.Timestamp
 	cursorTime    atomic.Int64 // Unix seconds of cursorUpdated, 0 none
@@ -34,24 +34,27 @@ type metrics struct {
 	totals *totals
 }
 
-func newMetrics(reg *monitoring.Registry, sum *totals, log *logp.Logger) *metrics {
+func newMetrics(reg *monitoring.Registry, sum *totals, keeper *health.Keeper, log *logp.Logger) *metrics {
 	m := &metrics{
 		indicators:    monitoring.NewUint(reg, "indicators_total"),
 		unreadable:    monitoring.NewUint(reg, "indicators_unreadable_total"),
 		cycles:        monitoring.NewUint(reg, "cycles_total"),
 		cyclesFailed:  monitoring.NewUint(reg, "cycles_failed_total"),
 		backlog:       monitoring.NewInt(reg, "backlog"),
-		status:        monitoring.NewString(reg, "status"),
-		lastError:     monitoring.NewString(reg, "last_error"),
 		lastSuccess:   monitoring.NewTimestamp(reg, "last_success"),
 		cursorUpdated: monitoring.NewTimestamp(reg, "cursor_updated"),
 		cycleTime:     gometrics.NewUniformSample(cycleSamples),
 		totals:        sum,
 	}
-	m.status.Set("starting")
 	m.backlog.Set(-1)
 	monitoring.NewFunc(reg, "cursor_age_seconds", func(_ monitoring.Mode, v monitoring.Visitor) {
 		v.OnInt(m.cursorAge(time.Now()))
+	})
+	monitoring.NewFunc(reg, "status", func(_ monitoring.Mode, v monitoring.Visitor) {
+		v.OnString(keeper.Worst().State.String())
+	})
+	monitoring.NewFunc(reg, "last_error", func(_ monitoring.Mode, v monitoring.Visitor) {
+		v.OnString(keeper.Worst().Reason)
 	})
 	_ = adapter.NewGoMetrics(reg, "cycle_time", log, adapter.Accept).
 		Register("histogram", gometrics.NewHistogram(m.cycleTime))
@@ -91,12 +94,8 @@ func (m *metrics) cycle(took time.Duration, ended, cursorUpdated time.Time, err 
 	if err != nil {
 		m.cyclesFailed.Inc()
 		m.totals.cyclesFailed.Inc()
-		m.status.Set("degraded")
-		m.lastError.Set(err.Error())
 		return
 	}
-	m.status.Set("healthy")
-	m.lastError.Set("")
 	m.lastSuccess.Set(ended)
 }
 

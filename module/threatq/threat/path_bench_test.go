@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
-	"github.com/elastic/beats/v7/libbeat/management/status"
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	_ "github.com/elastic/beats/v7/libbeat/outputs/discard"
 	"github.com/elastic/beats/v7/libbeat/publisher/pipeline"
@@ -56,8 +55,7 @@ func BenchmarkPath(b *testing.B) {
 			pages:   cl,
 			mapper:  testMapper(),
 			publish: publish,
-			metrics: newMetrics(monitoring.NewRegistry(), newTotals(nil), log),
-			status:  newStatusReporter(func(status.Status, string) {}),
+			metrics: newMetrics(monitoring.NewRegistry(), newTotals(nil), nil, log),
 			log:     log,
 		}
 		var before, after runtime.MemStats

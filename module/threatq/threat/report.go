@@ -4,31 +4,20 @@
 package threat
 
 import (
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
+	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
-)
-
-// Health says how an input fares.
-type Health string
-
-const (
-	// HealthStarting: nothing has been collected yet, and nothing has failed.
-	HealthStarting Health = "starting"
-	// HealthHealthy: the last answer could be collected.
-	HealthHealthy Health = "healthy"
-	// HealthDegraded: the last cycle failed.
-	HealthDegraded Health = "degraded"
 )
 
 // Report says what helps to find out why an input does not collect what it
 // should. It holds no secret.
 type Report struct {
-	// Health is the input's health.
-	Health Health `json:"health"`
+	// Health is the input's health, the worst of Conditions.
+	Health health.State `json:"health"`
+	// Conditions says what is wrong, source by source; empty when all is well.
+	Conditions []health.Condition `json:"conditions,omitempty"`
 	// Cursor is where collecting goes on. What lies before it was published,
 	// and not necessarily acknowledged yet.
 	Cursor registry.State `json:"cursor"`
@@ -83,23 +72,11 @@ func (r *Reports) Of(inputID string) (report Report, ok bool) {
 	return found.snapshot(), true
 }
 
-// Count returns how many inputs run, by their health.
-func (r *Reports) Count() map[Health]int {
-	r.mu.Lock()
-	running := slices.Collect(maps.Values(r.running))
-	r.mu.Unlock()
-	counts := map[Health]int{}
-	for _, input := range running {
-		counts[input.snapshot().Health]++
-	}
-	return counts
-}
-
-func (r *Reports) start(inputID string, cursor registry.State) *reporter {
+func (r *Reports) start(inputID string, cursor registry.State, keeper *health.Keeper) *reporter {
 	if r == nil {
 		return nil
 	}
-	started := &reporter{current: Report{Health: HealthStarting, Cursor: cursor}}
+	started := &reporter{health: keeper, current: Report{Cursor: cursor}}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.running == nil {
@@ -122,6 +99,7 @@ func (r *Reports) stop(inputID string, stopped *reporter) {
 
 // reporter keeps the report of one input. A nil one keeps nothing.
 type reporter struct {
+	health  *health.Keeper
 	mu      sync.Mutex
 	current Report
 }
@@ -130,6 +108,7 @@ func (r *reporter) snapshot() Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	report := r.current
+	report.Health, report.Conditions = r.health.Worst().State, r.health.Conditions()
 	if report.Cycle != nil {
 		running := *report.Cycle
 		running.DurationMS = time.Since(running.Started).Milliseconds()
@@ -148,9 +127,6 @@ func (r *reporter) cycle(c *cycle) {
 	figures := c.figures()
 	r.current.Cycle = &figures
 	r.current.Cursor = c.state
-	if c.pages > 0 {
-		r.current.Health = HealthHealthy
-	}
 }
 
 // ended takes the figures of a cycle that has ended, with an error or not.
@@ -165,10 +141,8 @@ func (r *reporter) ended(c *cycle, took time.Duration, err error) {
 	at := c.start.Add(took).UTC()
 	if err != nil {
 		figures.Error = err.Error()
-		r.current.Health = HealthDegraded
 		r.current.LastError = &ErrorReport{Time: at, Message: err.Error()}
 	} else {
-		r.current.Health = HealthHealthy
 		r.current.LastSuccess = at
 	}
 	r.current.Cursor = c.state

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
@@ -28,8 +29,8 @@ func TestReports(t *testing.T) {
 			},
 			"m2": {{next: "m2", total: 3}, {err: errors.New("the appliance is down again")}},
 		}}
-		r := newTestRunner(t, pages, &published{}, &[]statusChange{})
-		r.reporter = reports.start("one", r.state)
+		r := newTestRunner(t, pages, &published{}, nil)
+		r.reporter = reports.start("one", r.state, r.health)
 		of := func() Report {
 			t.Helper()
 			report, ok := reports.Of("one")
@@ -37,11 +38,13 @@ func TestReports(t *testing.T) {
 			return report
 		}
 		start := time.Now().UTC()
-		assert.Equal(t, Report{Health: HealthStarting}, of())
+		assert.Equal(t, Report{
+			Health: health.Starting, Conditions: []health.Condition{{State: health.Starting, Source: health.Cycle}},
+		}, of())
 
 		assert.Error(t, r.cycle(context.Background()))
 		report := of()
-		assert.Equal(t, HealthDegraded, report.Health)
+		assert.Equal(t, health.Degraded, report.Health)
 		assert.Equal(t, &ErrorReport{Time: start.Add(time.Second), Message: "the appliance is down"}, report.LastError)
 		assert.Equal(t, "the appliance is down", report.LastCycle.Error)
 		assert.Zero(t, report.LastSuccess)
@@ -51,7 +54,7 @@ func TestReports(t *testing.T) {
 		time.Sleep(1500 * time.Millisecond)
 		synctest.Wait()
 		report = of()
-		assert.Equal(t, HealthHealthy, report.Health)
+		assert.Equal(t, health.Healthy, report.Health)
 		assert.Equal(t, "m1", report.Cursor.Mark)
 		assert.Equal(t, int64(2), report.Cycle.Indicators)
 		assert.Equal(t, int64(1500), report.Cycle.DurationMS)
@@ -69,9 +72,9 @@ func TestReports(t *testing.T) {
 		assert.Equal(t, "the appliance is down again", of().LastError.Message)
 
 		// Another input has taken the id over.
-		taken := reports.start("one", registry.State{})
+		taken := reports.start("one", registry.State{}, nil)
 		reports.stop("one", r.reporter)
-		assert.Equal(t, HealthStarting, of().Health)
+		assert.Nil(t, of().LastError)
 		reports.stop("one", taken)
 		_, ok = reports.Of("one")
 		assert.False(t, ok)
@@ -81,7 +84,7 @@ func TestReports(t *testing.T) {
 // Nobody has to keep the reports.
 func TestReportsToNobody(t *testing.T) {
 	var nobody *Reports
-	reporter := nobody.start("one", registry.State{})
+	reporter := nobody.start("one", registry.State{}, nil)
 	reporter.cycle(&cycle{})
 	reporter.ended(&cycle{}, 0, nil)
 	nobody.stop("one", reporter)

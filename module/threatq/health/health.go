@@ -1,0 +1,146 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package health keeps how the inputs fare. It is the only keeper: what the HTTP
+// endpoint, the inputs' metrics, Elastic Agent and its diagnostics show of an
+// input's health is read from here.
+//
+// An input's health has several independent sources. Each sets its own state with
+// a reason and clears it when all is well again; none can hide what another says.
+// The worst state counts, with the reason of the source that set it.
+package health
+
+import (
+	"maps"
+	"slices"
+	"sync"
+)
+
+// State is how an input or one of its sources fares. A greater state is worse.
+type State int
+
+const (
+	// Healthy: all is well.
+	Healthy State = iota
+	// Starting: nothing has been collected yet, and nothing has failed.
+	Starting
+	// Degraded: something is wrong, and is tried again.
+	Degraded
+	// Failed: something is wrong that ends the input.
+	Failed
+)
+
+// States are all states, from the best to the worst.
+var States = []State{Healthy, Starting, Degraded, Failed}
+
+// String returns the state's name in documents and metrics.
+func (s State) String() string { return [...]string{"healthy", "starting", "degraded", "failed"}[s] }
+
+// MarshalText returns the state's name.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Source is what a state comes from.
+type Source string
+
+const (
+	// Cycle is the collecting itself: the appliance and its answers.
+	Cycle Source = "cycle"
+	// Sweep is the comparison of the data collection with the known indicators.
+	Sweep Source = "sweep"
+	// Output is the delivery to the output: it is unreachable, acknowledges
+	// nothing, or refuses until somebody has mended something.
+	Output Source = "output"
+	// Refused is the documents that the output refused for their content.
+	Refused Source = "refused"
+	// Registry is the keeping of cursors and known indicators on disk.
+	Registry Source = "registry"
+	// Files is the files of inputs that threatqbeat.config.inputs names.
+	Files Source = "files"
+)
+
+// Condition is a state, its source and the reason. A healthy condition has
+// neither source nor reason.
+type Condition struct {
+	State  State  `json:"state"`
+	Source Source `json:"source,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Keeper keeps the health of one input, or of what the inputs share. Its methods
+// may be called from any goroutine. A nil Keeper keeps nothing.
+type Keeper struct {
+	mu      sync.Mutex
+	sources map[Source]Condition
+	changed func(Condition)
+}
+
+// Set sets the state of a source. The reason says what is wrong and what to do,
+// in one line without secrets.
+func (k *Keeper) Set(source Source, state State, reason string) {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	before := k.worst()
+	if state == Healthy {
+		delete(k.sources, source)
+	} else {
+		if k.sources == nil {
+			k.sources = map[Source]Condition{}
+		}
+		k.sources[source] = Condition{State: state, Source: source, Reason: reason}
+	}
+	if now := k.worst(); now != before && k.changed != nil {
+		k.changed(now)
+	}
+}
+
+// Clear says that all is well with a source.
+func (k *Keeper) Clear(source Source) { k.Set(source, Healthy, "") }
+
+// OnChange has f called with the worst condition now, and whenever it changes. The
+// calls come one at a time and in order. f must not block or call the keeper.
+func (k *Keeper) OnChange(f func(Condition)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.changed = f
+	f(k.worst())
+}
+
+// Worst returns the worst condition of all sources. Of two equal ones it is that of
+// the source whose name comes first.
+func (k *Keeper) Worst() Condition {
+	if k == nil {
+		return Condition{}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.worst()
+}
+
+func (k *Keeper) worst() Condition {
+	var worst Condition
+	for _, source := range slices.Sorted(maps.Keys(k.sources)) {
+		if condition := k.sources[source]; condition.State > worst.State {
+			worst = condition
+		}
+	}
+	return worst
+}
+
+// Conditions returns the condition of each source that isn't healthy, the worst
+// first.
+func (k *Keeper) Conditions() []Condition {
+	if k == nil {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var list []Condition
+	for _, source := range slices.Sorted(maps.Keys(k.sources)) {
+		list = append(list, k.sources[source])
+	}
+	slices.SortStableFunc(list, func(a, b Condition) int { return int(b.State - a.State) })
+	return list
+}
