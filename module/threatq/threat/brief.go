@@ -43,7 +43,7 @@ func (m *Mapper) Brief(raw []byte, fetched time.Time) (Brief, error) {
 		return Brief{}, fmt.Errorf("reading the indicator: %w", err)
 	}
 	ind := &b.ind
-	expiration := expire(m.policy, ind.timestamp(fetched.Round(0).UTC()), ind.UpdatedAt, ind.ExpiresAt, ind.ExpiredAt, ind.Status)
+	expiration := expire(m.policy, ind, ind.timestamp(fetched.Round(0).UTC()))
 	return Brief{
 		ID: ind.ID, HasID: ind.HasID,
 		IndicatorID: ind.IndicatorID, HasIndicatorID: ind.HasIndicatorID,

@@ -49,8 +49,7 @@ type expiration struct {
 }
 
 // expire decides when an indicator leaves the active set. timestamp is the
-// event's @timestamp; the other dates and the status are ThreatQ's, zero where
-// there is none.
+// event's @timestamp.
 //
 // The earliest of these applies, and the first of them on a tie:
 //
@@ -61,26 +60,22 @@ type expiration struct {
 // Where none of them does, it is updated_at (@timestamp without one) plus the
 // policy's duration. Whether a date lies ahead or in the past makes no
 // difference. The time is at most the end of the year 9999.
-func expire(policy expirationPolicy, timestamp, updatedAt, expiresAt, expiredAt time.Time, status string) expiration {
+func expire(policy expirationPolicy, ind *indicator, timestamp time.Time) expiration {
 	var e expiration
 	earlier := func(at time.Time) bool {
 		return e.At.IsZero() || at.Before(e.At)
 	}
-	if !expiredAt.IsZero() {
-		e = expiration{expiredAt, reasonExpiredAt}
+	if !ind.ExpiredAt.IsZero() {
+		e = expiration{ind.ExpiredAt, reasonExpiredAt}
 	}
-	if !expiresAt.IsZero() && earlier(expiresAt) {
-		e = expiration{expiresAt, reasonExpiresAt}
+	if !ind.ExpiresAt.IsZero() && earlier(ind.ExpiresAt) {
+		e = expiration{ind.ExpiresAt, reasonExpiresAt}
 	}
-	if policy.expires(status) && earlier(timestamp) {
-		e = expiration{timestamp, reasonStatus(strings.TrimSpace(status))}
+	if policy.expires(ind.Status) && earlier(timestamp) {
+		e = expiration{timestamp, reasonStatus(strings.TrimSpace(ind.Status))}
 	}
 	if e.At.IsZero() {
-		base := updatedAt
-		if base.IsZero() {
-			base = timestamp
-		}
-		e = expiration{addClamped(base, policy.Duration), reasonDefault}
+		e = expiration{addClamped(firstDate(ind.UpdatedAt, timestamp), policy.Duration), reasonDefault}
 	}
 	return e
 }

@@ -52,7 +52,8 @@ func TestExpire(t *testing.T) {
 			require.NoError(t, err)
 			policy := expirationPolicy{Duration: duration, ExpiredStatuses: tc.ExpiredStatuses}
 			in := tc.Input.ThreatQ
-			got := expire(policy, tc.Input.Timestamp, in.UpdatedAt, in.ExpiresAt, in.ExpiredAt, in.Status)
+			ind := &indicator{UpdatedAt: in.UpdatedAt, ExpiresAt: in.ExpiresAt, ExpiredAt: in.ExpiredAt, Status: in.Status}
+			got := expire(policy, ind, tc.Input.Timestamp)
 			assert.Equal(t, tc.WantAt, got.At)
 			assert.Equal(t, tc.WantReason, got.Reason)
 		})

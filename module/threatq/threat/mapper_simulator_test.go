@@ -68,7 +68,7 @@ func TestSimulatedCollection(t *testing.T) {
 
 		timestamp := firstDate(want.UpdatedAt, want.PublishedAt, want.CreatedAt, testFetched)
 		assert.Equal(t, timestamp, date("@timestamp"))
-		expiration := expire(policy, timestamp, want.UpdatedAt, want.ExpiresAt, want.ExpiredAt, want.Status)
+		expiration := expire(policy, &indicator{UpdatedAt: want.UpdatedAt, ExpiresAt: want.ExpiresAt, ExpiredAt: want.ExpiredAt, Status: want.Status}, timestamp)
 		assert.Equal(t, expiration.At, date("threatq.ioc_expired_at"), "%s", raw)
 		assert.Equal(t, expiration.Reason, got["threatq.ioc_expiration_reason"], "%s", raw)
 		assert.Equal(t, expiration, expirationOf(brief), "%s", raw)
@@ -78,8 +78,8 @@ func TestSimulatedCollection(t *testing.T) {
 	}
 	assert.Positive(t, misfits)
 	assert.Positive(t, unreadable)
-	for _, kind := range kinds {
-		assert.True(t, types[kind.stix], "no indicator is of type %s", kind.stix)
+	for _, typ := range indicatorTypes {
+		assert.True(t, types[typ.ecs], "no indicator is of type %s", typ.ecs)
 	}
 }
 

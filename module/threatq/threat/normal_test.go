@@ -36,11 +36,11 @@ func TestEveryTypeIsNormal(t *testing.T) {
 
 		require.Equal(t, encodeEvent(t, event), encodeEvent(t, normalized))
 
-		if stix, err := event.Fields.GetValue("threat.indicator.type"); err == nil {
-			types[stix.(string)] = true
+		if ecs, err := event.Fields.GetValue("threat.indicator.type"); err == nil {
+			types[ecs.(string)] = true
 		}
 	}
-	for _, kind := range kinds {
-		assert.True(t, types[kind.stix], "no indicator is of type %s", kind.stix)
+	for _, indicatorType := range indicatorTypes {
+		assert.True(t, types[indicatorType.ecs], "no indicator is of type %s", indicatorType.ecs)
 	}
 }

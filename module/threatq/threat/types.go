@@ -23,75 +23,98 @@ type observable struct {
 	name  any
 }
 
-// kind is what one of ThreatQ's indicator types is in ECS.
-type kind struct {
-	// stix is the threat.indicator.type.
-	stix string
-	// put sets the fields of the type, nil where it has none. It may correct
-	// the threat.indicator.type.
+// indicatorType says what one of ThreatQ's indicator types is in ECS. The page
+// docs/indicator-types.md is generated from it.
+type indicatorType struct {
+	// name is what ThreatQ calls it.
+	name string
+	// ecs is the threat.indicator.type.
+	ecs string
+	// fields are those of threat.indicator that put may set, and related.*.
+	fields string
+	// put sets the fields. It may correct the threat.indicator.type. Without it
+	// the value becomes the only field as it is.
 	put func(*observable)
 }
 
-// kinds has ThreatQ's indicator types by their names as typeKey writes them.
-// One that isn't here is unknown to ECS.
-var kinds = map[string]kind{
-	"ipaddress":       {"ipv4-addr", (*observable).putIP},
-	"ipv6address":     {"ipv6-addr", (*observable).putIP},
-	"cidrblock":       {"ipv4-addr", (*observable).putNetwork},
-	"fqdn":            {"domain-name", (*observable).putDomain},
-	"url":             {"url", (*observable).putURL},
-	"urlpath":         {"url", (*observable).putURLPath},
-	"md5":             {"file", putHash("md5", 32)},
-	"sha1":            {"file", putHash("sha1", 40)},
-	"sha256":          {"file", putHash("sha256", 64)},
-	"sha384":          {"file", putHash("sha384", 96)},
-	"sha512":          {"file", putHash("sha512", 128)},
-	"fuzzyhash":       {"file", (*observable).putFuzzyHash},
-	"filename":        {"file", (*observable).putFilename},
-	"filepath":        {"file", (*observable).putFilePath},
-	"emailaddress":    {"email-addr", (*observable).putEmail},
-	"emailsubject":    {"email-message", nil},
-	"emailattachment": {"file", (*observable).putFilename},
-	"registrykey":     {"windows-registry-key", (*observable).putRegistry},
-	"mutex":           {"mutex", nil},
-	"macaddress":      {"mac-addr", nil},
-	"asn":             {"autonomous-system", (*observable).putASN},
-	"username":        {"user-account", nil},
-	"x509serial":      {"x509-certificate", (*observable).putSerial},
-	"x509subject":     {"x509-certificate", (*observable).putSubject},
-	"cve":             {"vulnerability", nil},
+// indicatorTypes has ThreatQ's indicator types. One that isn't here is unknown
+// to ECS.
+var indicatorTypes = []indicatorType{
+	{"IP Address", ecsIPv4, "ip port related.ip", (*observable).putIP},
+	{"IPv6 Address", ecsIPv6, "ip port related.ip", (*observable).putIP},
+	{"CIDR Block", ecsIPv4, "", (*observable).putNetwork},
+	{"FQDN", "domain-name", "url.domain url.registered_domain url.top_level_domain related.hosts related.ip", (*observable).putDomain},
+	{"URL", "url", "url.original url.full url.scheme url.domain url.port url.path url.query url.fragment url.extension " +
+		"url.registered_domain url.top_level_domain related.hosts related.ip", (*observable).putURL},
+	{"URL Path", "url", "url.path", nil},
+	{"MD5", "file", "file.hash.md5 related.hash", putHash("md5", 32)},
+	{"SHA-1", "file", "file.hash.sha1 related.hash", putHash("sha1", 40)},
+	{"SHA-256", "file", "file.hash.sha256 related.hash", putHash("sha256", 64)},
+	{"SHA-384", "file", "file.hash.sha384 related.hash", putHash("sha384", 96)},
+	{"SHA-512", "file", "file.hash.sha512 related.hash", putHash("sha512", 128)},
+	{"Fuzzy Hash", "file", "file.hash.ssdeep related.hash", (*observable).putFuzzyHash},
+	{"Filename", "file", "file.name", (*observable).putFilename},
+	{"File Path", "file", "file.path file.name", (*observable).putFilePath},
+	{"Email Address", "email-addr", "email.address", nil},
+	{"Email Subject", "email-message", "", nil},
+	{"Email Attachment", "file", "file.name", (*observable).putFilename},
+	{"Registry Key", "windows-registry-key", "registry.path registry.hive registry.key", (*observable).putRegistry},
+	{"Mutex", "mutex", "", nil},
+	{"MAC Address", "mac-addr", "", nil},
+	{"ASN", "autonomous-system", "as.number", (*observable).putASN},
+	{"Username", "user-account", "", nil},
+	{"x509 Serial", "x509-certificate", "x509.serial_number", (*observable).putSerial},
+	{"x509 Subject", "x509-certificate", "x509.subject.distinguished_name", nil},
+	{"CVE", "vulnerability", "", nil},
 }
 
 const (
-	stixUnknown = "unknown"
-	stixIPv4    = "ipv4-addr"
-	stixIPv6    = "ipv6-addr"
+	ecsUnknown = "unknown"
+	ecsIPv4    = "ipv4-addr"
+	ecsIPv6    = "ipv6-addr"
 
-	// maxTypeBytes is more than the longest name in kinds.
+	// maxTypeBytes is more than the longest name of indicatorTypes.
 	maxTypeBytes = 32
 )
 
+// typesByKey has indicatorTypes by their names as appendTypeKey writes them.
+var typesByKey = func() map[string]*indicatorType {
+	types := make(map[string]*indicatorType, len(indicatorTypes))
+	for i := range indicatorTypes {
+		t := &indicatorTypes[i]
+		if t.put == nil && t.fields != "" {
+			t.put = func(o *observable) { _, _ = o.fields.Put(t.fields, o.trimmed()) }
+		}
+		types[string(appendTypeKey(nil, t.name))] = t
+	}
+	return types
+}()
+
 // describe sets threat.indicator.type and the fields that belong to it.
 func (o *observable) describe() {
-	k, ok := findKind(o.ind.Type)
-	if !ok {
-		o.fields["type"] = stixUnknown
+	t := findType(o.ind.Type)
+	if t == nil {
+		o.fields["type"] = ecsUnknown
 		return
 	}
-	o.fields["type"] = k.stix
-	if k.put != nil && o.value != "" {
-		k.put(o)
+	o.fields["type"] = t.ecs
+	if t.put != nil && o.value != "" {
+		t.put(o)
 	}
 }
 
-// findKind looks up a type. Case, spaces and hyphens don't matter: appliances
-// write SHA-256 as well as SHA256.
-func findKind(name string) (kind, bool) {
+// findType looks up a type, nil for one that ECS doesn't know.
+func findType(name string) *indicatorType {
 	if len(name) > maxTypeBytes {
-		return kind{}, false
+		return nil
 	}
 	var buf [maxTypeBytes]byte
-	key := buf[:0]
+	return typesByKey[string(appendTypeKey(buf[:0], name))]
+}
+
+// appendTypeKey writes a type's name without case, spaces and hyphens:
+// appliances write SHA-256 as well as SHA256.
+func appendTypeKey(key []byte, name string) []byte {
 	for i := 0; i < len(name); i++ {
 		switch c := name[i]; {
 		case c == ' ', c == '-', c == '_', c == '.':
@@ -101,8 +124,7 @@ func findKind(name string) (kind, bool) {
 			key = append(key, c)
 		}
 	}
-	k, ok := kinds[string(key)]
-	return k, ok
+	return key
 }
 
 // leftOut notes that the value doesn't fit into a field of threat.indicator.

@@ -13,9 +13,9 @@ import (
 
 func (o *observable) setIPType(addr netip.Addr) {
 	if addr.Is4() {
-		o.fields["type"] = stixIPv4
+		o.fields["type"] = ecsIPv4
 	} else {
-		o.fields["type"] = stixIPv6
+		o.fields["type"] = ecsIPv6
 	}
 }
 
@@ -47,8 +47,8 @@ const maxIPBytes = 128
 
 // parseIP reads an IP address with or without a port after it: 192.0.2.1,
 // 192.0.2.1:443, 2001:db8::1, [2001:db8::1], [2001:db8::1]:443. An IPv4
-// address in the clothes of an IPv6 one is IPv4, as Elasticsearch takes it. A
-// zone is dropped, since no field could hold it.
+// address mapped to IPv6 (::ffff:192.0.2.1) is IPv4, as Elasticsearch takes it.
+// A zone is dropped, because no field could hold it.
 func parseIP(value string) (addr netip.Addr, port string, ok bool) {
 	if len(value) > maxIPBytes {
 		return netip.Addr{}, "", false
@@ -90,7 +90,7 @@ func (o *observable) putNetwork() {
 	if prefix, err := netip.ParsePrefix(value); err == nil {
 		o.setIPType(prefix.Addr())
 	} else if strings.Contains(value, ":") {
-		o.fields["type"] = stixIPv6
+		o.fields["type"] = ecsIPv6
 	}
 }
 
@@ -166,14 +166,6 @@ func (o *observable) putURL() {
 		}
 	}
 	o.fields["url"] = url
-}
-
-func (o *observable) putURLPath() {
-	o.fields["url"] = mapstr.M{"path": o.trimmed()}
-}
-
-func (o *observable) putEmail() {
-	o.fields["email"] = mapstr.M{"address": o.trimmed()}
 }
 
 // putASN sets the number of an autonomous system, written as AS64496 or 64496,

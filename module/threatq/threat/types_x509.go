@@ -26,7 +26,3 @@ func (o *observable) putSerial() {
 	}
 	o.fields["x509"] = mapstr.M{"serial_number": number}
 }
-
-func (o *observable) putSubject() {
-	o.fields["x509"] = mapstr.M{"subject": mapstr.M{"distinguished_name": o.trimmed()}}
-}
