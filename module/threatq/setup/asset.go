@@ -104,7 +104,7 @@ func (i *Installer) ensure(ctx context.Context, n named, when replace) error {
 				i.done(n.asset, Kept, "Fleet manages it")
 				return nil
 			}
-			return foreignError(n.asset)
+			return foreignError(n.asset, ownerOf(have))
 		}
 		if n.overwrite {
 			v = outdated
@@ -136,14 +136,6 @@ func (i *Installer) ensure(ctx context.Context, n named, when replace) error {
 	}
 	i.done(n.asset, action, "")
 	return nil
-}
-
-func foreignError(asset string) *Error {
-	return &Error{
-		Kind: KindForeign, Asset: asset, Doing: "replacing",
-		Cause:  "Fleet manages it: an integration with the same names is installed",
-		Remedy: "Fleet keeps it up to date, so setup isn't needed; to use this beat's own instead, remove the integration in Kibana and run setup again.",
-	}
 }
 
 func (i *Installer) pipeline(ctx context.Context, when replace) error {

@@ -71,7 +71,7 @@ func (i *Installer) ensureDestination(ctx context.Context) (destination, error) 
 		}
 	}
 	if assets.MetaManagedBy(metas[d.current]) == "fleet" {
-		e := foreignError("index " + d.current)
+		e := foreignError("index "+d.current, ownerOf(metas[d.current]))
 		e.Remedy += " Where the integration is removed already, delete this index, which it left."
 		return d, e
 	}
@@ -83,7 +83,9 @@ func (i *Installer) ensureDestination(ctx context.Context) (destination, error) 
 	want := object(object(template["template"])["mappings"])
 	switch judge(metas[d.current], want, replaceDifferent) {
 	case current:
-		i.done("index "+d.current, Unchanged, "")
+		if len(behind) == 1 {
+			i.done("index "+d.current, Unchanged, "")
+		}
 	case newer:
 		i.done("index "+d.current, Kept, "a newer version made it")
 	default:
@@ -214,7 +216,7 @@ func (i *Installer) moveBack(ctx context.Context, from, to string, properties as
 	have, err := i.listTransforms(ctx)
 	if err == nil {
 		for id, config := range have.configs {
-			if destOf(config) == from && active(have.states[id]) {
+			if destOf(config) == from && have.states[id].active() {
 				return
 			}
 		}

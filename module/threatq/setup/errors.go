@@ -23,6 +23,7 @@ const (
 	KindLicense       Kind = "license"        // the licence lacks the feature, or expired
 	KindTransformNode Kind = "transform_node" // no node has the transform role
 	KindForeign       Kind = "foreign"        // the asset is somebody else's
+	KindTransform     Kind = "transform"      // the transform doesn't do its work
 	KindServer        Kind = "server"         // any other refusal
 )
 

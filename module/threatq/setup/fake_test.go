@@ -66,6 +66,8 @@ type fakeIndex struct {
 type fakeTransform struct {
 	config object_
 	state  string
+	reason string
+	health object_
 	// stopping counts the looks until a transform that was told to stop has.
 	stopping int
 }
@@ -235,6 +237,12 @@ func (f *fakeElasticsearch) serve(r *http.Request, body object_) (int, any) {
 		return f.named(r.Method, f.componentTemplates, name, body, func(b object_) object_ {
 			return object_{"component_templates": []any{object_{"name": name, "component_template": b}}}
 		})
+	case p == "/_index_template/*":
+		list := []any{}
+		for _, name := range slices.Sorted(maps.Keys(f.indexTemplates)) {
+			list = append(list, object_{"name": name, "index_template": f.indexTemplates[name]})
+		}
+		return 200, object_{"index_templates": list}
 	case strings.HasPrefix(p, "/_index_template/"):
 		if parts, _ := body["composed_of"].([]any); len(parts) > 0 && f.componentTemplates[parts[0].(string)] == nil {
 			return failure(400, "invalid_index_template_exception", fmt.Sprintf("component templates %v do not exist", parts))
@@ -410,7 +418,7 @@ func (f *fakeElasticsearch) transform(r *http.Request, parts []string, body obje
 	if r.Method == http.MethodGet {
 		list := []any{}
 		for _, name := range slices.Sorted(maps.Keys(f.transforms)) {
-			if ok, _ := path.Match(id, name); !ok {
+			if ok, _ := path.Match(id, name); !ok && !slices.Contains(strings.Split(id, ","), name) {
 				continue
 			}
 			t := f.transforms[name]
@@ -420,7 +428,7 @@ func (f *fakeElasticsearch) transform(r *http.Request, parts []string, body obje
 						t.state = "stopped"
 					}
 				}
-				list = append(list, object_{"id": name, "state": t.state})
+				list = append(list, object_{"id": name, "state": t.state, "reason": t.reason, "health": t.health})
 				continue
 			}
 			config := maps.Clone(t.config)

@@ -6,6 +6,8 @@ package setup
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/logp"
@@ -51,6 +53,7 @@ const (
 	Unchanged Action = "unchanged" // it was current
 	Kept      Action = "kept"      // it differs, and was left alone; the detail says why
 	Skipped   Action = "skipped"   // it was not looked at; the detail says why
+	Unhealthy Action = "unhealthy" // it is in place and has trouble; the detail says which
 )
 
 // Report is what was done with one asset.
@@ -125,6 +128,9 @@ func New(es Elasticsearch, cfg config.Setup, opts ...Option) *Installer {
 func (i *Installer) Setup(ctx context.Context, parts Parts) error {
 	if parts&(IndexManagement|Pipelines|Transforms) != 0 {
 		if err := i.checkServer(); err != nil {
+			return err
+		}
+		if err := i.survey(ctx, parts); err != nil {
 			return err
 		}
 	}
@@ -221,7 +227,12 @@ func (i *Installer) transforms(ctx context.Context, withTemplate bool) error {
 		undo()
 		return err
 	}
-	return i.removeLeftovers(ctx, dest)
+	if err := i.removeLeftovers(ctx, dest); err != nil {
+		return err
+	}
+	return i.checkTransform(ctx, slices.ContainsFunc(slices.Collect(maps.Values(have.states)), func(s transformStats) bool {
+		return s.State == "failed"
+	}))
 }
 
 // onConnect installs what is missing or older and belongs to a running beat.

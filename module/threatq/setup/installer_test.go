@@ -520,27 +520,87 @@ func TestOldServerIsRefusedBeforeAnythingIsChanged(t *testing.T) {
 	assert.Empty(t, f.sent())
 }
 
-func TestFleetsAssetsAreRefused(t *testing.T) {
+// What belongs to somebody else is refused before anything is changed.
+func TestForeignAssetsAreRefused(t *testing.T) {
 	fleet := object_{"managed_by": "fleet", "managed": true}
-	for name, own := range map[string]func(*fakeElasticsearch){
-		"pipeline": func(f *fakeElasticsearch) { f.pipelines[assets.PipelineName] = object_{"_meta": fleet} },
-		"template": func(f *fakeElasticsearch) { f.indexTemplates[assets.TemplateName] = object_{"_meta": fleet} },
-		"transform": func(f *fakeElasticsearch) {
-			f.transforms[assets.TransformPrefix+"0.3.0"] = &fakeTransform{state: "stopped", config: object_{"_meta": fleet}}
+	elastics := object_{"managed_by": "fleet", "package": object_{"name": "ti_threatq"}}
+	const dest = "logs-ti_threatq_latest.dest_threat-1"
+	for name, tc := range map[string]struct {
+		own  func(*fakeElasticsearch)
+		want []string
+	}{
+		"pipeline": {
+			func(f *fakeElasticsearch) { f.pipelines[assets.PipelineName] = object_{"_meta": fleet} },
+			[]string{"ingest pipeline logs-ti_threatq.threat", "Fleet"},
 		},
-		"delete this index": func(f *fakeElasticsearch) {
-			f.indices["logs-ti_threatq_latest.dest_threat-1"] = &fakeIndex{
-				mapping: object_{"_meta": fleet}, aliases: object_{assets.Alias: object_{}},
-			}
+		"template": {
+			func(f *fakeElasticsearch) { f.indexTemplates[assets.TemplateName] = object_{"_meta": elastics} },
+			[]string{"index template logs-ti_threatq.threat", "Elastic's integration ThreatQuotient (ti_threatq)", "From an integration of Fleet"},
+		},
+		"somebody's template of a higher priority": {
+			func(f *fakeElasticsearch) {
+				f.indexTemplates["mine"] = object_{"index_patterns": []any{"logs-ti_threatq.*"}, "priority": 500}
+			},
+			[]string{"index template mine", "logs-ti_threatq.*", "500", "DELETE _index_template/mine"},
+		},
+		"somebody's template of one namespace": {
+			func(f *fakeElasticsearch) {
+				f.indexTemplates["mine"] = object_{"index_patterns": []any{"logs-ti_threatq.threat-lab"}, "priority": 300}
+			},
+			[]string{"index template mine"},
+		},
+		"transform of the same name": {
+			func(f *fakeElasticsearch) {
+				f.transforms[assets.TransformPrefix+"0.3.0"] = &fakeTransform{state: "stopped", config: object_{"_meta": elastics}}
+			},
+			[]string{"transform " + assets.TransformPrefix + "0.3.0", "Elastic's integration"},
+		},
+		"transform that an uninstalled package left": {
+			func(f *fakeElasticsearch) {
+				f.transforms["logs-threatq.latest_ioc-default-1.1.0"] = &fakeTransform{state: "started", config: object_{
+					"_meta": object_{"managed_by": "fleet", "package": object_{"name": "threatq"}}, "dest": object_{"index": dest},
+				}}
+			},
+			[]string{
+				"transform logs-threatq.latest_ioc-default-1.1.0", "the integration threatq",
+				"POST _transform/logs-threatq.latest_ioc-default-1.1.0/_stop?force=true&wait_for_completion=true",
+				"DELETE _transform/logs-threatq.latest_ioc-default-1.1.0",
+			},
+		},
+		"transform that somebody made": {
+			func(f *fakeElasticsearch) {
+				f.transforms["mine"] = &fakeTransform{state: "stopped", config: object_{"dest": object_{"index": dest}}}
+			},
+			[]string{"transform mine", "DELETE _transform/mine"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
-			own(f)
+			tc.own(f)
 			_, err := setupWith(t, f, config.DefaultSetup(), server)
-			refusedFor(t, err, KindForeign, name, "Fleet")
+			refusedFor(t, err, KindForeign, tc.want...)
+			assert.Empty(t, f.changes())
 		})
 	}
+}
+
+// Templates that are no rivals are left alone.
+func TestOtherTemplatesAreNoRivals(t *testing.T) {
+	f := newFake(t)
+	f.indexTemplates["logs"] = object_{"index_patterns": []any{"logs-*-*"}, "priority": 100}
+	f.indexTemplates["another"] = object_{"index_patterns": []any{"logs-ti_misp.threat-*", "logs-ti_threatq.other-*"}, "priority": 500}
+	_, err := setupWith(t, f, config.DefaultSetup(), server)
+	require.NoError(t, err)
+}
+
+// An index of active indicators that an integration left is refused.
+func TestIndexThatFleetLeftIsRefused(t *testing.T) {
+	f := newFake(t)
+	f.indices["logs-ti_threatq_latest.dest_threat-1"] = &fakeIndex{
+		mapping: object_{"_meta": object_{"managed_by": "fleet"}}, aliases: object_{assets.Alias: object_{}},
+	}
+	_, err := setupWith(t, f, config.DefaultSetup(), server)
+	refusedFor(t, err, KindForeign, "delete this index", "Fleet")
 }
 
 // An integration that was removed leaves its data stream, whose newest index

@@ -21,11 +21,15 @@ import (
 // minutes, for it finishes the page that it is at.
 const stopAttempts = 60
 
+// failAttempts is how often to look whether a transform that was started after it
+// had failed fails again: about five seconds.
+const failAttempts = 7
+
 // transforms is what the server has of our transform, in all its versions.
 type transforms struct {
 	configs map[string]assets.Body // by id
-	states  map[string]string      // by id
-	newer   string                 // the id of one that is newer than ours
+	states  map[string]transformStats
+	newer   string // the id of one that is newer than ours
 }
 
 // destOf returns the index that a transform writes to.
@@ -35,7 +39,7 @@ func destOf(config assets.Body) string {
 }
 
 // stopped says whether a transform does nothing.
-func (t transforms) stopped(id string) bool { return t.states[id] == "stopped" }
+func (t transforms) stopped(id string) bool { return t.states[id].State == "stopped" }
 
 // running returns the ids of those that are not stopped.
 func (t transforms) running() []string {
@@ -48,55 +52,29 @@ func (t transforms) running() []string {
 	return ids
 }
 
-// listTransforms reads the transforms, and refuses Fleet's, which would write
-// to the same index.
+// listTransforms reads our transforms, and refuses any other that writes to the
+// same index.
 func (i *Installer) listTransforms(ctx context.Context) (transforms, error) {
-	const asset = "transform " + assets.TransformPrefix + "*"
-	const path = "/_transform/" + assets.TransformPrefix + "*"
-	t := transforms{configs: map[string]assets.Body{}, states: map[string]string{}}
-	size := map[string]string{"size": "1000"}
-	var configs struct {
-		Transforms []assets.Body `json:"transforms"`
-	}
-	if _, err := i.do(ctx, request{
-		doing: "reading", asset: asset, privilege: privTransform,
-		method: http.MethodGet, path: path, params: size, okStatus: http.StatusNotFound,
-	}, &configs); err != nil {
+	t := transforms{}
+	var err error
+	if t.configs, err = i.writers(ctx); err != nil {
 		return t, err
 	}
 	ours, err := assets.Version()
 	if err != nil {
 		return t, err
 	}
-	for _, c := range configs.Transforms {
-		id, _ := c["id"].(string)
-		if assets.MetaManagedBy(c) == "fleet" {
-			return t, foreignError("transform " + id)
+	for _, id := range slices.Sorted(maps.Keys(t.configs)) {
+		version, named := strings.CutPrefix(id, assets.TransformPrefix)
+		if owner := ownerOf(t.configs[id]); !named || owner != "" {
+			return t, foreignWriter(id, owner)
 		}
-		t.configs[id] = c
-		if compareVersions(strings.TrimPrefix(id, assets.TransformPrefix), ours) > 0 {
+		if compareVersions(version, ours) > 0 {
 			t.newer = id
 		}
 	}
-	if len(t.configs) == 0 {
-		return t, nil
-	}
-	var stats struct {
-		Transforms []struct {
-			ID    string `json:"id"`
-			State string `json:"state"`
-		} `json:"transforms"`
-	}
-	if _, err := i.do(ctx, request{
-		doing: "reading the state of", asset: asset, privilege: privTransform,
-		method: http.MethodGet, path: path + "/_stats", params: size, okStatus: http.StatusNotFound,
-	}, &stats); err != nil {
-		return t, err
-	}
-	for _, s := range stats.Transforms {
-		t.states[s.ID] = s.State
-	}
-	return t, nil
+	t.states, err = i.transformStats(ctx, slices.Sorted(maps.Keys(t.configs)))
+	return t, err
 }
 
 // ensureTransform makes sure that the transform of this version, and no other,
@@ -124,7 +102,7 @@ func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error
 	delete(others, id)
 	obsolete := slices.Sorted(maps.Keys(others))
 
-	if exists && !changed && len(obsolete) == 0 && active(have.states[id]) {
+	if exists && !changed && len(obsolete) == 0 && have.states[id].active() {
 		i.done(asset, Unchanged, "")
 		return nil
 	}
@@ -144,7 +122,7 @@ func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error
 			stop = append(stop, other)
 		}
 	}
-	if exists && !have.stopped(id) && (changed || !active(have.states[id])) {
+	if exists && !have.stopped(id) && (changed || !have.states[id].active()) {
 		stop = append(stop, id)
 	}
 	stopped, err := i.stopTransforms(ctx, have, stop...)
@@ -162,7 +140,7 @@ func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error
 		}
 		action = Updated
 	}
-	if !exists || changed || !active(have.states[id]) {
+	if !exists || changed || !have.states[id].active() {
 		if err := i.startTransform(ctx, id); err != nil {
 			return err
 		}
@@ -174,17 +152,45 @@ func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error
 		}
 		i.done("transform "+other, Removed, "replaced by "+id)
 	}
-	detail := ""
-	if action != Started {
-		detail = "and started"
+	detail := "and started"
+	if action == Started {
+		detail = ""
+		if was := have.states[id].problem(); was != nil {
+			detail = was.Cause
+		}
 	}
 	i.done(asset, action, detail)
 	return nil
 }
 
-// active says whether a transform in that state goes on by itself.
-func active(state string) bool {
-	return state == "started" || state == "indexing" || state == "waiting"
+// checkTransform looks whether the transform does its work, once setup has made or
+// started it. One that failed may need a moment to fail again.
+func (i *Installer) checkTransform(ctx context.Context, hadFailed bool) error {
+	id, err := assets.TransformID()
+	if err != nil {
+		return err
+	}
+	attempts := 1
+	if hadFailed {
+		attempts = failAttempts
+	}
+	var now transformStats
+	if _, err := i.poll(ctx, attempts, func() (bool, error) {
+		stats, err := i.transformStats(ctx, []string{id})
+		now = stats[id]
+		return !now.active(), err
+	}); err != nil {
+		return err
+	}
+	problem := now.problem()
+	if problem == nil {
+		return nil
+	}
+	if now.active() && now.Health.Status == "yellow" {
+		i.done(problem.Asset, Unhealthy, problem.Cause+". "+problem.Remedy)
+		return nil
+	}
+	return problem
 }
 
 func (i *Installer) putTransform(ctx context.Context, id string, body assets.Body) error {
@@ -253,7 +259,7 @@ func (i *Installer) stopTransforms(ctx context.Context, have transforms, ids ...
 		asset := "transform " + id
 		stopped = append(stopped, id)
 		params := map[string]string{"wait_for_completion": "false"}
-		if have.states[id] == "failed" {
+		if have.states[id].State == "failed" {
 			params["force"] = "true"
 		}
 		if _, err := i.do(ctx, request{
@@ -265,7 +271,7 @@ func (i *Installer) stopTransforms(ctx context.Context, have transforms, ids ...
 		state := ""
 		done, err := i.poll(ctx, stopAttempts, func() (bool, error) {
 			now, err := i.listTransforms(ctx)
-			state = now.states[id]
+			state = now.states[id].State
 			return now.stopped(id), err
 		})
 		if err != nil {

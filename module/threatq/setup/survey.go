@@ -1,0 +1,160 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package setup
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
+)
+
+// survey refuses what belongs to somebody else before anything is changed: two
+// that write to one index, or fill one data stream through different templates,
+// undo each other's work.
+func (i *Installer) survey(ctx context.Context, parts Parts) error {
+	if parts&(IndexManagement|Transforms) == 0 {
+		return nil
+	}
+	if i.cfg.Transforms.Enabled {
+		if _, err := i.listTransforms(ctx); err != nil {
+			return err
+		}
+	}
+	if i.cfg.Template.Enabled && parts&IndexManagement != 0 {
+		return i.surveyTemplates(ctx)
+	}
+	return nil
+}
+
+// surveyTemplates refuses another template that would be used for one of our
+// indices.
+func (i *Installer) surveyTemplates(ctx context.Context) error {
+	var list struct {
+		Templates []struct {
+			Name     string `json:"name"`
+			Template struct {
+				Patterns []string `json:"index_patterns"`
+				Priority int      `json:"priority"`
+				Meta     any      `json:"_meta"`
+			} `json:"index_template"`
+		} `json:"index_templates"`
+	}
+	if _, err := i.do(ctx, request{
+		doing: "reading", asset: "the index templates", privilege: privTemplates,
+		method: http.MethodGet, path: "/_index_template/*", okStatus: http.StatusNotFound,
+		// There are hundreds, with the mappings of Fleet's integrations.
+		params: map[string]string{"filter_path": "**.name,**.index_patterns,**.priority,**.index_template._meta"},
+	}, &list); err != nil {
+		return err
+	}
+	for name, of := range map[string]func(assets.Server) (assets.Body, error){
+		assets.TemplateName: assets.Template, assets.DestTemplateName: assets.DestTemplate,
+	} {
+		want, err := of(i.server)
+		if err != nil {
+			return err
+		}
+		patterns, _ := want["index_patterns"].([]any)
+		for _, t := range list.Templates {
+			asset := "index template " + t.Name
+			owner := ownerOf(assets.Body{"_meta": t.Template.Meta})
+			if t.Name == name {
+				if owner != "" {
+					return foreignError(asset, owner)
+				}
+				continue
+			}
+			over := slices.ContainsFunc(t.Template.Patterns, func(p string) bool {
+				return slices.ContainsFunc(patterns, func(ours any) bool { return overlap(p, fmt.Sprint(ours)) })
+			})
+			if !over || t.Template.Priority < priorityOf(want) {
+				continue
+			}
+			if owner != "" {
+				return foreignError(asset, owner)
+			}
+			return &Error{
+				Kind: KindForeign, Asset: asset, Doing: "looking at",
+				Cause: fmt.Sprintf("it takes the place of the index template %s: its pattern %s matches as well, and its priority %d is as high or higher",
+					name, strings.Join(t.Template.Patterns, ","), t.Template.Priority),
+				Remedy: fmt.Sprintf("Remove it with DELETE _index_template/%s, or give it a priority below %d; settings of your own go to the component template %s. Nothing was changed.",
+					t.Name, priorityOf(want), assets.CustomTemplateName),
+			}
+		}
+	}
+	return nil
+}
+
+func priorityOf(template assets.Body) int {
+	switch p := template["priority"].(type) {
+	case int:
+		return p
+	case float64:
+		return int(p)
+	}
+	return 0
+}
+
+// overlap says whether an index can match both patterns; ours ends with its only
+// asterisk.
+func overlap(theirs, ours string) bool {
+	name := strings.TrimSuffix(ours, "*") + "default"
+	ok, _ := path.Match(theirs, name)
+	return ok || strings.HasPrefix(theirs, strings.TrimSuffix(ours, "*"))
+}
+
+// ownerOf says who else manages the asset with that _meta, in words; "" if it is
+// nobody that tells.
+func ownerOf(body assets.Body) string {
+	if assets.MetaManagedBy(body) != "fleet" {
+		return ""
+	}
+	switch name, _ := object(object(body["_meta"])["package"])["name"].(string); name {
+	case "":
+		return "an integration that Fleet manages"
+	case elasticsPackage:
+		return "Elastic's integration ThreatQuotient (" + elasticsPackage + "), which Fleet manages"
+	default:
+		return "the integration " + name + ", which Fleet manages"
+	}
+}
+
+// elasticsPackage is the name of Elastic's own integration, which has the same
+// data stream and the same names of assets.
+const elasticsPackage = "ti_threatq"
+
+func foreignError(asset, owner string) *Error {
+	return &Error{
+		Kind: KindForeign, Asset: asset, Doing: "replacing",
+		Cause: "it belongs to " + owner,
+		Remedy: "With it, setup isn't needed and would take away what it works with. To use this beat's own assets instead, " +
+			"follow docs/upgrading.md, \"From an integration of Fleet\". Nothing was changed.",
+	}
+}
+
+// foreignWriter refuses a transform of somebody else that writes to the index of
+// active indicators.
+func foreignWriter(id, owner string) *Error {
+	e := &Error{
+		Kind: KindForeign, Asset: "transform " + id, Doing: "looking at",
+		Cause:  "it writes to the index of active indicators, and setup didn't make it",
+		Remedy: "Two that write there undo each other's work. Remove it: " + removeTransform(id) + ". Then run setup again. Nothing was changed.",
+	}
+	if owner != "" {
+		e.Cause = "it writes to the index of active indicators, and belongs to " + owner
+		e.Remedy = "Follow docs/upgrading.md, \"From an integration of Fleet\". Where the integration is removed already and has left it: " +
+			removeTransform(id) + ". Then run setup again. Nothing was changed."
+	}
+	return e
+}
+
+// removeTransform names the requests that remove a transform, and nothing else.
+func removeTransform(id string) string {
+	return fmt.Sprintf("POST _transform/%s/_stop?force=true&wait_for_completion=true and then DELETE _transform/%s", id, id)
+}
