@@ -26,8 +26,8 @@ RUN apk add --no-cache ca-certificates && \
     adduser -S -D -H -u 10001 -G threatqbeat -h /var/lib/threatqbeat threatqbeat && \
     install -d -o threatqbeat -g threatqbeat -m 0750 /var/lib/threatqbeat
 COPY --from=build /out/threatqbeat /usr/share/threatqbeat/threatqbeat
-COPY LICENSE NOTICE README.md threatqbeat.spec.yml /usr/share/threatqbeat/
-COPY threatqbeat.yml threatqbeat.reference.yml fields.yml /etc/threatqbeat/
+COPY LICENSE NOTICE threatqbeat.spec.yml threatqbeat.reference.yml /usr/share/threatqbeat/
+COPY threatqbeat.yml /etc/threatqbeat/
 
 USER 10001:10001
 WORKDIR /var/lib/threatqbeat

@@ -32,7 +32,8 @@ func newRootCmd() *cmd.BeatsRootCmd {
 	root.SetErr(secrets.Writer(os.Stderr))
 	root.Short = "Ships threat indicators from ThreatQ"
 	root.SilenceUsage = true
-	root.CompletionCmd.Hidden = false
+	// Cobra's own knows more shells.
+	root.RemoveCommand(root.CompletionCmd)
 	root.PersistentPreRun = func(*cobra.Command, []string) { agent.Prepare() }
 
 	// Libbeat's own setup would install none of our assets.
@@ -43,6 +44,13 @@ func newRootCmd() *cmd.BeatsRootCmd {
 		panic(fmt.Sprintf("the embedded assets can't be read: %s", err))
 	}
 	guardCommands(root, settings, create)
+	version, run := root.Flags().Bool("version", false, "Show current version info"), root.Run
+	root.Run = func(cmd *cobra.Command, args []string) {
+		if *version {
+			run = root.VersionCmd.Run
+		}
+		run(cmd, args)
+	}
 	root.AddCommand(newDemoCmd(settings), newSimulateCmd(), newCursorCmd(settings))
 	root.TestCmd.AddCommand(newTestInputCmd(settings))
 	root.TestCmd.Short = "Test the configuration, the way to ThreatQ and the output"

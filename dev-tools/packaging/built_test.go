@@ -92,9 +92,12 @@ func TestBuiltArchives(t *testing.T) {
 			format = "zip"
 		}
 		modes := map[string]os.FileMode{
-			"LICENSE.txt": 0o644, "NOTICE.txt": 0o644, "README.md": 0o644, "fields.yml": 0o644,
-			target.Binary():             0o755,
-			"threatqbeat.reference.yml": 0o644, "threatqbeat.spec.yml": 0o644, "threatqbeat.yml": 0o600,
+			"LICENSE.txt": 0o644, target.Binary(): 0o755, "threatqbeat.spec.yml": 0o644, "threatqbeat.yml": 0o600,
+		}
+		documents, err := b.documents()
+		require.NoError(t, err)
+		for _, f := range documents {
+			modes[f.name] = 0o644
 		}
 		entries := readArchive(t, format, content)
 		assert.Len(t, entries, len(modes))
@@ -112,23 +115,30 @@ func TestBuiltArchives(t *testing.T) {
 
 // linuxPaths are the paths of the deb and rpm that matter: mode and owner, as
 // the packages carry them. A deb's group is set after its user was created.
-func linuxPaths(group string) map[string]string {
-	return map[string]string{
-		"etc/threatqbeat":                                "drwxr-x--- root:" + group,
-		"etc/threatqbeat/fields.yml":                     "-rw-r--r-- root:root",
-		"etc/threatqbeat/inputs.d":                       "drwxr-x--- root:" + group,
-		"etc/threatqbeat/threatqbeat.reference.yml":      "-rw-r--r-- root:root",
-		"etc/threatqbeat/threatqbeat.yml":                "-rw-r----- root:" + group,
-		"usr/bin/threatqbeat":                            "-rwxr-xr-x root:root",
-		"usr/lib/systemd/system/threatqbeat.service":     "-rw-r--r-- root:root",
-		"usr/share/doc/threatqbeat/copyright":            "-rw-r--r-- root:root",
-		"usr/share/threatqbeat":                          "drwxr-xr-x root:root",
-		"usr/share/threatqbeat/NOTICE.txt":               "-rw-r--r-- root:root",
-		"usr/share/threatqbeat/README.md":                "-rw-r--r-- root:root",
-		"usr/share/threatqbeat/bin":                      "drwxr-xr-x root:root",
-		"usr/share/threatqbeat/bin/threatqbeat":          "-rwxr-xr-x root:root",
-		"usr/share/threatqbeat/bin/threatqbeat.spec.yml": "-rw-r--r-- root:root",
+func (b built) linuxPaths(t *testing.T, group, zsh string) map[string]string {
+	t.Helper()
+	paths := map[string]string{
+		"etc/threatqbeat":                                      "drwxr-x--- root:" + group,
+		"etc/threatqbeat/inputs.d":                             "drwxr-x--- root:" + group,
+		"etc/threatqbeat/threatqbeat.yml":                      "-rw-r----- root:" + group,
+		"usr/bin/threatqbeat":                                  "-rwxr-xr-x root:root",
+		"usr/lib/systemd/system/threatqbeat.service":           "-rw-r--r-- root:root",
+		"usr/share/bash-completion/completions/threatqbeat":    "-rw-r--r-- root:root",
+		"usr/share/doc/threatqbeat/copyright":                  "-rw-r--r-- root:root",
+		"usr/share/fish/vendor_completions.d/threatqbeat.fish": "-rw-r--r-- root:root",
+		"usr/share/man/man1/threatqbeat.1.gz":                  "-rw-r--r-- root:root",
+		"usr/share/threatqbeat":                                "drwxr-xr-x root:root",
+		"usr/share/threatqbeat/bin":                            "drwxr-xr-x root:root",
+		"usr/share/threatqbeat/bin/threatqbeat":                "-rwxr-xr-x root:root",
+		"usr/share/threatqbeat/bin/threatqbeat.spec.yml":       "-rw-r--r-- root:root",
+		"usr/share/zsh/" + zsh + "/_threatqbeat":               "-rw-r--r-- root:root",
 	}
+	documents, err := b.documents()
+	require.NoError(t, err)
+	for _, f := range documents {
+		paths["usr/share/doc/threatqbeat/"+f.name] = "-rw-r--r-- root:root"
+	}
+	return paths
 }
 
 func asMap(entries []entry) map[string]string {
@@ -162,7 +172,7 @@ func TestBuiltDeb(t *testing.T) {
 
 		entries := readArchive(t, "tar.gz", members["data.tar.gz"])
 		paths := asMap(entries)
-		want := linuxPaths("root")
+		want := b.linuxPaths(t, "root", "vendor-completions")
 		want["var/lib/threatqbeat"] = "drwxr-x--- root:root"
 		want["var/log/threatqbeat"] = "drwxr-x--- root:root"
 		assert.Subset(t, paths, want)
@@ -193,11 +203,18 @@ func TestBuiltRPM(t *testing.T) {
 			assert.Equal(t, strings.TrimSpace(string(source)), strings.TrimSpace(header.text(tag)), script)
 		}
 
-		want := linuxPaths("threatqbeat")
+		want := b.linuxPaths(t, "threatqbeat", "site-functions")
 		want["var/lib/threatqbeat"] = "drwxr-x--- threatqbeat:threatqbeat"
 		want["var/log/threatqbeat"] = "drwxr-x--- threatqbeat:threatqbeat"
 		files := header.files(t)
-		assert.Equal(t, want, asMap(files))
+		got := asMap(files)
+		for name := range got {
+			if _, wanted := want[name]; !wanted && strings.HasPrefix(name, "usr/share/doc/threatqbeat") {
+				assert.Equal(t, "drwxr-xr-x root:root", got[name], name)
+				delete(got, name)
+			}
+		}
+		assert.Equal(t, want, got)
 
 		flags := header.numbers(rpmFileFlags)
 		for i, f := range files {

@@ -73,7 +73,13 @@ stat -c '%A %U:%G %n' /etc/threatqbeat /etc/threatqbeat/* /var/lib/threatqbeat /
 [ "$(stat -c '%a %U:%G' /etc/threatqbeat)" = "750 root:threatqbeat" ]
 [ "$(stat -c '%a %U:%G' /var/lib/threatqbeat)" = "750 threatqbeat:threatqbeat" ]
 [ "$(stat -c '%a %U:%G' /var/log/threatqbeat)" = "750 threatqbeat:threatqbeat" ]`},
-		{"version", `threatqbeat version`},
+		{"version", `threatqbeat version && [ "$(threatqbeat --version)" = "$(threatqbeat version)" ]`},
+		{"documentation", `
+cd /usr/share/doc/threatqbeat
+[ -e README.md ] && [ -e docs/getting-started.md ] && [ -e threatqbeat.reference.yml ] && [ -e docs/examples/role-setup.json ]
+gzip --decompress --stdout /usr/share/man/man1/threatqbeat.1.gz | grep -q '^.SH COMMANDS'
+threatqbeat __complete 'se' 2>/dev/null | grep -q '^setup'
+grep -q __complete /usr/share/bash-completion/completions/threatqbeat`},
 		{"check the configuration", `
 export THREATQ_URL=https://threatq.example.com THREATQ_DATA_COLLECTION_ID=0123456789abcdef
 export THREATQ_CLIENT_ID=id THREATQ_CLIENT_SECRET=secret

@@ -261,7 +261,7 @@ func TestUnit(t *testing.T) {
 		}
 	}
 	exec := strings.Fields(settings["ExecStart"][0])
-	assert.Contains(t, linuxPaths(Name), strings.TrimPrefix(exec[0], "/"))
+	assert.Contains(t, (built{Source: &Source{Root: "../.."}}).linuxPaths(t, Name, "site-functions"), strings.TrimPrefix(exec[0], "/"))
 	assert.Equal(t, "run", exec[1])
 	for _, key := range []string{"User", "Group", "StateDirectory", "LogsDirectory", "ConfigurationDirectory"} {
 		assert.Equal(t, []string{Name}, settings[key], key)

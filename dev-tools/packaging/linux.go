@@ -4,19 +4,23 @@
 package packaging
 
 import (
+	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 )
 
 // linuxPackages builds a deb and an rpm from the description in
 // dev-tools/packaging/linux/nfpm.yml and returns their paths.
 func (s *Source) linuxPackages(ctx context.Context, t Target, binary, dist string) ([]string, error) {
 	stage := filepath.Join(s.Root, "build", "stage", t.OS+"-"+t.Arch)
-	if err := s.stage(stage, t, binary); err != nil {
+	if err := s.stage(ctx, stage, binary); err != nil {
 		return nil, fmt.Errorf("staging the files of the %s packages: %w", t, err)
 	}
 	nfpm, err := s.tool(ctx, "nfpm")
@@ -42,20 +46,43 @@ func (s *Source) linuxPackages(ctx context.Context, t Target, binary, dist strin
 }
 
 // stage copies what the Linux packages hold into one directory. Times are set
-// to the commit's, for nfpm passes them on.
-func (s *Source) stage(stage string, t Target, binary string) error {
+// to the commit's, because nfpm passes them on.
+func (s *Source) stage(ctx context.Context, stage, binary string) error {
 	if err := os.RemoveAll(stage); err != nil {
 		return err
 	}
-	files := s.archiveFiles(t, binary)
-	linux := filepath.Join(s.Root, "dev-tools", "packaging", "linux")
-	for _, name := range []string{"threatqbeat.service", "threatqbeat.sh"} {
-		files = append(files, file{name, filepath.Join(linux, name), 0o644})
+	files := []file{
+		{"threatqbeat", binary, 0o755},
+		{"threatqbeat.spec.yml", s.path("threatqbeat.spec.yml"), 0o644},
+		{"threatqbeat.yml", s.path("threatqbeat.yml"), 0o600},
+		{"threatqbeat.service", s.path("dev-tools/packaging/linux/threatqbeat.service"), 0o644},
+		{"threatqbeat.sh", s.path("dev-tools/packaging/linux/threatqbeat.sh"), 0o644},
+		{"doc/copyright", s.path("LICENSE"), 0o644},
+	}
+	documents, err := s.documents()
+	if err != nil {
+		return err
+	}
+	for _, f := range documents {
+		files = append(files, file{"doc/" + f.name, f.source, f.mode})
 	}
 	for _, f := range files {
-		if err := copyFile(f.source, filepath.Join(stage, f.name), f.mode); err != nil {
+		if err := copyFile(f.source, filepath.Join(stage, filepath.FromSlash(f.name)), f.mode); err != nil {
 			return err
 		}
+	}
+	if _, err := command(ctx, s.Root, []string{"GOOS=", "GOARCH="}, "go", "run", "./dev-tools/packaging/manual",
+		"-o", stage, "-date", s.Time.Format(time.DateOnly)); err != nil {
+		return fmt.Errorf("making the man page and the completions: %w", err)
+	}
+	page := filepath.Join(stage, "threatqbeat.1")
+	if err := create(page+".gz", func(out io.Writer) error {
+		text, err := os.ReadFile(page)
+		zipped := gzip.NewWriter(out)
+		_, writeErr := zipped.Write(text)
+		return errors.Join(err, writeErr, zipped.Close())
+	}); err != nil {
+		return err
 	}
 	return filepath.WalkDir(stage, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {

@@ -63,11 +63,15 @@ func (s *Source) Package(ctx context.Context, dist string, targets ...Target) ([
 
 func (s *Source) archive(t Target, binary, dist string) (string, error) {
 	target := filepath.Join(dist, t.ArchiveFile(s.Version))
+	files, err := s.archiveFiles(t, binary)
+	if err != nil {
+		return "", err
+	}
 	write := writeTarGz
 	if t.OS == "windows" {
 		write = writeZip
 	}
-	return target, write(target, t.ArchiveName(s.Version), s.archiveFiles(t, binary), s.Time)
+	return target, write(target, t.ArchiveName(s.Version), files, s.Time)
 }
 
 // integrationPackage builds the package that Kibana takes as an upload.

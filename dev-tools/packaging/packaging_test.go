@@ -12,7 +12,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +49,40 @@ func TestFileNamesFollowBeats(t *testing.T) {
 	assert.Equal(t, "threatqbeat-1.2.3-darwin-x86_64.tar.gz", Target{"darwin", "amd64"}.ArchiveFile("1.2.3"))
 	assert.Equal(t, "threatqbeat-1.2.3-darwin-aarch64.tar.gz", Target{"darwin", "arm64"}.ArchiveFile("1.2.3"))
 	assert.Equal(t, "threatqbeat-1.2.3-windows-x86_64.zip", Target{"windows", "amd64"}.ArchiveFile("1.2.3"))
+}
+
+// TestDocumentsLinkToEachOther follows the links of the pages that the packages carry.
+func TestDocumentsLinkToEachOther(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	documents, err := (&Source{Root: root}).documents()
+	require.NoError(t, err)
+	packaged := map[string]bool{}
+	for _, f := range documents {
+		for name := f.name; name != "."; name = path.Dir(name) {
+			packaged[name] = true
+		}
+	}
+	for _, name := range []string{
+		"README.md", "docs/getting-started.md", "docs/examples/role-setup.json", "docs/threatqbeat.schema.json", "docs/simulator.md",
+		"deploy/docker-compose.yml", "threatqbeat.reference.yml", "fields.yml",
+	} {
+		assert.True(t, packaged[name], name)
+	}
+	links := regexp.MustCompile(`\]\(([^)#]+)`)
+	for _, f := range documents {
+		if path.Ext(f.name) != ".md" {
+			continue
+		}
+		text, err := os.ReadFile(f.source)
+		require.NoError(t, err)
+		assert.NotContains(t, string(text), "go run . ", f.name)
+		for _, link := range links.FindAllStringSubmatch(string(text), -1) {
+			if !strings.Contains(link[1], ":") {
+				assert.True(t, packaged[path.Join(path.Dir(f.name), link[1])], "%s links to %s", f.name, link[1])
+			}
+		}
+	}
 }
 
 // sourceTree makes a tree with just what OpenSource looks at.

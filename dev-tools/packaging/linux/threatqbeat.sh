@@ -12,7 +12,7 @@ run=/usr/share/threatqbeat/bin/threatqbeat
 
 # These have nothing to do with the installed configuration and data.
 case "${1:-run}" in
-demo | simulate | completion | help | version | -h | --help)
+demo | simulate | completion | __complete | __completeNoDesc | help | version | -h | --help | --version)
 	exec "$run" "$@"
 	;;
 esac

@@ -142,7 +142,7 @@ func FuzzMark(f *testing.F) {
 }
 
 func TestReadmeListsEveryKind(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
+	readme, err := os.ReadFile("../../../docs/simulator.md")
 	require.NoError(t, err)
 	for _, kind := range Kinds() {
 		if kind != KindStatus { // written as a number
