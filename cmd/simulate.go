@@ -41,6 +41,8 @@ and faults as wanted. It prints the settings of an input that collects from it.`
 	flags.IntVar(&opts.config.Indicators, "indicators", opts.config.Indicators, "number of indicators at the start")
 	flags.Uint64Var(&opts.config.Seed, "seed", opts.config.Seed, "seed of the indicators: the same seed gives the same ones")
 	flags.Float64Var(&opts.config.UpdatesPerSecond, "updates", 0, "indicators updated per second")
+	flags.Float64Var(&opts.config.LeavesPerSecond, "leaves", 0, "indicators leaving the data collection per second, without being updated")
+	flags.Float64Var(&opts.config.JoinsPerSecond, "joins", 0, "indicators joining the data collection per second, without being updated")
 	flags.Float64Var(&opts.config.Untidy, "untidy", opts.config.Untidy, "share of indicators with untidy values, 0 to 1")
 	flags.Float64Var(&opts.config.Unreadable, "unreadable", 0, "share of indicators that cannot be read, 0 to 1")
 	flags.DurationVar(&opts.config.Latency, "latency", 0, "wait before each answer to a data request")
@@ -93,7 +95,7 @@ threatqbeat.inputs:
 // nameFlag puts an error about a setting of the simulator in terms of its flag.
 func nameFlag(err error) error {
 	flags := map[string]string{
-		"Indicators": "indicators", "UpdatesPerSecond": "updates", "Untidy": "untidy", "Unreadable": "unreadable",
+		"Indicators": "indicators", "UpdatesPerSecond": "updates", "LeavesPerSecond": "leaves", "JoinsPerSecond": "joins", "Untidy": "untidy", "Unreadable": "unreadable",
 		"Latency": "latency", "TokenTTL": "token-ttl", "DataCollectionID": "data-collection-id",
 	}
 	var wrong *simulator.SettingError

@@ -4,6 +4,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -91,8 +92,8 @@ func (c *collection) change(index int, e entry, sec int64) {
 		c.moved[index>>6] |= 1 << (index & 63)
 	}
 	c.changes++
-	if e.removed || had && !old.removed && old.sec == sec {
-		return // no place in the order, or the same as before
+	if had && !old.removed && old.sec == sec {
+		return // the same place as before
 	}
 	c.log = append(c.log, logEntry{sec, index})
 }
@@ -118,9 +119,7 @@ func (c *collection) sortLog() {
 		from = sort.Search(from, func(i int) bool { return c.log[i].sec >= sec })
 	}
 	tail := c.log[from:]
-	sort.Slice(tail, func(i, j int) bool {
-		return tail[i].sec < tail[j].sec || tail[i].sec == tail[j].sec && tail[i].index < tail[j].index
-	})
+	slices.SortFunc(tail, compareLog)
 	c.sorted = len(c.log)
 }
 
@@ -139,6 +138,7 @@ func (c *collection) page(items []item, p position, limit int) (_ []item, last p
 	return items, last, c.size - c.removed, c.changes
 }
 
+// after appends up to limit items that follow p: those of the start that have no entry, merged with those of the log.
 func (c *collection) after(items []item, p position, limit int) ([]item, position) {
 	c.sortLog()
 	n := int(c.gen.n)
@@ -151,15 +151,23 @@ func (c *collection) after(items []item, p position, limit int) ([]item, positio
 	if p.sec <= c.gen.base {
 		i = sort.Search(n, func(i int) bool { return p.before(c.gen.baseSec(i), c.id(i)) })
 	}
-	for ; i < n && len(items) < want; i++ {
-		if !c.isMoved(i) {
-			add(i, entry{variant: variant{sec: c.gen.baseSec(i)}})
+	j := sort.Search(len(c.log), func(j int) bool { return p.before(c.log[j].sec, c.id(c.log[j].index)) })
+	for len(items) < want {
+		for i < n && c.isMoved(i) {
+			i++
 		}
-	}
-	i = sort.Search(len(c.log), func(i int) bool { return p.before(c.log[i].sec, c.id(c.log[i].index)) })
-	for ; i < len(c.log) && len(items) < want; i++ {
-		if l := c.log[i]; c.isCurrent(l) {
-			add(l.index, c.entries[l.index])
+		for j < len(c.log) && !c.isCurrent(c.log[j]) {
+			j++
+		}
+		switch {
+		case i < n && (j == len(c.log) || position{c.gen.baseSec(i), c.id(i)}.before(c.log[j].sec, c.id(c.log[j].index))):
+			add(i, entry{variant: variant{sec: c.gen.baseSec(i)}})
+			i++
+		case j < len(c.log):
+			add(c.log[j].index, c.entries[c.log[j].index])
+			j++
+		default:
+			return items, last
 		}
 	}
 	return items, last
@@ -185,10 +193,7 @@ func (c *collection) get(index int) (item, bool) {
 	if index < 0 || index >= c.size {
 		return item{}, false
 	}
-	e, ok := c.entries[index]
-	if !ok {
-		e.sec = c.gen.baseSec(index)
-	}
+	e := c.entry(index)
 	return item{index, e}, !e.removed
 }
 
@@ -216,20 +221,30 @@ func (c *collection) update(ids []int64) error {
 func (c *collection) touch(n int, drift bool) []int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if min(n, c.size-c.removed) <= 0 {
+		return nil
+	}
+	sec := c.stamp()
+	return c.choose(n, func(index int) {
+		e := c.entries[index]
+		if drift && c.rng.oneIn(4) {
+			e.state++
+		}
+		c.change(index, e, sec)
+	})
+}
+
+// choose calls do for n different indicators, or for all when there are fewer, and returns their ids.
+func (c *collection) choose(n int, do func(index int)) []int64 {
 	n = min(n, c.size-c.removed)
 	if n <= 0 {
 		return nil
 	}
 	ids := make([]int64, 0, n)
-	sec := c.stamp()
 	index, step := c.rng.intn(c.size), stride(c.size, &c.rng)
 	for len(ids) < n {
-		e := c.entries[index]
-		if !e.removed {
-			if drift && c.rng.oneIn(4) {
-				e.state++
-			}
-			c.change(index, e, sec)
+		if !c.entries[index].removed {
+			do(index)
 			ids = append(ids, c.id(index))
 		}
 		index = (index + step) % c.size
@@ -282,7 +297,7 @@ func (c *collection) add(n int) []int64 {
 	return ids
 }
 
-// remove takes the indicators out of the collection.
+// remove takes the indicators out of the collection. They keep their places.
 func (c *collection) remove(ids []int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -292,14 +307,99 @@ func (c *collection) remove(ids []int64) error {
 		}
 	}
 	for _, id := range ids {
-		index, err := c.find(id)
-		if err != nil {
-			continue // named twice
+		if index, err := c.find(id); err == nil { // not named twice
+			c.take(index)
 		}
-		c.removed++
-		c.change(index, entry{removed: true}, 0)
 	}
 	return nil
+}
+
+func (c *collection) take(index int) {
+	e := c.entry(index)
+	e.removed = true
+	c.set(index, e)
+	c.removed++
+}
+
+// entry returns what is stored for an index, or would be.
+func (c *collection) entry(index int) entry {
+	e, ok := c.entries[index]
+	if !ok {
+		e.sec = c.gen.baseSec(index)
+	}
+	return e
+}
+
+// set stores an entry without giving it a place in the log.
+func (c *collection) set(index int, e entry) {
+	c.entries[index] = e
+	if int64(index) < c.gen.n {
+		c.moved[index>>6] |= 1 << (index & 63)
+	}
+	c.changes++
+}
+
+// leave takes n indicators of the generator's choice out of the collection.
+func (c *collection) leave(n int) []int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.choose(n, c.take)
+}
+
+// rejoin brings indicators back that were taken out, as they were and where they were.
+func (c *collection) rejoin(ids []int64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range ids {
+		index := id - c.gen.firstID
+		if index < 0 || index >= int64(c.size) || !c.entries[int(index)].removed {
+			return fmt.Errorf("no indicator with id %d has left the collection", id)
+		}
+	}
+	c.sortLog()
+	for _, id := range ids {
+		index := int(id - c.gen.firstID)
+		e := c.entries[index]
+		if !e.removed {
+			continue // named twice
+		}
+		e.removed = false
+		c.removed--
+		c.set(index, e)
+		c.place(e.sec, index)
+	}
+	return nil
+}
+
+// place makes sure that the sorted log has a place.
+func (c *collection) place(sec int64, index int) {
+	at, found := slices.BinarySearchFunc(c.log, logEntry{sec, index}, compareLog)
+	if !found {
+		c.log = slices.Insert(c.log, at, logEntry{sec, index})
+		c.sorted = len(c.log)
+	}
+}
+
+func compareLog(a, b logEntry) int {
+	return cmp.Or(cmp.Compare(a.sec, b.sec), cmp.Compare(a.index, b.index))
+}
+
+// join creates n indicators that were updated at some time in the history, as if the filter of the collection had been
+// widened, and returns their ids.
+func (c *collection) join(n int) []int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sortLog()
+	ids := make([]int64, 0, max(n, 0))
+	for range n {
+		index := c.size
+		c.size++
+		sec := c.gen.base - 1 - int64(c.rng.intn(int(c.gen.history)))
+		c.set(index, entry{variant: variant{sec: sec}})
+		c.place(sec, index)
+		ids = append(ids, c.id(index))
+	}
+	return ids
 }
 
 // all returns the items of the collection as it is now, in the order of the cursor.

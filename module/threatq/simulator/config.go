@@ -71,6 +71,10 @@ type Config struct {
 	UpdatesPerSecond float64
 	// UpdatesPerRequest is the same per data request: 0.1 is one update every ten requests.
 	UpdatesPerRequest float64
+	// LeavesPerSecond and JoinsPerSecond are how many indicators leave the collection and join it per second of the clock
+	// Now, without being updated.
+	LeavesPerSecond float64
+	JoinsPerSecond  float64
 
 	// Untidy is the share, 0 to 1, of indicators with numbers as strings, empty or odd dates, unknown or absent keys
 	// and values that their type can't hold. 0 serves tidy values only, and always a total.
@@ -171,11 +175,16 @@ func (c Config) Validate() error {
 	if c.Latency < 0 {
 		wrong("Latency", c.Latency, "0 or more")
 	}
-	if !(c.UpdatesPerSecond >= 0 && c.UpdatesPerSecond <= 1e6) {
-		wrong("UpdatesPerSecond", c.UpdatesPerSecond, "0 to 1000000")
-	}
-	if !(c.UpdatesPerRequest >= 0 && c.UpdatesPerRequest <= 1e6) {
-		wrong("UpdatesPerRequest", c.UpdatesPerRequest, "0 to 1000000")
+	for _, rate := range []struct {
+		setting string
+		value   float64
+	}{
+		{"UpdatesPerSecond", c.UpdatesPerSecond}, {"UpdatesPerRequest", c.UpdatesPerRequest},
+		{"LeavesPerSecond", c.LeavesPerSecond}, {"JoinsPerSecond", c.JoinsPerSecond},
+	} {
+		if !(rate.value >= 0 && rate.value <= 1e6) {
+			wrong(rate.setting, rate.value, "0 to 1000000")
+		}
 	}
 	if !(c.Untidy >= 0 && c.Untidy <= 1) {
 		wrong("Untidy", c.Untidy, "a share from 0 to 1")

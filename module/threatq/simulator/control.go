@@ -59,6 +59,23 @@ func (s *Simulator) Remove(ids ...int64) error {
 	return nil
 }
 
+// Leave takes n different indicators out of the collection, or all when there are fewer, and returns their ids. The
+// choice is that of Touch.
+func (s *Simulator) Leave(n int) []int64 { return s.collection.leave(n) }
+
+// Rejoin brings indicators back that Remove or Leave took out, as they were: they are not updated by it, so that the
+// cursor of a client does not meet them. It changes nothing when one of the ids has not left.
+func (s *Simulator) Rejoin(ids ...int64) error {
+	if err := s.collection.rejoin(ids); err != nil {
+		return fmt.Errorf("bringing back %d indicators: %w", len(ids), err)
+	}
+	return nil
+}
+
+// Join adds n indicators to the collection that were last updated some time ago, as when its filter is widened, and
+// returns their ids. The cursor of a client does not meet them either.
+func (s *Simulator) Join(n int) []int64 { return s.collection.join(n) }
+
 // Indicator returns the JSON of the indicator with that index, counted from 0 in the order of creation, with all its
 // keys and as it is now. It returns nil when there is none.
 func (s *Simulator) Indicator(index int) []byte {

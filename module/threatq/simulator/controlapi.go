@@ -11,7 +11,7 @@ import (
 // maxControlNumber bounds the number of indicators in one request to the control API.
 const maxControlNumber = 1_000_000
 
-// serveControl serves the control API: stats, touch, add, faults and revoke.
+// serveControl serves the control API: stats, touch, add, leave, join, faults and revoke.
 func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{s: s, w: w, r: r, endpoint: endpointOther}
 	n, err := strconv.Atoi(r.FormValue("n"))
@@ -30,6 +30,10 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 		x.answerJSON(http.StatusOK, map[string]any{"ids": s.Touch(n)})
 	case "POST add":
 		x.answerJSON(http.StatusOK, map[string]any{"ids": s.Add(n)})
+	case "POST leave":
+		x.answerJSON(http.StatusOK, map[string]any{"ids": s.Leave(n)})
+	case "POST join":
+		x.answerJSON(http.StatusOK, map[string]any{"ids": s.Join(n)})
 	case "POST revoke":
 		s.RevokeTokens()
 		x.answerJSON(http.StatusOK, map[string]any{})

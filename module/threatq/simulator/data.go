@@ -46,9 +46,9 @@ func (s *Simulator) serveData(x *exchange) {
 		x.reset()
 		return
 	}
-	if n := s.pace.take(s.cfg.Now()); n > 0 {
-		s.collection.touch(n, true)
-	}
+	s.collection.touch(s.updates.take(s.cfg.Now()), true)
+	s.collection.leave(s.leaves.take(s.cfg.Now()))
+	s.collection.join(s.joins.take(s.cfg.Now()))
 	if fault != nil {
 		s.stats.fault(fault)
 		x.spoilPage(fault, req)

@@ -133,6 +133,47 @@ func TestAnyInterleavingDeliversEveryVersion(t *testing.T) {
 	}
 }
 
+// TestWhoLeavesAndJoinsIsNotToldByTheCursor changes what the collection holds without any update: a client that has come
+// to the end hears nothing of it, and one that begins anew gets what is there now, in order.
+func TestWhoLeavesAndJoinsIsNotToldByTheCursor(t *testing.T) {
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		cfg := testConfig(r.IntN(120))
+		cfg.Seed = seed
+		a := startAppliance(t, cfg).login()
+		a.Touch(r.IntN(30))
+		a.Add(r.IntN(5))
+		end := a.drain(StartMark, 20, func(json.RawMessage) {})
+		before := map[int64]Expected{}
+		for e := range a.Expected() {
+			before[e.ID] = e
+		}
+
+		var left, joined []int64
+		for range r.IntN(6) {
+			left = append(left, a.Leave(r.IntN(10))...)
+			joined = append(joined, a.Join(r.IntN(10))...)
+		}
+		if len(left) > 3 {
+			require.NoError(t, a.Rejoin(left[:3]...))
+			left = left[3:]
+		}
+		assert.Empty(t, a.page(end, 20).Data, "seed %d", seed)
+		require.Equal(t, len(before)-len(left)+len(joined), a.Len(), "seed %d", seed)
+
+		var got, want []version
+		a.drain(StartMark, 1+r.IntN(20), func(raw json.RawMessage) { got = append(got, readVersion(t, raw)) })
+		for e := range a.Expected() {
+			want = append(want, version{e.ID, e.UpdatedAt.Format(dateLayout)})
+			if old, ok := before[e.ID]; ok {
+				require.Equal(t, old, e, "nobody changes by leaving")
+			}
+		}
+		require.Equal(t, want, got, "seed %d", seed)
+		require.Error(t, a.Rejoin(-1))
+	}
+}
+
 func TestMarks(t *testing.T) {
 	m := newMarker("one")
 	for _, p := range []position{startPosition, {0, 1}, {1 << 40, 1 << 60}, {-5, 3}} {

@@ -20,6 +20,9 @@
 // it comes behind every mark that was handed out. Dates have a resolution of one second, so updated_at runs ahead of
 // the clock when updates and requests alternate quickly.
 //
+// Leave and Join change what the collection holds without an update: no mark leads to what joined, and none tells of what
+// left. That is the same appliance whose filter was changed.
+//
 // # Faults
 //
 // Inject arms a Fault: it answers some of the coming requests in a wrong way, then the simulator is well again.

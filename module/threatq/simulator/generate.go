@@ -155,6 +155,9 @@ func (g *generator) model(m *model, index int, v variant) {
 	}
 
 	base := g.baseSec(index)
+	if int64(index) >= g.n && v.sec > 0 {
+		base = min(base, v.sec) // it joined later, as of then
+	}
 	updated := max(v.sec, base)
 	created := base - int64(identity.intn(60*day))
 	m.createdSec, m.updatedSec = created, updated

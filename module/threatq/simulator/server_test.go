@@ -135,7 +135,13 @@ func TestUpdateRates(t *testing.T) {
 	now = now.Add(5 * time.Second)
 	assert.Len(t, a.page(last, 50).Data, 10)
 
-	cfg.UpdatesPerSecond, cfg.UpdatesPerRequest = 0, 0.5
+	cfg.UpdatesPerSecond, cfg.LeavesPerSecond, cfg.JoinsPerSecond = 0, 3, 1
+	a = startAppliance(t, cfg).login()
+	now = now.Add(5 * time.Second)
+	a.page(StartMark, 1)
+	assert.Equal(t, 90, a.Len())
+
+	cfg.LeavesPerSecond, cfg.JoinsPerSecond, cfg.UpdatesPerRequest = 0, 0, 0.5
 	a = startAppliance(t, cfg).login()
 	var updated int
 	last = StartMark
@@ -213,6 +219,11 @@ func TestControlAPI(t *testing.T) {
 	_, answer = call("POST", "add?n=2")
 	assert.Len(t, answer["ids"], 2)
 	assert.Equal(t, 22, a.Len())
+	_, answer = call("POST", "leave?n=4")
+	assert.Len(t, answer["ids"], 4)
+	_, answer = call("POST", "join?n=1")
+	assert.Len(t, answer["ids"], 1)
+	assert.Equal(t, 19, a.Len())
 	_, answer = call("POST", "faults?spec=503*2")
 	assert.EqualValues(t, 1, answer["armed"])
 	assert.Len(t, a.PendingFaults(), 1)

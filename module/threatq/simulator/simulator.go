@@ -29,7 +29,7 @@ type Simulator struct {
 	cache      pageCache
 	buffers    sync.Pool
 
-	pace pace
+	updates, leaves, joins pace
 
 	closeOnce sync.Once
 	closed    chan struct{}
@@ -63,7 +63,9 @@ func New(cfg Config) (*Simulator, error) {
 		marker:     newMarker(cfg.DataCollectionID),
 		tokens:     newTokens(cfg),
 		cache:      pageCache{limit: cfg.PageCacheBytes},
-		pace:       pace{last: cfg.Now(), perSecond: cfg.UpdatesPerSecond, perRequest: cfg.UpdatesPerRequest},
+		updates:    pace{last: cfg.Now(), perSecond: cfg.UpdatesPerSecond, perRequest: cfg.UpdatesPerRequest},
+		leaves:     pace{last: cfg.Now(), perSecond: cfg.LeavesPerSecond},
+		joins:      pace{last: cfg.Now(), perSecond: cfg.JoinsPerSecond},
 		closed:     make(chan struct{}),
 	}
 	s.buffers.New = func() any { return new([]byte) }
@@ -97,7 +99,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pace says how many updates are due.
+// pace says how many changes are due.
 type pace struct {
 	mu                    sync.Mutex
 	last                  time.Time
