@@ -45,6 +45,7 @@ func newInputFactory(b *beat.Beat, store *registry.Store, group unison.Group) (*
 	plugin := threat.Plugin(threat.Environment{
 		Log:       log,
 		Store:     store,
+		Known:     store.Known(),
 		Paths:     b.Paths,
 		UserAgent: b.Info.UserAgent,
 		Totals:    b.Monitoring.StatsRegistry().GetOrCreateRegistry("threatqbeat"),

@@ -22,12 +22,13 @@ import (
 func newCursorCmd(settings instance.Settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cursor",
-		Short: "Show and reset the saved cursors",
+		Short: "Show and reset the saved cursors, agree to sweeps",
 		Long: `A cursor is how far an input has come in its data collection. It is saved in
-the data directory once the output has acknowledged everything before it.`,
+the data directory once the output has acknowledged everything before it. A sweep
+compares the data collection with what was delivered; see docs/reconciliation.md.`,
 	}
 	refuseUnknown(cmd)
-	cmd.AddCommand(newCursorListCmd(settings), newCursorResetCmd(settings))
+	cmd.AddCommand(newCursorListCmd(settings), newCursorResetCmd(settings), newCursorAcceptCmd(settings))
 	return cmd
 }
 
@@ -37,8 +38,9 @@ func newCursorListCmd(settings instance.Settings) *cobra.Command {
 		Use:   "list",
 		Short: "Show each input's saved cursor",
 		Long: `Shows the saved cursors of the data directory: the input, the appliance, the data
-collection, the cursor mark, when the mark was received, and how many indicators
-have been collected since the start of the data collection.
+collection, the cursor mark, when the mark was received, how many indicators have
+been collected since the start of the data collection, and what the last sweep has
+come to.
 
 It changes nothing, and may be used while threatqbeat runs.`,
 		Args: cobra.NoArgs,
@@ -69,6 +71,35 @@ threatqbeat must not be running on the same data directory.`,
 	cmd.Flags().BoolVar(&selection.All, "all", false, "the cursors of every input")
 	cmd.Flags().StringVar(&selection.URL, "url", "", "only cursors of this appliance")
 	cmd.Flags().StringVar(&selection.DataCollectionID, "data-collection", "", "only cursors of this data collection")
+	return cmd
+}
+
+func newCursorAcceptCmd(settings instance.Settings) *cobra.Command {
+	input := ""
+	cmd := &cobra.Command{
+		Use:   "accept --input ID",
+		Short: "Agree to a sweep that would retire unusually many indicators",
+		Long: `A sweep that would retire more indicators than reconcile.max_removed allows
+retires none, and the input is degraded. This command agrees to what the last one has
+held back: the next sweep may retire as many. A running threatqbeat makes it after its
+next cycle, otherwise it is made after the next start.`,
+		Args:    cobra.NoArgs,
+		Example: "  threatqbeat cursor accept --input threatq-default",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, _, err := cursorStore(settings)
+			if err != nil {
+				return err
+			}
+			held, err := store.Accept(input, time.Now())
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "The next sweep of input %q may retire %d of %d known indicators.\n", held.InputID, held.HeldBack, held.HeldBackOf)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&input, "input", "", "id of the input")
+	_ = cmd.MarkFlagRequired("input")
 	return cmd
 }
 

@@ -27,6 +27,8 @@ func (in *Input) Describe() map[string]any {
 		"fields_param":                in.FieldsParam,
 		"ioc_expiration_duration":     time.Duration(in.IOCExpirationDuration).String(),
 		"expired_statuses":            in.ExpiredStatuses,
+		"reconcile.interval":          in.Reconcile.Interval.String(),
+		"reconcile.max_removed":       in.Reconcile.MaxRemoved.String(),
 		"preserve_original_event":     in.PreserveOriginalEvent,
 		"request.timeout":             request.Timeout.String(),
 		"request.proxy_disable":       request.ProxyDisable,

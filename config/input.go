@@ -35,12 +35,23 @@ type Input struct {
 	// ExpiredStatuses are the names of the statuses that take an indicator out
 	// of the active set.
 	ExpiredStatuses []string `config:"expired_statuses"`
+	// Reconcile says how the collection is compared with what was delivered.
+	Reconcile Reconcile `config:"reconcile"`
 	// PreserveOriginalEvent keeps each indicator as received in event.original.
 	PreserveOriginalEvent bool `config:"preserve_original_event"`
 	// DataStream names the data stream that the events belong to.
 	DataStream DataStream `config:"data_stream"`
 	// Request holds what concerns each HTTP request.
 	Request Request `config:"request"`
+}
+
+// Reconcile says how the data collection is compared with the indicators that are
+// known to be delivered.
+type Reconcile struct {
+	// Interval is the time between two sweeps, at least 1s; 0 for none ever.
+	Interval time.Duration `config:"interval"`
+	// MaxRemoved is how many of the known indicators a sweep may retire.
+	MaxRemoved Share `config:"max_removed"`
 }
 
 // DataStream is the part of a data stream's name that can be chosen.
@@ -133,6 +144,7 @@ func DefaultInput() Input {
 		FieldsParam:           "*,attributes,sources",
 		IOCExpirationDuration: Lifetime(90 * day),
 		ExpiredStatuses:       []string{"Expired"},
+		Reconcile:             Reconcile{Interval: 24 * time.Hour, MaxRemoved: Share{percent: 20, text: "20%"}},
 		DataStream:            DataStream{Namespace: "default"},
 		Request: Request{
 			Timeout:     30 * time.Second,

@@ -73,6 +73,9 @@ func (in *Input) Validate() error {
 	if in.Interval < minInterval {
 		p.add("interval", "is %s: it must be at least %s, such as 1m", in.Interval, minInterval)
 	}
+	if every := in.Reconcile.Interval; every != 0 && every < minInterval {
+		p.add("reconcile.interval", "is %s: it must be at least %s, such as 24h, or 0 for no sweeps", every, minInterval)
+	}
 	for i, status := range in.ExpiredStatuses {
 		if strings.TrimSpace(status) == "" {
 			p.add(fmt.Sprintf("expired_statuses.%d", i), "is empty: it must be the name of a ThreatQ status, such as Expired")

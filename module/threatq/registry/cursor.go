@@ -29,6 +29,8 @@ type Cursor struct {
 	Collected int64
 	// Updated is when the appliance handed out Mark, zero without a mark.
 	Updated time.Time
+	// Sweep is what the input's last sweep has come to, nil before the first.
+	Sweep *SweepState
 
 	key string
 }
@@ -36,13 +38,14 @@ type Cursor struct {
 // MarshalJSON writes the cursor in snake case, and no date where there is none.
 func (c Cursor) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
-		InputID          string    `json:"input_id"`
-		URL              string    `json:"url"`
-		DataCollectionID string    `json:"data_collection_id"`
-		Mark             string    `json:"mark"`
-		Collected        int64     `json:"collected"`
-		Updated          time.Time `json:"updated,omitzero"`
-	}{c.InputID, c.URL, c.DataCollectionID, c.Mark, c.Collected, c.Updated})
+		InputID          string      `json:"input_id"`
+		URL              string      `json:"url"`
+		DataCollectionID string      `json:"data_collection_id"`
+		Mark             string      `json:"mark"`
+		Collected        int64       `json:"collected"`
+		Updated          time.Time   `json:"updated,omitzero"`
+		Sweep            *SweepState `json:"sweep,omitempty"`
+	}{c.InputID, c.URL, c.DataCollectionID, c.Mark, c.Collected, c.Updated, c.Sweep})
 }
 
 // Describe names the cursor: the input, the appliance and the data collection.

@@ -67,6 +67,10 @@ func (s Files) Read() (*Snapshot, error) {
 		return nil, fmt.Errorf("reading the registry of cursors in %s: %w", s.Home(), err)
 	}
 
+	sweeps, err := s.sweeps()
+	if err != nil {
+		return nil, fmt.Errorf("looking for what is kept of the sweeps: %w", err)
+	}
 	snapshot := &Snapshot{}
 	err = withStore(Files{Root: root, Name: s.Name}, func(store backend.Store) error {
 		return store.Each(func(key string, value backend.ValueDecoder) (bool, error) {
@@ -75,6 +79,9 @@ func (s Files) Read() (*Snapshot, error) {
 				snapshot.Problems = append(snapshot.Problems, err)
 			}
 			if ok {
+				if sweep, kept := sweeps[key]; kept && (!sweep.Completed.IsZero() || sweep.Error != "") {
+					cursor.Sweep = &sweep
+				}
 				snapshot.Cursors = append(snapshot.Cursors, cursor)
 			}
 			return true, nil

@@ -39,7 +39,7 @@ func WriteJSON(out io.Writer, cursors []Cursor) error {
 // now.
 func WriteTable(out io.Writer, cursors []Cursor, now time.Time) error {
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "INPUT\tURL\tDATA COLLECTION\tMARK\tRECEIVED\tCOLLECTED")
+	fmt.Fprintln(table, "INPUT\tURL\tDATA COLLECTION\tMARK\tRECEIVED\tCOLLECTED\tLAST SWEEP")
 	for _, c := range cursors {
 		mark, received := shortMark(c.Mark), "never"
 		if mark == "" {
@@ -48,12 +48,26 @@ func WriteTable(out io.Writer, cursors []Cursor, now time.Time) error {
 		if !c.Updated.IsZero() {
 			received = humanize.RelTime(c.Updated, now, "ago", "from now")
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", plain(c.InputID), plain(c.URL), plain(c.DataCollectionID), mark, received, humanize.Comma(c.Collected))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", plain(c.InputID), plain(c.URL), plain(c.DataCollectionID), mark, received, humanize.Comma(c.Collected), c.Sweep.text(now))
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("writing the table: %w", err)
 	}
 	return nil
+}
+
+// text says in a few words what the last sweep has come to.
+func (s *SweepState) text(now time.Time) string {
+	switch {
+	case s == nil:
+		return "never"
+	case s.HeldBack > 0:
+		return fmt.Sprintf("held back: %s of %s would be retired", humanize.Comma(int64(s.HeldBack)), humanize.Comma(int64(s.HeldBackOf)))
+	case s.Error != "":
+		return "did not count"
+	default:
+		return fmt.Sprintf("%s, %s known", humanize.RelTime(s.Completed, now, "ago", "from now"), humanize.Comma(int64(s.Known)))
+	}
 }
 
 // shortMark shows both ends of a mark: marks of one collection often begin alike.

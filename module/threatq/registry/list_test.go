@@ -16,13 +16,18 @@ func TestWriteTable(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, WriteTable(&out, []Cursor{
 		{InputID: "threatq-default", URL: "https://threatq.example.com", DataCollectionID: "0123456789abcdef",
-			Mark: "AoIIP4AAACgwMTIzNDU2Nzg5YWJjZGVm", Collected: 1234567, Updated: updated},
+			Mark: "AoIIP4AAACgwMTIzNDU2Nzg5YWJjZGVm", Collected: 1234567, Updated: updated,
+			Sweep: &SweepState{Completed: updated.Add(time.Hour), Known: 1234000}},
 		{InputID: "other", URL: "https://threatq.example.net/tq", DataCollectionID: "beef"},
+		{InputID: "held", URL: "https://threatq.example.net/tq", DataCollectionID: "beef", Sweep: &SweepState{HeldBack: 2000, HeldBackOf: 5000, Error: "many"}},
+		{InputID: "vain", URL: "https://threatq.example.net/tq", DataCollectionID: "beef", Sweep: &SweepState{Completed: updated, Error: "cut"}},
 	}, updated.Add(3*time.Hour)))
 	assert.Equal(t, `
-INPUT             URL                              DATA COLLECTION    MARK                    RECEIVED      COLLECTED
-threatq-default   https://threatq.example.com      0123456789abcdef   AoIIP4AAACgw…YWJjZGVm   3 hours ago   1,234,567
-other             https://threatq.example.net/tq   beef               -                       never         0
+INPUT             URL                              DATA COLLECTION    MARK                    RECEIVED      COLLECTED   LAST SWEEP
+threatq-default   https://threatq.example.com      0123456789abcdef   AoIIP4AAACgw…YWJjZGVm   3 hours ago   1,234,567   2 hours ago, 1,234,000 known
+other             https://threatq.example.net/tq   beef               -                       never         0           never
+held              https://threatq.example.net/tq   beef               -                       never         0           held back: 2,000 of 5,000 would be retired
+vain              https://threatq.example.net/tq   beef               -                       never         0           did not count
 `, "\n"+out.String())
 }
 

@@ -4,12 +4,15 @@
 package registry
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -19,6 +22,8 @@ type SweepState struct {
 	URL              string `json:"url"`
 	DataCollectionID string `json:"data_collection_id"`
 
+	// Since is when the input began to keep what it knows.
+	Since time.Time `json:"since,omitzero"`
 	// Completed is when a sweep last came to its end and counted.
 	Completed time.Time `json:"completed,omitzero"`
 	// DurationMS is how long it took, ordinary cycles in between included.
@@ -91,8 +96,9 @@ func readJSON(name string, to any) error {
 	return json.Unmarshal(raw, to)
 }
 
-// Sweeps returns what is kept of the sweeps of each input, by the registry's key.
-func (s Files) Sweeps() (map[string]SweepState, error) {
+// sweeps returns what is kept of the sweeps of each input, by the registry's key.
+// What can't be read is nothing: the next sweep writes it anew.
+func (s Files) sweeps() (map[string]SweepState, error) {
 	names, err := filepath.Glob(filepath.Join(s.Root, knownDir, "*"+stateSuffix))
 	if err != nil {
 		return nil, err
@@ -100,10 +106,9 @@ func (s Files) Sweeps() (map[string]SweepState, error) {
 	states := map[string]SweepState{}
 	for _, name := range names {
 		var state SweepState
-		if err := readJSON(name, &state); err != nil {
-			return nil, fmt.Errorf("reading what is kept of a sweep: %w", err)
+		if readJSON(name, &state) == nil {
+			states[RegistryKey(state.InputID, state.URL, state.DataCollectionID)] = state
 		}
-		states[RegistryKey(state.InputID, state.URL, state.DataCollectionID)] = state
 	}
 	return states, nil
 }
@@ -111,12 +116,30 @@ func (s Files) Sweeps() (map[string]SweepState, error) {
 // acceptMode lets a Beat read what another user agreed to; it holds no secret.
 const acceptMode = 0o644
 
-// Accept agrees to what a sweep of an input has held back. The running Beat reads
-// it, as does the next start.
-func (s Files) Accept(state SweepState, now time.Time) error {
-	files := knownFiles{filepath.Join(s.Root, knownDir), RegistryKey(state.InputID, state.URL, state.DataCollectionID), acceptMode}
-	if err := files.writeJSON(acceptSuffix, Acceptance{Retire: state.HeldBack, At: now.UTC()}); err != nil {
-		return fmt.Errorf("saving that the sweep of input %q may go on: %w", state.InputID, err)
+// Accept agrees to what the last sweep of an input has held back, and returns it. The
+// running Beat reads it, as does the next start.
+func (s Files) Accept(inputID string, now time.Time) (held SweepState, err error) {
+	states, err := s.sweeps()
+	if err != nil {
+		return held, fmt.Errorf("looking for sweeps that were held back: %w", err)
 	}
-	return nil
+	var waiting []string
+	for _, state := range states {
+		if state.HeldBack == 0 {
+			continue
+		}
+		waiting = append(waiting, fmt.Sprintf("%q", state.InputID))
+		if state.InputID == inputID {
+			held = state
+		}
+	}
+	if held.HeldBack == 0 {
+		return held, fmt.Errorf("no sweep of input %q was held back: there is nothing to agree to; held back are those of: %s",
+			inputID, cmp.Or(strings.Join(slices.Sorted(slices.Values(waiting)), ", "), "no input"))
+	}
+	files := knownFiles{filepath.Join(s.Root, knownDir), RegistryKey(held.InputID, held.URL, held.DataCollectionID), acceptMode}
+	if err := files.writeJSON(acceptSuffix, Acceptance{Retire: held.HeldBack, At: now.UTC()}); err != nil {
+		return held, fmt.Errorf("saving that the sweep of input %q may go on: %w", inputID, err)
+	}
+	return held, nil
 }

@@ -175,6 +175,9 @@ func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
 		}
 		c.indicators++
 	}
+	if err := c.flush(); err != nil {
+		return err
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -108,6 +108,7 @@ func newTestRunner(t *testing.T, pages pager, out *published, changes *[]health.
 		pages:    pages,
 		mapper:   NewMapper(MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, Namespace: "default"}),
 		publish:  out.publish,
+		flush:    func() error { return nil },
 		metrics:  newMetrics(reg, newTotals(nil), keeper, log),
 		health:   keeper,
 		log:      log,

@@ -43,4 +43,32 @@
 // It is a pure function; testdata/expiration.json is its table of cases, and the ingest
 // pipeline, which does the same for documents that come from elsewhere, is
 // tested with the same table.
+//
+// # Reconciliation
+//
+// The cursor never tells that an indicator has left the data collection, or joined it
+// without being updated. A sweep does: it pages through the whole collection for
+// identifiers and dates only, and compares them with the known indicators of package
+// registry. Its contract:
+//
+//   - It takes turns with the cycles. A turn is one page at most, and only the pause
+//     between two cycles has turns. Both go through one client, and share its limits.
+//   - It begins once the output has acknowledged everything published before, so that
+//     what is under way is neither known nor missing.
+//   - What the collection holds and is not known, or in an older version only, is
+//     fetched whole, from its page alone, and published. What has a later date than
+//     anything published so far is left to the next cycle.
+//   - What is known and not in the collection is retired by one event, unless another
+//     input knows it too. What a cycle has published since the sweep began is in the
+//     collection, wherever the sweep looked.
+//   - It counts when it came to the end without an error, and what it saw agrees with
+//     the appliance's total, by as much as that varied meanwhile. An empty collection
+//     counts the second time. Otherwise nothing is retired, and it is repeated after a
+//     while that doubles each time.
+//   - It retires no more than reconcile.max_removed allows, unless an operator agrees.
+//   - It is complete once the output has acknowledged what it published. A process that
+//     ends before that makes another one at its next start.
+//
+// An error in it can cost a repeated event, never an indicator: what was retired
+// wrongly is not known any more, so that the next sweep publishes it again.
 package threat

@@ -36,6 +36,9 @@ type Environment struct {
 	Log *logp.Logger
 	// Store keeps the cursors.
 	Store statestore.States
+	// Known keeps which indicators were delivered; nil keeps nothing, so that no
+	// sweep takes place.
+	Known *registry.KnownStore
 	// Paths resolves relative file names; the request tracer writes below
 	// Paths.Logs only.
 	Paths *paths.Path
@@ -52,29 +55,32 @@ type Environment struct {
 // Plugin returns the threatq input for a v2.Loader.
 func Plugin(env Environment) v2.Plugin {
 	totals := newTotals(env.Totals)
+	manager := &knowing{store: env.Known}
+	manager.InputManager = cursor.InputManager{
+		Logger:              env.Log,
+		StateStore:          env.Store,
+		Type:                config.InputType,
+		DefaultCleanTimeout: cleanInactive,
+		Configure: func(raw *conf.C, _ *logp.Logger) ([]cursor.Source, cursor.Input, error) {
+			cfg, err := config.UnpackInput(raw)
+			if err != nil {
+				return nil, nil, err
+			}
+			if tracer := cfg.Request.Tracer; tracer.Enabled {
+				if _, err := client.TraceFile(env.Paths.Logs, tracer.Filename, cfg.ID); err != nil {
+					return nil, nil, fmt.Errorf("input %q: %w", cfg.ID, err)
+				}
+			}
+			manager.created = &input{cfg: cfg, env: env, totals: totals}
+			return []cursor.Source{source{cfg: &cfg}}, manager.created, nil
+		},
+	}
 	return v2.Plugin{
 		Name:      config.InputType,
 		Stability: feature.Stable,
 		Info:      "ThreatQ indicators",
 		Doc:       "Collects the indicators of a ThreatQ data collection.",
-		Manager: &cursor.InputManager{
-			Logger:              env.Log,
-			StateStore:          env.Store,
-			Type:                config.InputType,
-			DefaultCleanTimeout: cleanInactive,
-			Configure: func(raw *conf.C, _ *logp.Logger) ([]cursor.Source, cursor.Input, error) {
-				cfg, err := config.UnpackInput(raw)
-				if err != nil {
-					return nil, nil, err
-				}
-				if tracer := cfg.Request.Tracer; tracer.Enabled {
-					if _, err := client.TraceFile(env.Paths.Logs, tracer.Filename, cfg.ID); err != nil {
-						return nil, nil, fmt.Errorf("input %q: %w", cfg.ID, err)
-					}
-				}
-				return []cursor.Source{source{cfg: &cfg}}, &input{cfg: cfg, env: env, totals: totals}, nil
-			},
-		},
+		Manager:   manager,
 	}
 }
 
@@ -89,6 +95,11 @@ type input struct {
 	cfg    config.Input
 	env    Environment
 	totals *totals
+
+	// known is what was delivered, and session follows what is published now; nil
+	// when nothing is kept.
+	known   *registry.Known
+	session *registry.Session
 }
 
 // Name returns the input's type.
@@ -127,11 +138,13 @@ func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publi
 	}
 	defer cl.Close()
 
+	out := &announcer{session: in.session, forward: publisher.Publish}
 	run := &runner{
 		interval: in.cfg.Interval,
 		pages:    cl,
 		mapper:   NewMapper(MapperConfigOf(&in.cfg)),
-		publish:  publisher.Publish,
+		publish:  out.publish,
+		flush:    out.flush,
 		state:    loadState(cur, log),
 		metrics:  metrics,
 		health:   keeper,
@@ -141,6 +154,9 @@ func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publi
 	run.state.DataCollectionID = in.cfg.DataCollectionID
 	run.reporter = in.env.Reports.start(in.cfg.ID, run.state, keeper)
 	defer in.env.Reports.stop(in.cfg.ID, run.reporter)
+	if in.known != nil && in.cfg.Reconcile.Interval > 0 {
+		run.sweeper = in.newSweeper(run, cl, out, newSweepMetrics(ctx.MetricsRegistry, metrics))
+	}
 	return run.loop(v2.GoContextFromCanceler(ctx.Cancelation))
 }
 
@@ -172,6 +188,8 @@ type runner struct {
 	pages    pager
 	mapper   *Mapper
 	publish  publishFunc
+	flush    func() error // publishes what publish has held back
+	sweeper  *sweeper     // nil for none
 	state    registry.State
 	metrics  *metrics
 	health   *health.Keeper
@@ -196,12 +214,11 @@ func (r *runner) loop(ctx context.Context) error {
 		if err != nil || wait < 0 {
 			wait = r.interval
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if r.sweeper != nil {
+			r.sweeper.cycled(err)
+		}
+		if r.pause(ctx, wait); ctx.Err() != nil {
 			return nil
-		case <-timer.C:
 		}
 	}
 }

@@ -88,7 +88,7 @@ func newInput(t *testing.T, indicators int) (*simulator.Simulator, func(ctx cont
 		Store: memoryStates{statestore.NewRegistry(storetest.NewMemoryStoreBackend())},
 		Paths: &paths.Path{Logs: t.TempDir()},
 	}
-	manager := Plugin(env).Manager.(*cursor.InputManager)
+	manager := Plugin(env).Manager.(*knowing)
 	configure := manager.Configure
 	manager.Configure = func(raw *conf.C, log *logp.Logger) ([]cursor.Source, cursor.Input, error) {
 		sources, in, err := configure(raw, log)

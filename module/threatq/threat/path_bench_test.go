@@ -55,6 +55,7 @@ func BenchmarkPath(b *testing.B) {
 			pages:   cl,
 			mapper:  testMapper(),
 			publish: publish,
+			flush:   func() error { return nil },
 			metrics: newMetrics(monitoring.NewRegistry(), newTotals(nil), nil, log),
 			log:     log,
 		}

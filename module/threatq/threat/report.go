@@ -25,6 +25,8 @@ type Report struct {
 	Cycle *CycleReport `json:"cycle,omitempty"`
 	// LastCycle has the figures of the last cycle that ended, nil before.
 	LastCycle *CycleReport `json:"last_cycle,omitempty"`
+	// Sweep is what the last sweep has come to, nil when there are none.
+	Sweep *registry.SweepState `json:"sweep,omitempty"`
 	// LastSuccess is when a cycle last ended without an error.
 	LastSuccess time.Time `json:"last_success,omitzero"`
 	// LastError is the last error since the start of the input, whether
@@ -147,6 +149,16 @@ func (r *reporter) ended(c *cycle, took time.Duration, err error) {
 	}
 	r.current.Cursor = c.state
 	r.current.Cycle, r.current.LastCycle = nil, &figures
+}
+
+// swept takes what a sweep has come to.
+func (r *reporter) swept(state registry.SweepState) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.current.Sweep = &state
 }
 
 func (c *cycle) figures() CycleReport {

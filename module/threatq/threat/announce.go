@@ -1,0 +1,112 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"time"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/common"
+	"github.com/elastic/elastic-agent-libs/mapstr"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
+)
+
+// announced is how many events are announced to the registry together.
+const announced = 64
+
+// announcer publishes events, and has the registry know of each before.
+type announcer struct {
+	session *registry.Session // nil keeps nothing
+	forward publishFunc
+
+	events  []held
+	entries []registry.Entry
+	// touched are the versions that cycles have published since a sweep began, nil
+	// between sweeps.
+	touched map[registry.Indicator]registry.Version
+}
+
+// held is an event that waits for its announcement.
+type held struct {
+	event  beat.Event
+	update any
+}
+
+// publish publishes an event with the others of its announcement: at once when a
+// cursor comes with it.
+func (a *announcer) publish(event beat.Event, update any) error {
+	if a.session == nil {
+		return a.forward(event, update)
+	}
+	entry := entryOf(event)
+	if a.touched != nil {
+		a.touched[entry.Indicator] = entry.Version
+	}
+	return a.add(event, update, entry)
+}
+
+// retire publishes the event that retires an indicator.
+func (a *announcer) retire(event beat.Event, indicator registry.Indicator) error {
+	return a.add(event, nil, registry.Entry{Indicator: indicator, Version: registry.Gone})
+}
+
+func (a *announcer) add(event beat.Event, update any, entry registry.Entry) error {
+	a.events = append(a.events, held{event, update})
+	a.entries = append(a.entries, entry)
+	if update == nil && len(a.events) < announced {
+		return nil
+	}
+	return a.flush()
+}
+
+// flush publishes what waits.
+func (a *announcer) flush() error {
+	if len(a.events) == 0 {
+		return nil
+	}
+	defer func() {
+		clear(a.events)
+		a.events, a.entries = a.events[:0], a.entries[:0]
+	}()
+	a.session.Announce(a.entries)
+	for i := range a.events {
+		err := a.session.Publish(func() error { return a.forward(a.events[i].event, a.events[i].update) })
+		if err != nil {
+			a.session.Abandon()
+			return err
+		}
+	}
+	return nil
+}
+
+// entryOf returns the indicator of an event and its version.
+func entryOf(event beat.Event) registry.Entry {
+	entry := registry.Entry{Indicator: registry.Indicator{ID: registry.Missing, IndicatorID: registry.Missing}}
+	fields, _ := event.Fields["threatq"].(mapstr.M)
+	if id, ok := fields["id"].(int64); ok {
+		entry.ID = id
+	}
+	if id, ok := fields["indicator_id"].(int64); ok {
+		entry.IndicatorID = id
+	}
+	updated, _ := fields["updated_at"].(common.Time)
+	entry.Version = registry.VersionOf(time.Time(updated))
+	return entry
+}
+
+// indicator returns the indicator of a Brief and its version.
+func (b *Brief) entry() registry.Entry {
+	entry := registry.Entry{
+		Indicator: registry.Indicator{ID: registry.Missing, IndicatorID: registry.Missing},
+		Version:   registry.VersionOf(b.UpdatedAt),
+	}
+	if b.HasID {
+		entry.ID = b.ID
+	}
+	if b.HasIndicatorID {
+		entry.IndicatorID = b.IndicatorID
+	}
+	return entry
+}

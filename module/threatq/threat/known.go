@@ -1,0 +1,59 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"sync"
+
+	v2 "github.com/elastic/beats/v7/filebeat/input/v2"
+	cursor "github.com/elastic/beats/v7/filebeat/input/v2/input-cursor"
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/publisher/pipetool"
+	conf "github.com/elastic/elastic-agent-libs/config"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
+)
+
+// knowing is the manager of the cursors, whose inputs hear of each acknowledgement
+// of the output before the cursor is saved that comes with it.
+type knowing struct {
+	cursor.InputManager
+	store *registry.KnownStore // nil keeps nothing
+
+	mu      sync.Mutex
+	created *input // by Configure, within Create
+}
+
+// Create creates an input.
+func (m *knowing) Create(raw *conf.C) (v2.Input, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	managed, err := m.InputManager.Create(raw)
+	if err != nil || m.store == nil {
+		return managed, err
+	}
+	return &knowingInput{managed, m.created, m.store}, nil
+}
+
+// knowingInput is what the manager makes of an input.
+type knowingInput struct {
+	v2.Input
+	input *input
+	store *registry.KnownStore
+}
+
+// Run runs the input. One whose known indicators can't be read collects all the
+// same, and does not sweep.
+func (in *knowingInput) Run(ctx v2.Context, pipeline beat.PipelineConnector) error {
+	cfg := &in.input.cfg
+	known, release, err := in.store.Use(cfg.ID, cfg.URL, cfg.DataCollectionID)
+	if err != nil {
+		ctx.Logger.Errorw("The known indicators can't be read, so that nothing is reconciled until the next start.", "error", err)
+		return in.Input.Run(ctx, pipeline)
+	}
+	defer release()
+	session := known.Connect()
+	in.input.known, in.input.session = known, session
+	return in.Input.Run(ctx, pipetool.WithACKer(pipeline, session))
+}

@@ -1,0 +1,222 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/module/threatq/client"
+	"github.com/threatqbeat/threatqbeat/module/threatq/health"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
+)
+
+// sweepFields is the parameter fields of a sweep's requests.
+const sweepFields = "id,indicator_id,updated_at"
+
+// sweepPager is the part of the client that a sweep needs.
+type sweepPager interface {
+	pager
+	PageOf(ctx context.Context, mark, fields string) (*client.Page, error)
+}
+
+// sweeper compares the data collection with what is known of it, in turns between
+// the cycles. The package's documentation says how, and why that does no harm.
+type sweeper struct {
+	id         string
+	maxRemoved config.Share
+	pageSize   int
+	known      *registry.Known
+	session    *registry.Session
+	elsewhere  func([]registry.Indicator) (running, stopped map[registry.Indicator]bool, err error)
+	pages      sweepPager
+	mapper     *Mapper
+	out        *announcer
+	schedule   *schedule
+	metrics    *sweepMetrics
+	report     func(registry.SweepState)
+	health     *health.Keeper
+	log        *logp.Logger
+
+	state   registry.SweepState
+	ready   bool // the last cycle has drained the collection
+	empty   bool // the last sweep found nothing at all
+	current *sweep
+	// held is a sweep that waits for the operator.
+	held bool
+}
+
+// sweep is one comparison.
+type sweep struct {
+	started time.Time
+	// next takes the next step. It returns nil for the last one.
+	next step
+	// settle is how many events must be settled before it goes on.
+	settle int
+	// poll is when to look at that again.
+	poll time.Time
+
+	// known is what was known at the start, seen a bit per indicator of it that the
+	// collection holds, and latest the latest date that was published by then.
+	known  *registry.Set
+	seen   []uint64
+	latest registry.Version
+	walk   walk
+	// absent are known and not in the collection; elsewhere is how many of them
+	// other inputs know.
+	absent    []registry.Indicator
+	elsewhere int
+	missing   int
+	retired   int
+}
+
+type step func(ctx context.Context) (step, error)
+
+// cycled takes how a cycle has ended, and looks at what else asks for a sweep.
+func (s *sweeper) cycled(err error) {
+	now := time.Now()
+	s.ready = err == nil
+	if s.known.Refusals() > 0 {
+		s.schedule.refused(now)
+	}
+	if s.held && s.known.Accepted().Retire > 0 {
+		s.held = false
+		s.schedule.ask()
+		s.schedule.notBefore = now
+	}
+}
+
+// wait returns how long it is until the sweep has something to do.
+func (s *sweeper) wait(now time.Time) time.Duration {
+	switch {
+	case !s.ready:
+		return longestRetry
+	case s.current == nil:
+		return s.schedule.wait(now)
+	case s.current.settle > 0:
+		return s.current.poll.Sub(now)
+	default:
+		return 0
+	}
+}
+
+// turn takes one step, which is a page at most.
+func (s *sweeper) turn(ctx context.Context) {
+	if s.current == nil {
+		s.begin()
+	}
+	w := s.current
+	if w.settle > 0 && !s.settled(w) {
+		return
+	}
+	next, err := w.next(ctx)
+	switch {
+	case ctx.Err() != nil:
+		s.current, s.out.touched = nil, nil
+	case err != nil:
+		s.fail(err)
+	case len(s.out.touched) > max(fewTouched, w.known.Len()/8):
+		s.fail(fmt.Errorf("%d indicators changed during the sweep, which is too many", len(s.out.touched)))
+	case next == nil:
+		s.complete()
+	default:
+		w.next = next
+	}
+}
+
+// fewTouched may be touched during a sweep, and one in eight of what is known.
+const fewTouched = 10_000
+
+// begin waits until everything before it is acknowledged: what the output has yet
+// to write is neither known nor not.
+func (s *sweeper) begin() {
+	published, _ := s.session.Progress()
+	s.current = &sweep{started: time.Now(), settle: published, known: &registry.Set{}, walk: walk{mark: startMark, total: -1}}
+	s.current.next = s.look
+	s.out.touched = map[registry.Indicator]registry.Version{}
+}
+
+func (s *sweeper) settled(w *sweep) bool {
+	if _, settled := s.session.Progress(); settled < w.settle {
+		w.poll = time.Now().Add(settlePoll)
+		return false
+	}
+	w.settle = 0
+	return true
+}
+
+// look takes what is known now, and the first page.
+func (s *sweeper) look(ctx context.Context) (step, error) {
+	w := s.current
+	w.known, w.latest = s.known.Snapshot(), s.known.Latest()
+	w.seen = make([]uint64, (w.known.Len()+63)/64)
+	return s.page(ctx)
+}
+
+// complete ends a sweep that counts.
+func (s *sweeper) complete() {
+	w, now := s.current, time.Now()
+	s.current, s.out.touched, s.held = nil, nil, false
+	s.empty = w.walk.elements == 0
+	s.schedule.succeeded(now, w.missing == 0)
+	s.state.Completed, s.state.DurationMS = now.UTC(), now.Sub(w.started).Milliseconds()
+	s.state.Known, s.state.Missing, s.state.Retired = s.known.Snapshot().Len(), w.missing, w.retired
+	s.state.HeldBack, s.state.HeldBackOf, s.state.Error = 0, 0, ""
+	if err := s.known.ForgetAccepted(); err != nil {
+		s.log.Warnw("What an operator agreed to can't be removed, so that it holds for the next sweep as well.", "error", err)
+	}
+	s.save()
+	s.metrics.completed(s.state)
+	s.health.Clear(health.Sweep)
+	s.log.Infow("The sweep is complete.", w.fields(s.state)...)
+}
+
+// fail ends a sweep that does not count.
+func (s *sweeper) fail(err error) {
+	w, now := s.current, time.Now()
+	s.current, s.out.touched = nil, nil
+	s.empty = errors.Is(err, errEmpty)
+	s.schedule.failed(now)
+	s.state.Error = err.Error()
+	s.state.HeldBack, s.state.HeldBackOf = 0, 0
+	var held *heldBackError
+	if s.held = errors.As(err, &held); s.held {
+		s.state.HeldBack, s.state.HeldBackOf = held.absent, held.known
+	}
+	s.save()
+	s.metrics.failed(s.state)
+	fields := append(w.fields(s.state), "next_attempt_in", s.schedule.wait(now).Round(time.Second).String())
+	s.log.Warnw(fmt.Sprintf("The sweep does not count: %s", err), fields...)
+	if s.held || s.schedule.failures >= failuresDegrade {
+		s.health.Set(health.Sweep, health.Degraded, err.Error())
+	}
+}
+
+// failuresDegrade is how many sweeps in vain make the input degraded: a single one
+// may have met a change of the collection.
+const failuresDegrade = 3
+
+func (s *sweeper) save() {
+	if err := s.known.SaveState(s.state); err != nil {
+		s.log.Warnw("The result of the sweep can't be saved. It is repeated after a restart.", "error", err)
+	}
+	s.report(s.state)
+}
+
+func (w *sweep) fields(state registry.SweepState) []any {
+	fields := []any{
+		"pages", w.walk.pages, "pages_whole", w.walk.whole, "known", w.known.Len(), "absent", len(w.absent), "elsewhere", w.elsewhere,
+		"missing", w.missing, "retired", w.retired, "held_back", state.HeldBack,
+		"duration_ms", time.Since(w.started).Milliseconds(),
+	}
+	if w.walk.total >= 0 {
+		fields = append(fields, "total", w.walk.total)
+	}
+	return fields
+}

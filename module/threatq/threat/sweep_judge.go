@@ -1,0 +1,121 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/common"
+	"github.com/elastic/elastic-agent-libs/mapstr"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
+)
+
+// RetiredReason is the threatq.ioc_expiration_reason of a retired indicator.
+const RetiredReason = "Expiration set since ThreatQ's data collection no longer holds the indicator"
+
+// heldBackError says that a sweep would retire too many indicators.
+type heldBackError struct {
+	id                   string
+	absent, known, limit int
+}
+
+func (e *heldBackError) Error() string {
+	return fmt.Sprintf("%d of %d known indicators are not in the data collection any more, and reconcile.max_removed allows for %d: none is retired until the collection is back or somebody agrees: threatqbeat cursor accept --input %s",
+		e.absent, e.known, e.limit, e.id)
+}
+
+// judge finds what is known and not in the collection.
+func (s *sweeper) judge(context.Context) (step, error) {
+	w := s.current
+	if err := s.agrees(); err != nil {
+		return nil, err
+	}
+	for place, indicator := range w.known.All() {
+		if w.seen[place/64]&(1<<(place%64)) == 0 && !s.touched(indicator) {
+			w.absent = append(w.absent, indicator)
+		}
+	}
+	limit := s.maxRemoved.Of(w.known.Len())
+	if most := max(limit, s.known.Accepted().Retire+limit); len(w.absent) > most {
+		return nil, &heldBackError{s.id, len(w.absent), w.known.Len(), limit}
+	}
+	running, stopped, err := s.elsewhere(w.absent)
+	if err != nil {
+		return nil, fmt.Errorf("looking at what the other inputs know: %w", err)
+	}
+	var retire, forget []registry.Indicator
+	for _, indicator := range w.absent {
+		switch {
+		case running[indicator]:
+			// The other input retires it when its collection holds it no longer.
+			forget = append(forget, indicator)
+			w.elsewhere++
+		case stopped[indicator]:
+			// Nobody would, so that it stays known.
+			w.elsewhere++
+		default:
+			retire = append(retire, indicator)
+		}
+	}
+	s.known.Forget(forget)
+	return s.retire(retire), nil
+}
+
+func (s *sweeper) touched(i registry.Indicator) bool {
+	_, ok := s.out.touched[i]
+	return ok
+}
+
+// retire returns the step that retires a page of indicators, and the rest in
+// further ones.
+func (s *sweeper) retire(indicators []registry.Indicator) step {
+	return func(context.Context) (step, error) {
+		now := time.Now()
+		w := s.current
+		page := indicators[:min(len(indicators), s.pageSize)]
+		for _, indicator := range page {
+			if s.touched(indicator) { // it is back
+				continue
+			}
+			if err := s.out.retire(s.mapper.retired(indicator, now), indicator); err != nil {
+				return nil, err
+			}
+			w.retired++
+		}
+		if err := s.out.flush(); err != nil {
+			return nil, err
+		}
+		if len(page) < len(indicators) {
+			return s.retire(indicators[len(page):]), nil
+		}
+		// The sweep ends once all of it has arrived: after a crash before that,
+		// another one comes at once.
+		w.settle, _ = s.session.Progress()
+		return func(context.Context) (step, error) { return nil, nil }, nil
+	}
+}
+
+// retired makes the event that retires an indicator.
+func (m *Mapper) retired(i registry.Indicator, now time.Time) beat.Event {
+	b := m.builders.Get().(*builder)
+	defer m.builders.Put(b)
+	now = now.Round(0).UTC()
+	fields := mapstr.M{"ioc_expired_at": common.Time(now), "ioc_expiration_reason": RetiredReason}
+	if i.ID != registry.Missing {
+		fields["id"] = i.ID
+	}
+	if i.IndicatorID != registry.Missing {
+		fields["indicator_id"] = i.IndicatorID
+	}
+	return beat.Event{Timestamp: now, Fields: mapstr.M{
+		"event":       b.eventFields(kindEnrichment, now),
+		"data_stream": b.dataStream(),
+		"threatq":     fields,
+		"threat":      mapstr.M{"feed": mapstr.M{"name": feedName, "dashboard_id": feedDashboardID}},
+	}}
+}
