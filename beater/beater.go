@@ -20,6 +20,7 @@ import (
 	"github.com/elastic/go-concert/unison"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
@@ -55,6 +56,8 @@ type Inputs struct {
 	Store *registry.Store
 	// Reports has the reports of all inputs that run.
 	Reports *threat.Reports
+	// Health keeps how all inputs that run fare.
+	Health *health.Board
 }
 
 // ManagedBy has Run call follow before it starts Libbeat's manager, for follow to
@@ -148,7 +151,7 @@ func (bt *Beater) Run(b *beat.Beat) error {
 	}
 
 	if bt.follow != nil {
-		defer bt.follow(b, Inputs{Factory: factory, Pipeline: pipeline, Store: store, Reports: factory.reports})()
+		defer bt.follow(b, Inputs{Factory: factory, Pipeline: pipeline, Store: store, Reports: factory.reports, Health: factory.health})()
 	}
 	if err := b.Manager.Start(); err != nil {
 		return fmt.Errorf("connecting to Elastic Agent: %w", err)

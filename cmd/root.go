@@ -26,7 +26,8 @@ func newRootCmd() *cmd.BeatsRootCmd {
 	loader := &assets{}
 	settings := settings()
 	settings.IndexManagement = loader.indexManagement
-	create := loader.install(beater.New(beater.ManagedBy(agent.Follow)))
+	elasticAgent := &agent.Agent{}
+	create := loader.install(beater.New(beater.ManagedBy(elasticAgent.Follow)))
 	root := cmd.GenRootCmdWithSettings(create, settings)
 	root.SetOut(secrets.Writer(os.Stdout))
 	root.SetErr(secrets.Writer(os.Stderr))
@@ -34,7 +35,7 @@ func newRootCmd() *cmd.BeatsRootCmd {
 	root.SilenceUsage = true
 	// Cobra's own knows more shells.
 	root.RemoveCommand(root.CompletionCmd)
-	root.PersistentPreRun = func(*cobra.Command, []string) { agent.Prepare() }
+	root.PersistentPreRun = func(*cobra.Command, []string) { elasticAgent.Prepare() }
 
 	// Libbeat's own setup would install none of our assets.
 	root.RemoveCommand(root.SetupCmd)

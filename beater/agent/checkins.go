@@ -15,6 +15,7 @@ import (
 	"github.com/elastic/elastic-agent-client/v7/pkg/proto"
 
 	"github.com/threatqbeat/threatqbeat/config/secrets"
+	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 )
 
 // checkins stands between the client of Elastic Agent and the connection, and
@@ -33,11 +34,23 @@ import (
 //   - It keeps the states of an input's streams by their ids, so that of two with
 //     one id only the last state remains. The second gets another id. To be
 //     reported to elastic/beats: getStreamStates of unit.go.
+//   - It reports an output as healthy whatever the output says. To be reported to
+//     elastic/beats: the pipeline has no way to tell the manager, nor has an output.
+//     An input whose health changes because of the output is reported at once, and
+//     the output with it.
 //   - It reports an input as healthy while its streams are being configured. To be
 //     reported to elastic/beats: calcState of unit.go.
 type checkins struct {
 	mu       sync.Mutex
 	stopping map[string]bool // ids of the output units that are to stop
+	health   *health.Board   // nil before the inputs can run
+}
+
+// watch has the output reported as degraded when the inputs say so.
+func (c *checkins) watch(board *health.Board) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.health = board
 }
 
 // intercept is a grpc.StreamClientInterceptor.
@@ -139,8 +152,13 @@ func (c *checkins) observe(units []*proto.UnitObserved) {
 		}
 	}
 	for _, unit := range units {
-		if unit.GetType() == proto.UnitType_OUTPUT && c.stopping[unit.GetId()] && !running {
+		if unit.GetType() != proto.UnitType_OUTPUT {
+			continue
+		}
+		if c.stopping[unit.GetId()] && !running {
 			unit.State, unit.Message = proto.State_STOPPED, "Stopped"
+		} else if output := c.health.WorstOf(health.Output); output.State >= health.Degraded && unit.GetState() == proto.State_HEALTHY {
+			unit.State, unit.Message = proto.State_DEGRADED, output.Reason
 		}
 	}
 }

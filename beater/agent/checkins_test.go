@@ -10,6 +10,8 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/elastic/elastic-agent-client/v7/pkg/proto"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 )
 
 func TestAnOutputIsStoppedOnceTheInputsAre(t *testing.T) {
@@ -43,6 +45,39 @@ func TestAnOutputIsStoppedOnceTheInputsAre(t *testing.T) {
 
 	assert.Equal(t, proto.State_HEALTHY, expect(proto.State_HEALTHY, proto.State_HEALTHY))
 	assert.Equal(t, proto.State_HEALTHY, observe(proto.State_STOPPED), "it goes on after all")
+}
+
+func TestAnOutputIsDegradedWhenAnInputSaysSo(t *testing.T) {
+	c := &checkins{}
+	observe := func(expected, reported proto.State) (proto.State, string) {
+		c.expect([]*proto.UnitExpected{{Id: "out", Type: proto.UnitType_OUTPUT, State: expected}})
+		units := []*proto.UnitObserved{{Id: "out", Type: proto.UnitType_OUTPUT, State: reported, Message: "as Libbeat says"}}
+		c.observe(units)
+		return units[0].GetState(), units[0].GetMessage()
+	}
+	requireState := func(state proto.State, message string) {
+		t.Helper()
+		gotState, gotMessage := observe(proto.State_HEALTHY, proto.State_HEALTHY)
+		assert.Equal(t, state, gotState)
+		assert.Equal(t, message, gotMessage)
+	}
+	requireState(proto.State_HEALTHY, "as Libbeat says")
+	board := &health.Board{}
+	c.watch(board)
+	requireState(proto.State_HEALTHY, "as Libbeat says")
+
+	input := board.Start("one")
+	input.Set(health.Cycle, health.Degraded, "too many requests")
+	requireState(proto.State_HEALTHY, "as Libbeat says")
+	input.Set(health.Output, health.Degraded, "unreachable")
+	requireState(proto.State_DEGRADED, "unreachable")
+	state, message := observe(proto.State_HEALTHY, proto.State_FAILED)
+	assert.Equal(t, proto.State_FAILED, state)
+	assert.Equal(t, "as Libbeat says", message)
+	state, _ = observe(proto.State_STOPPED, proto.State_HEALTHY)
+	assert.Equal(t, proto.State_STOPPED, state)
+	input.Clear(health.Output)
+	requireState(proto.State_HEALTHY, "as Libbeat says")
 }
 
 func TestAnInputIsConfiguringWhileAStreamIs(t *testing.T) {

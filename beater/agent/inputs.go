@@ -26,10 +26,13 @@ import (
 // dataStreamType is the type of the data stream of a stream that names none.
 const dataStreamType = "logs"
 
+// Agent is the Elastic Agent that the Beat may be a component of.
+type Agent struct{ checkins checkins }
+
 // Prepare says how to connect to Elastic Agent and how to read its policy,
 // in case that management.enabled is set. It has no other effect.
-func Prepare() {
-	lbmanagement.SetManagerFactory(newManager)
+func (a *Agent) Prepare() {
+	lbmanagement.SetManagerFactory(a.newManager)
 	management.ConfigTransform.SetTransform(inputsOf)
 }
 

@@ -31,7 +31,7 @@ const clientName = "beat-v2-client"
 // (see checkins), and no secrets get into the diagnostics (see redactingClient).
 // Libbeat's own factory takes neither a client nor dial options. Libbeat calls it
 // with management.enabled only.
-func newManager(section *conf.C, registry *reload.Registry, log *logp.Logger) (lbmanagement.Manager, error) {
+func (a *Agent) newManager(section *conf.C, registry *reload.Registry, log *logp.Logger) (lbmanagement.Manager, error) {
 	settings := management.DefaultConfig()
 	// Libbeat can't replace an output that runs (elastic/elastic-agent#1913).
 	settings.RestartOnOutputChange = true
@@ -41,7 +41,7 @@ func newManager(section *conf.C, registry *reload.Registry, log *logp.Logger) (l
 	if err := secrets.GuardLog(log, nil); err != nil {
 		return nil, err
 	}
-	agent, err := connectToAgent(settings)
+	agent, err := a.connect(settings)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func newManager(section *conf.C, registry *reload.Registry, log *logp.Logger) (l
 	return management.NewV2AgentManagerWithClient(settings, registry, redactingClient{agent}, log)
 }
 
-func connectToAgent(settings *management.Config) (client.V2, error) {
+func (a *Agent) connect(settings *management.Config) (client.V2, error) {
 	info := client.VersionInfo{
 		Name:      clientName,
 		BuildHash: version.Commit(),
@@ -59,7 +59,7 @@ func connectToAgent(settings *management.Config) (client.V2, error) {
 			"threatqbeat_version": config.Version,
 		},
 	}
-	between := client.WithGRPCDialOptions(grpc.WithStreamInterceptor((&checkins{}).intercept))
+	between := client.WithGRPCDialOptions(grpc.WithStreamInterceptor(a.checkins.intercept))
 	if address := settings.InsecureGRPCURLForTesting; address != "" {
 		return client.NewV2(address, "", info, between,
 			client.WithGRPCDialOptions(grpc.WithTransportCredentials(insecure.NewCredentials()))), nil

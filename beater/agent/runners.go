@@ -25,8 +25,9 @@ import (
 
 // Follow runs the streams of Elastic Agent's policy as inputs, from the time that
 // Libbeat's manager starts. The returned function stops them.
-func Follow(b *beat.Beat, inputs beater.Inputs) (stop func()) {
+func (a *Agent) Follow(b *beat.Beat, inputs beater.Inputs) (stop func()) {
 	log := b.Info.Logger
+	a.checkins.watch(inputs.Health)
 	registerInputMetrics(b, log)
 	factory := &runnerFactory{RunnerFactory: inputs.Factory, store: inputs.Store, reports: inputs.Reports}
 	managed := &managedInputs{

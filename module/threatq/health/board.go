@@ -3,7 +3,11 @@
 
 package health
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // Board has the keepers of all inputs that run, and one of what they share. Its
 // methods may be called from any goroutine. A nil Board keeps nothing.
@@ -59,6 +63,23 @@ func (b *Board) Of(inputID string) *Keeper {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.inputs[inputID]
+}
+
+// WorstOf returns the worst condition of one source, over all inputs and what they
+// share. Of several equal ones it is that of the input whose id comes first.
+func (b *Board) WorstOf(source Source) Condition {
+	if b == nil {
+		return Condition{}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	worst := b.shared.of(source)
+	for _, id := range slices.Sorted(maps.Keys(b.inputs)) {
+		if condition := b.inputs[id].of(source); condition.State > worst.State {
+			worst = condition
+		}
+	}
+	return worst
 }
 
 // Summary returns the worst condition of all inputs and of what they share, and how

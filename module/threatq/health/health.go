@@ -119,6 +119,13 @@ func (k *Keeper) Worst() Condition {
 	return k.worst()
 }
 
+// of returns the condition of one source.
+func (k *Keeper) of(source Source) Condition {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.sources[source]
+}
+
 func (k *Keeper) worst() Condition {
 	var worst Condition
 	for _, source := range slices.Sorted(maps.Keys(k.sources)) {

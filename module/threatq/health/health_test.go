@@ -63,6 +63,7 @@ func TestSummary(t *testing.T) {
 	assert.Equal(t, "starting  0/0/0/0", summary(), "no inputs")
 	b.Shared().Set(Files, Degraded, "in.yml:3")
 	assert.Equal(t, "degraded in.yml:3 0/0/0/0", summary())
+	assert.Equal(t, Condition{Degraded, Files, "in.yml:3"}, b.WorstOf(Files))
 	b.Shared().Clear(Files)
 
 	one, two := b.Start("one"), b.Start("two")
@@ -75,6 +76,8 @@ func TestSummary(t *testing.T) {
 	for range 20 {
 		assert.Equal(t, "degraded one waits 0/0/2/0", summary())
 	}
+	assert.Equal(t, Condition{Degraded, Output, "one waits"}, b.WorstOf(Output))
+	assert.Equal(t, Condition{}, b.WorstOf(Cycle))
 
 	again := b.Start("one")
 	b.Stop("one", one)
