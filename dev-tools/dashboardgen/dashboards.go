@@ -16,7 +16,7 @@ var (
 	byProvider   = terms{field: "threat.indicator.provider", label: "Provider", size: 10, missing: true}
 	byStatus     = terms{field: "threatq.status", label: "Status", size: 8, missing: true}
 	// An indicator that no source has marked is a finding too, hence missing.
-	byTLP = terms{field: "threat.indicator.marking.tlp", label: "TLP", size: 6, missing: true}
+	byTLP = terms{field: "threat.indicator.marking.tlp", label: "TLP", size: 7, missing: true}
 )
 
 // activeNow is the alias' own filter once more, for an alias that has none: Fleet can't give one to
@@ -24,6 +24,9 @@ var (
 var activeNow = filter{field: "threatq.ioc_expired_at", after: "now", name: "Active now"}
 
 const queryActiveNow = "threatq.ioc_expired_at > now"
+
+// queryNames leaves out the URLs whose host is an address. It is in url.domain as well.
+const queryNames = "related.hosts : *"
 
 var searches = []savedSearch{
 	{
@@ -85,10 +88,9 @@ var dashboards = []dashboard{
 				}},
 			}},
 			{height: 14, panels: []panel{
-				{"by-confidence", "Confidence", 12, donut{by: byConfidence}},
-				{"by-tlp", "Traffic light protocol", 12, donut{by: byTLP}},
-				{"by-status", "Status", 12, donut{by: byStatus}},
-				{"by-provider", "Providers", 12, donut{by: byProvider}},
+				{"by-confidence", "Confidence", 16, donut{by: byConfidence}},
+				{"by-tlp", "Traffic light protocol", 16, donut{by: byTLP}},
+				{"by-status", "Status", 16, donut{by: byStatus}},
 			}},
 			{height: 14, panels: []panel{
 				{"expiring", "Expiring in the next 30 days", 24, timeline{
@@ -100,10 +102,11 @@ var dashboards = []dashboard{
 				}}},
 			}},
 			{height: 14, panels: []panel{
-				{"top-adversaries", "Top adversaries", 24, bars{by: terms{
+				{"by-provider", "Providers", 16, bars{by: byProvider}},
+				{"top-adversaries", "Top adversaries", 16, bars{by: terms{
 					field: "threatq.adversaries", label: "Adversary", size: 15,
 				}}},
-				{"providers-by-type", "Providers and types", 24, table{by: []terms{
+				{"providers-by-type", "Providers and types", 16, table{by: []terms{
 					byProvider, {field: "threat.indicator.type", label: "Type", size: 5},
 				}}},
 			}},
@@ -128,7 +131,7 @@ var dashboards = []dashboard{
 					count{query: "threatq.ioc_expired_at >= now and threatq.ioc_expired_at < now+7d"}},
 			}},
 			{height: 14, panels: []panel{
-				{"hash-kinds", "Hash kinds", 24, kinds{label: "Hash", of: []kind{
+				{"hash-kinds", "Hash kinds", 16, kinds{label: "Hash", of: []kind{
 					{"MD5", "threat.indicator.file.hash.md5 : *"},
 					{"SHA-1", "threat.indicator.file.hash.sha1 : *"},
 					{"SHA-256", "threat.indicator.file.hash.sha256 : *"},
@@ -136,17 +139,17 @@ var dashboards = []dashboard{
 					{"SHA-512", "threat.indicator.file.hash.sha512 : *"},
 					{"ssdeep", "threat.indicator.file.hash.ssdeep : *"},
 				}}},
-				{"by-provider", "Providers", 12, donut{by: byProvider}},
-				{"by-confidence", "Confidence", 12, donut{by: byConfidence}},
+				{"by-provider", "Providers", 16, bars{by: byProvider}},
+				{"by-confidence", "Confidence", 16, donut{by: byConfidence}},
 			}},
 			{height: 16, panels: []panel{
 				{"file-names", "File names", 16, table{by: []terms{
 					{field: "threat.indicator.file.name", label: "Name", size: 50},
 				}}},
-				{"file-paths", "File paths", 16, table{by: []terms{
+				{"file-paths", "File paths", 20, table{by: []terms{
 					{field: "threat.indicator.file.path", label: "Path", size: 50},
 				}}},
-				{"adversaries", "Adversaries", 16, table{by: []terms{
+				{"adversaries", "Adversaries", 12, table{by: []terms{
 					{field: "threatq.adversaries", label: "Adversary", size: 50},
 				}}},
 			}},
@@ -167,27 +170,24 @@ var dashboards = []dashboard{
 		rows: []row{
 			{height: 9, panels: []panel{
 				{"navigation", "", 16, navigation{}},
-				{"addresses", "IP addresses", 8, count{query: "threat.indicator.ip : *"}},
-				{"domains", "Domains", 8, unique{field: "threat.indicator.url.domain"}},
+				{"addresses", "IP addresses", 8, unique{field: "threat.indicator.ip"}},
+				{"domains", "Domains", 8, unique{field: "threat.indicator.url.domain", query: queryNames}},
 				{"urls", "URLs", 8, count{query: `threat.indicator.type : "url"`}},
 				{"expiring-7d", "Expiring in the next 7 days", 8,
 					count{query: "threatq.ioc_expired_at >= now and threatq.ioc_expired_at < now+7d"}},
 			}},
 			{height: 14, panels: []panel{
-				{"by-type", "Indicators by type", 12, donut{by: byType}},
-				{"by-provider", "Providers", 12, donut{by: byProvider}},
-				{"ports", "Ports", 12, bars{by: terms{
-					field: "threat.indicator.port", label: "Port of an address", kind: kindNumber, size: 10,
-				}}},
-				{"url-ports", "URL ports", 12, bars{by: terms{
-					field: "threat.indicator.url.port", label: "Port of a URL", kind: kindNumber, size: 10,
+				{"by-type", "Indicators by type", 16, donut{by: byType}},
+				{"by-provider", "Providers", 16, bars{by: byProvider}},
+				{"schemes", "URL schemes", 16, donut{by: terms{
+					field: "threat.indicator.url.scheme", label: "Scheme", size: 5,
 				}}},
 			}},
 			{height: 16, panels: []panel{
 				{"ips", "IP addresses", 16, table{by: []terms{
 					{field: "threat.indicator.ip", label: "IP address", kind: kindIP, size: 50},
 				}}},
-				{"domain-names", "Domains", 16, table{by: []terms{
+				{"domain-names", "Domains", 16, table{query: queryNames, by: []terms{
 					{field: "threat.indicator.url.domain", label: "Domain", size: 50},
 				}}},
 				{"registered-domains", "Registered domains", 16, table{by: []terms{
@@ -195,13 +195,16 @@ var dashboards = []dashboard{
 				}}},
 			}},
 			{height: 14, panels: []panel{
-				{"top-level-domains", "Top-level domains", 24, bars{by: terms{
+				{"top-level-domains", "Top-level domains", 12, bars{by: terms{
 					field: "threat.indicator.url.top_level_domain", label: "Top-level domain", size: 15,
 				}}},
-				{"schemes", "URL schemes", 12, donut{by: terms{
-					field: "threat.indicator.url.scheme", label: "Scheme", size: 5,
+				{"ports", "Ports of addresses", 12, bars{by: terms{
+					field: "threat.indicator.port", label: "Port of an address", kind: kindNumber, size: 10,
 				}}},
-				{"extensions", "URL file extensions", 12, donut{by: terms{
+				{"url-ports", "Ports of URLs", 12, bars{by: terms{
+					field: "threat.indicator.url.port", label: "Port of a URL", kind: kindNumber, size: 10,
+				}}},
+				{"extensions", "URL file extensions", 12, bars{by: terms{
 					field: "threat.indicator.url.extension", label: "Extension", size: 10,
 				}}},
 			}},

@@ -77,8 +77,9 @@ type terms struct {
 // count shows how many indicators match a KQL query; all when it is empty.
 type count struct{ query string }
 
-// unique shows how many different values a field has.
-type unique struct{ field string }
+// unique shows how many different values a field has, among what a KQL query
+// matches.
+type unique struct{ field, query string }
 
 // donut shows the shares of a field's values.
 type donut struct{ by terms }
@@ -104,8 +105,12 @@ type timeline struct {
 	split    terms
 }
 
-// table lists combinations of fields with their number of indicators.
-type table struct{ by []terms }
+// table lists combinations of fields with their number of indicators, among what a
+// KQL query matches.
+type table struct {
+	by    []terms
+	query string
+}
 
 // documents embeds a saved search.
 type documents struct{ search string }

@@ -84,7 +84,7 @@ func (u unique) render(p panel) rendered {
 		"operationType": "unique_count",
 		"scale":         "ratio",
 		"sourceField":   u.field,
-	}}, "")
+	}}, u.query)
 }
 
 func metric(value column, query string) rendered {
@@ -117,6 +117,8 @@ func (d donut) render(panel) rendered {
 				"numberDisplay":   "percent",
 				"categoryDisplay": "default",
 				"legendDisplay":   "show",
+				"legendSize":      "large",
+				"truncateLegend":  false,
 				"nestedLegend":    false,
 			}},
 		},
@@ -188,7 +190,9 @@ func xy(series string, x column, split *column, query string) rendered {
 			"gridlinesVisibilitySettings":  axes(true),
 			"labelsOrientation":            axes(0),
 			"layers":                       []any{layer},
-			"legend":                       object{"isVisible": true, "position": "right"},
+			"legend": object{
+				"isVisible": true, "position": "right", "legendSize": "large", "shouldTruncate": false,
+			},
 			"preferredSeriesType":          series,
 			"tickLabelsVisibilitySettings": axes(true),
 			"valueLabels":                  "hide",
@@ -207,18 +211,19 @@ func (t table) render(panel) rendered {
 		shown = append(shown, object{"columnId": c.id, "isTransposed": false})
 	}
 	columns = append(columns, countColumn("count", "Indicators"))
-	shown = append(shown, object{"columnId": "count", "isTransposed": false})
+	// Numbers need little room, and what is counted may be long.
+	shown = append(shown, object{"columnId": "count", "isTransposed": false, "width": 100})
 	return lens{
 		visualizationType: "lnsDatatable",
 		visualization: object{
-			"columns":        shown,
-			"layerId":        layerID,
-			"layerType":      "data",
-			"paging":         object{"enabled": true, "size": 10},
-			"rowHeight":      "single",
-			"rowHeightLines": 1,
+			"columns":   shown,
+			"layerId":   layerID,
+			"layerType": "data",
+			"paging":    object{"enabled": true, "size": 10},
+			"rowHeight": "auto", // a long value is wrapped, not cut
 		},
 		columns: columns,
+		query:   t.query,
 	}.render()
 }
 
@@ -240,9 +245,10 @@ func (t terms) column(id, orderBy string) column {
 			"size":           t.size,
 			"orderBy":        object{"type": "column", "columnId": orderBy},
 			"orderDirection": "desc",
-			"otherBucket":    true,
-			"missingBucket":  t.missing,
-			"parentFormat":   object{"id": "terms"},
+			// The rest of many different numbers would dwarf each of them.
+			"otherBucket":   t.kind != kindNumber,
+			"missingBucket": t.missing,
+			"parentFormat":  object{"id": "terms"},
 		},
 	}}
 }

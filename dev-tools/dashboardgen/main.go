@@ -31,7 +31,7 @@ func run(dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, kind := range []string{"dashboard", "index-pattern", "search"} {
+	for _, kind := range []string{"dashboard", "index-pattern", "search", "tag"} {
 		if err := os.RemoveAll(filepath.Join(dir, kind)); err != nil {
 			return fmt.Errorf("removing the former objects: %w", err)
 		}
@@ -49,7 +49,7 @@ func run(dir string) error {
 
 // generate returns the content of each file by its path, type/id.json.
 func generate() (map[string][]byte, error) {
-	objects := []savedObject{dataView()}
+	objects := []savedObject{tag(), dataView()}
 	for _, s := range searches {
 		objects = append(objects, s.object())
 	}

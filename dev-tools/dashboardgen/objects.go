@@ -15,6 +15,7 @@ const (
 	dashboardVersion = "8.3.0"
 	searchVersion    = "8.0.0"
 	dataViewVersion  = "8.0.0"
+	tagVersion       = "8.0.0"
 )
 
 // A savedObject is one object as Kibana imports it, but with the JSON that Kibana keeps in strings
@@ -80,6 +81,19 @@ func dataView() savedObject {
 	}, nil)
 }
 
+// tagID is the id that Kibana's Security Solution and Fleet give to the tag in the default space.
+// Kibana finds it by its name.
+const tagID = "security-solution-default"
+
+// tag returns the tag by which Security, Dashboards lists the dashboards.
+func tag() savedObject {
+	return newSavedObject("tag", tagID, tagVersion, object{
+		"name":        "Security Solution",
+		"description": "Security Solution auto-generated tag",
+		"color":       "#F583B7",
+	}, nil)
+}
+
 func (s savedSearch) object() savedObject {
 	const index = "kibanaSavedObjectMeta.searchSourceJSON.index"
 	return newSavedObject("search", s.id, searchVersion, object{
@@ -100,7 +114,7 @@ func (s savedSearch) object() savedObject {
 }
 
 func (d dashboard) object() (savedObject, error) {
-	var references []reference
+	references := []reference{{ID: tagID, Name: "tag-ref-" + tagID, Type: "tag"}}
 	var filters, panels []any
 	for i, f := range d.filters {
 		index := fmt.Sprintf("kibanaSavedObjectMeta.searchSourceJSON.filter[%d].meta.index", i)

@@ -165,8 +165,19 @@ func addKibana(files map[string][]byte, _ fs.FS, _ assets.Server) error {
 	}
 	for _, o := range objects {
 		folder := o.Type
-		if o.Type == "index-pattern" {
+		switch o.Type {
+		case "index-pattern":
 			folder = "index_pattern"
+		case "tag":
+			// Fleet makes the tag of the space that it installs into, and refers to it.
+			files["kibana/tags.yml"], err = toYAML([]body{{"text": o.Title, "asset_types": []string{"dashboard"}}})
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if o.JSON, err = withoutTags(o.JSON); err != nil {
+			return fmt.Errorf("making the Kibana object %s: %w", o.ID, err)
 		}
 		var b bytes.Buffer
 		if err := json.Indent(&b, o.JSON, "", "  "); err != nil {
@@ -176,6 +187,33 @@ func addKibana(files map[string][]byte, _ fs.FS, _ assets.Server) error {
 		files["kibana/"+folder+"/"+o.ID+".json"] = b.Bytes()
 	}
 	return nil
+}
+
+// withoutTags takes the references to tags out of a Kibana object.
+func withoutTags(object json.RawMessage) (json.RawMessage, error) {
+	var o map[string]json.RawMessage
+	var references []struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(object, &o); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(o["references"], &references); err != nil {
+		return nil, err
+	}
+	kept := references[:0]
+	for _, r := range references {
+		if r.Type != "tag" {
+			kept = append(kept, r)
+		}
+	}
+	var err error
+	if o["references"], err = json.Marshal(kept); err != nil {
+		return nil, err
+	}
+	return json.Marshal(o)
 }
 
 // mapping returns the mapping of an index template.

@@ -4,6 +4,7 @@
 package fleetpackage
 
 import (
+	"bytes"
 	"archive/zip"
 	"encoding/json"
 	"io"
@@ -152,7 +153,17 @@ func TestSharedAssets(t *testing.T) {
 			}
 		}
 		assert.Equal(t, len(objects), n)
+		tag := []byte(`,{"id":"security-solution-default","name":"tag-ref-security-solution-default","type":"tag"}`)
 		for _, o := range objects {
+			if o.Type == "tag" {
+				assert.YAMLEq(t, "[{text: Security Solution, asset_types: [dashboard]}]", string(files["kibana/tags.yml"]))
+				continue
+			}
+			if o.Type == "dashboard" {
+				// Fleet adds the one of the space that it installs into.
+				require.Contains(t, string(o.JSON), string(tag[1:]))
+				o.JSON = bytes.Replace(bytes.Replace(o.JSON, tag, nil, 1), append(tag[1:], ','), nil, 1)
+			}
 			name := "kibana/" + strings.ReplaceAll(o.Type, "-", "_") + "/" + o.ID + ".json"
 			require.Contains(t, files, name)
 			assert.JSONEq(t, string(o.JSON), string(files[name]), name)

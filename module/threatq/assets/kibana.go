@@ -27,15 +27,15 @@ const (
 const MinimumKibana = "8.3.0"
 
 // types are the types of the objects, those that refer to nothing first.
-var types = []string{"index-pattern", "search", "dashboard"}
+var types = []string{"tag", "index-pattern", "search", "dashboard"}
 
 // An KibanaObject is one Kibana saved object.
 type KibanaObject struct {
-	// Type is Kibana's name for what it is: index-pattern (a data view), search or dashboard.
+	// Type is Kibana's name for what it is: tag, index-pattern (a data view), search or dashboard.
 	Type string
 	// ID is unique within the type.
 	ID string
-	// Title is what Kibana shows as its name.
+	// Title is what Kibana shows as its name; a tag's is its name.
 	Title string
 	// JSON is the object on one line, in the form that Kibana's import API takes.
 	JSON json.RawMessage

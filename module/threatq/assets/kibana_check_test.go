@@ -38,6 +38,7 @@ type savedObject struct {
 
 type attributes struct {
 	Title         string     `json:"title"`
+	Name          string     `json:"name"`
 	TimeFieldName string     `json:"timeFieldName"`
 	TimeRestore   bool       `json:"timeRestore"`
 	PanelsJSON    string     `json:"panelsJSON"`
@@ -152,8 +153,12 @@ func check(objects []KibanaObject, fields map[string]string) []string {
 			c.add(key, "it is not what Kibana stores: %s", err)
 			continue
 		}
-		if s.Type != o.Type || s.ID != o.ID || s.Attributes.Title != o.Title {
-			c.add(key, "it is called %s/%s (%s) within", s.Type, s.ID, s.Attributes.Title)
+		title := s.Attributes.Title
+		if s.Type == "tag" {
+			title = s.Attributes.Name
+		}
+		if s.Type != o.Type || s.ID != o.ID || title != o.Title {
+			c.add(key, "it is called %s/%s (%s) within", s.Type, s.ID, title)
 		}
 		parsed = append(parsed, s)
 	}
@@ -162,6 +167,10 @@ func check(objects []KibanaObject, fields map[string]string) []string {
 		c.versions(where, s)
 		c.references(where, s.References)
 		switch s.Type {
+		case "tag":
+			if s.Attributes.Name != "Security Solution" {
+				c.add(where, "Kibana's Security doesn't look for the tag %s", s.Attributes.Name)
+			}
 		case "index-pattern":
 			c.dataView(where, s)
 		case "search":
@@ -284,7 +293,10 @@ func (c *checker) dashboard(where string, s savedObject) {
 	c.grid(where, panels)
 	used := map[string]bool{}
 	for _, r := range s.References {
-		used[r.Name] = strings.HasPrefix(r.Name, "kibanaSavedObjectMeta.")
+		used[r.Name] = strings.HasPrefix(r.Name, "kibanaSavedObjectMeta.") || r.Type == "tag"
+	}
+	if !slices.ContainsFunc(s.References, func(r reference) bool { return r.Type == "tag" }) {
+		c.add(where, "Kibana's Security doesn't list it, because it has no tag")
 	}
 	links := map[string]bool{s.ID: true}
 	for _, p := range panels {

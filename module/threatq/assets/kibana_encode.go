@@ -30,6 +30,9 @@ func decode(content []byte) (KibanaObject, error) {
 	id, _ := o["id"].(string)
 	attributes, _ := o["attributes"].(map[string]any)
 	title, _ := attributes["title"].(string)
+	if kind == "tag" {
+		title, _ = attributes["name"].(string)
+	}
 	if kind == "" || id == "" || title == "" {
 		return KibanaObject{}, errors.New("it lacks a type, an id or attributes.title")
 	}

@@ -63,6 +63,7 @@ func TestObjects(t *testing.T) {
 		ids = append(ids, o.Type+"/"+o.ID)
 	}
 	assert.Equal(t, []string{
+		"tag/security-solution-default",
 		"index-pattern/" + DataView,
 		"search/threatq-latest-files",
 		"search/threatq-latest-indicators",
@@ -99,6 +100,10 @@ func TestCheckFindsDefects(t *testing.T) {
 		"a field that only the source has": {
 			object: OverviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"labels.is_ioc_transform_source\"`,
 			problem: "the alias has no field labels.is_ioc_transform_source",
+		},
+		"no tag of Security": {
+			object: OverviewDashboard, from: `"type":"tag"`, to: `"type":"label"`,
+			problem: "Kibana's Security doesn't list it",
 		},
 		"histogram of a keyword": {
 			object: OverviewDashboard, from: `\"sourceField\":\"event.created\"`, to: `\"sourceField\":\"event.kind\"`,
@@ -189,7 +194,7 @@ func TestCheckFindsDefects(t *testing.T) {
 	t.Run("same id twice", func(t *testing.T) {
 		objects, err := KibanaObjects()
 		require.NoError(t, err)
-		assert.Contains(t, check(append(objects, objects[0]), aliasFields(t)), "index-pattern/"+DataView+": its id is taken")
+		assert.Contains(t, check(append(objects, objects[1]), aliasFields(t)), "index-pattern/"+DataView+": its id is taken")
 	})
 }
 

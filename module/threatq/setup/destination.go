@@ -20,7 +20,7 @@ import (
 type destination struct {
 	// current is the index behind the alias.
 	current string
-	// outdated says that current needs another mapping.
+	// outdated says that current needs another mapping or other settings.
 	outdated bool
 	// metas has an object with the mapping's _meta of each index, by name.
 	metas map[string]assets.Body
@@ -70,10 +70,8 @@ func (i *Installer) ensureDestination(ctx context.Context) (destination, error) 
 			Remedy: "Remove it from all but the one that the transform writes to, and run setup again.",
 		}
 	}
-	if assets.MetaManagedBy(metas[d.current]) == "fleet" {
-		e := foreignError("index "+d.current, ownerOf(metas[d.current]))
-		e.Remedy += " Where the integration is removed already, delete this index, which it left."
-		return d, e
+	if owner := ownerOf(metas[d.current]); owner != "" {
+		return i.takeOver(ctx, d, owner, properties)
 	}
 
 	template, err := assets.DestTemplate(i.server)
@@ -83,7 +81,13 @@ func (i *Installer) ensureDestination(ctx context.Context) (destination, error) 
 	want := object(object(template["template"])["mappings"])
 	switch judge(metas[d.current], want, replaceDifferent) {
 	case current:
-		if len(behind) == 1 {
+		if len(behind) == 0 {
+			break
+		}
+		if d.outdated, err = i.settingsDiffer(ctx, d.current, template); err != nil {
+			return d, err
+		}
+		if !d.outdated {
 			i.done("index "+d.current, Unchanged, "")
 		}
 	case newer:
@@ -99,6 +103,26 @@ func (i *Installer) ensureDestination(ctx context.Context) (destination, error) 
 		i.done(aliasAsset, Updated, "on "+d.current)
 	}
 	return d, nil
+}
+
+// settingsDiffer says whether an index has another codec than the template gives,
+// which can't be changed in place, or a default pipeline: Fleet, removing an
+// integration, sets one that doesn't exist, and the transform fails with it.
+func (i *Installer) settingsDiffer(ctx context.Context, index string, template assets.Body) (bool, error) {
+	var answer map[string]struct {
+		Settings struct {
+			Index struct {
+				Codec    string  `json:"codec"`
+				Pipeline *string `json:"default_pipeline"`
+			} `json:"index"`
+		} `json:"settings"`
+	}
+	if _, err := i.find(ctx, "index "+index, privDest, "/"+index+"/_settings", &answer); err != nil {
+		return false, err
+	}
+	have := answer[index].Settings.Index
+	want := object(object(object(template["template"])["settings"])["index"])["codec"]
+	return have.Codec != want || have.Pipeline != nil, nil
 }
 
 // createDestination creates the first index together with its alias, or puts

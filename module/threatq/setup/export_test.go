@@ -51,15 +51,15 @@ func TestExportPrintsWhatSetupSends(t *testing.T) {
 
 func TestExportForAVersion(t *testing.T) {
 	fast := config.DefaultSetup()
-	fast.Transforms.Frequency = 5 * time.Second
+	fast.Transforms.Frequency = 7 * time.Second
 	for name, tc := range map[string]struct {
 		kind    string
 		opts    ExportOptions
 		has     []string
 		hasNone []string
 	}{
-		"newest":     {"transform", ExportOptions{Config: config.DefaultSetup()}, []string{`"num_failure_retries": -1`, `"frequency": "30s"`}, nil},
-		"oldest":     {"transform", ExportOptions{Version: "8.0.0", Config: fast}, []string{`"frequency": "5s"`}, []string{"num_failure_retries"}},
+		"newest":     {"transform", ExportOptions{Config: config.DefaultSetup()}, []string{`"num_failure_retries": -1`, `"frequency": "5s"`, `"delay": "20s"`}, nil},
+		"oldest":     {"transform", ExportOptions{Version: "8.0.0", Config: fast}, []string{`"frequency": "7s"`}, []string{"num_failure_retries"}},
 		"serverless": {"template", ExportOptions{Serverless: true}, []string{"data_retention"}, []string{"default_policy"}},
 	} {
 		t.Run(name, func(t *testing.T) {

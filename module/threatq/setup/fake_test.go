@@ -58,9 +58,10 @@ type fakeElasticsearch struct {
 }
 
 type fakeIndex struct {
-	mapping object_
-	docs    map[string]string
-	aliases object_
+	mapping  object_
+	settings object_ // below index
+	docs     map[string]string
+	aliases  object_
 }
 
 type fakeTransform struct {
@@ -340,6 +341,8 @@ func (f *fakeElasticsearch) index(r *http.Request, parts []string, body object_)
 		}
 		i = &fakeIndex{docs: map[string]string{}, aliases: object_{}}
 		i.mapping, _ = template["template"].(object_)["mappings"].(object_)
+		settings, _ := template["template"].(object_)["settings"].(object_)
+		i.settings, _ = settings["index"].(object_)
 		if aliases, ok := body["aliases"].(object_); ok {
 			i.aliases = aliases
 		}
@@ -350,6 +353,8 @@ func (f *fakeElasticsearch) index(r *http.Request, parts []string, body object_)
 	case len(parts) == 1 && r.Method == http.MethodDelete:
 		delete(f.indices, name)
 		return 200, acknowledged
+	case len(parts) == 2 && parts[1] == "_settings":
+		return 200, object_{name: object_{"settings": object_{"index": i.settings}}}
 	case len(parts) == 2 && parts[1] == "_refresh":
 		return 200, object_{"_shards": object_{}}
 	case len(parts) == 2 && parts[1] == "_count":

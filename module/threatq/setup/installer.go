@@ -187,7 +187,7 @@ func (i *Installer) indexManagement(ctx context.Context, withDest bool) error {
 		return err
 	}
 	if dest.outdated {
-		i.done("index "+dest.current, Kept, "it needs another mapping: setup --transforms moves it")
+		i.done("index "+dest.current, Kept, "it needs another mapping or codec: setup --transforms moves it")
 	}
 	return nil
 }

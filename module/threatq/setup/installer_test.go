@@ -384,6 +384,31 @@ func TestDestinationWithAnUnknownMappingIsMovedAndKept(t *testing.T) {
 // The client dies at each request in turn, before and after the server did what
 // it asks for. Setup run again ends where it would have ended, and then has
 // nothing left to do.
+// What can't be changed in place, or would make the transform fail, gets the next
+// index.
+func TestDestinationWithOtherSettingsIsMoved(t *testing.T) {
+	for name, settings := range map[string]object_{
+		"the codec of version 1.0.0":      {"mapping": object_{"ignore_malformed": true}},
+		"the pipeline that Fleet removed": {"codec": "best_compression", "default_pipeline": ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			install(t, f)
+			f.indices[assets.DestIndexPrefix+"1"].settings = settings
+			f.indices[assets.DestIndexPrefix+"1"].docs = map[string]string{"a": "1"}
+			reports, err := setupWith(t, f, config.DefaultSetup(), server)
+			require.NoError(t, err)
+			assert.Contains(t, reports, Report{aliasAsset, Moved, "from " + assets.DestIndexPrefix + "1 to " + assets.DestIndexPrefix + "2, 1 indicator"})
+			assert.True(t, works(f))
+
+			f.forget()
+			_, err = setupWith(t, f, config.DefaultSetup(), server)
+			require.NoError(t, err)
+			assert.Empty(t, f.changes())
+		})
+	}
+}
+
 func TestCrashAtEachRequest(t *testing.T) {
 	fast := config.DefaultSetup()
 	fast.Transforms.Frequency = time.Second
@@ -593,14 +618,41 @@ func TestOtherTemplatesAreNoRivals(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// An index of active indicators that an integration left is refused.
-func TestIndexThatFleetLeftIsRefused(t *testing.T) {
+// An index of active indicators that an integration left keeps the alias until the
+// next one is filled.
+func TestIndexThatFleetLeftIsReplaced(t *testing.T) {
 	f := newFake(t)
-	f.indices["logs-ti_threatq_latest.dest_threat-1"] = &fakeIndex{
+	left := &fakeIndex{
 		mapping: object_{"_meta": object_{"managed_by": "fleet"}}, aliases: object_{assets.Alias: object_{}},
+		docs: map[string]string{"a": "1", "b": "2", "c": "3"},
 	}
+	f.indices["logs-ti_threatq_latest.dest_threat-1"] = left
+	const next = "logs-ti_threatq_latest.dest_threat-2"
 	_, err := setupWith(t, f, config.DefaultSetup(), server)
-	refusedFor(t, err, KindForeign, "delete this index", "Fleet")
+	require.NoError(t, err)
+	assert.NotNil(t, left.aliases[assets.Alias], "the alias stays while the next index is empty")
+	for _, tr := range f.transforms {
+		assert.Equal(t, next, tr.config["dest"].(object_)["index"])
+	}
+
+	f.indices[next].docs["d"] = "1"
+	reports, err := setupWith(t, f, config.DefaultSetup(), server)
+	require.NoError(t, err)
+	assert.NotNil(t, left.aliases[assets.Alias], "the alias stays while the next index is being filled")
+	assert.Contains(t, fmt.Sprint(reports), "on logs-ti_threatq_latest.dest_threat-1 with 3 active indicators, because "+next+" has 1 so far")
+
+	f.indices[next].docs = map[string]string{"d": "1", "e": "2", "f": "3"}
+	reports, err = setupWith(t, f, config.DefaultSetup(), server)
+	require.NoError(t, err)
+	assert.Contains(t, fmt.Sprint(reports), "alias logs-ti_threatq_latest.threat: moved (from logs-ti_threatq_latest.dest_threat-1")
+	assert.Nil(t, left.aliases[assets.Alias])
+	assert.NotNil(t, f.indices[next].aliases[assets.Alias].(object_)["filter"])
+	assert.NotNil(t, f.indices["logs-ti_threatq_latest.dest_threat-1"], "what an integration left is its owner's to delete")
+
+	f.forget()
+	_, err = setupWith(t, f, config.DefaultSetup(), server)
+	require.NoError(t, err)
+	assert.Empty(t, f.changes())
 }
 
 // An integration that was removed leaves its data stream, whose newest index

@@ -49,7 +49,7 @@ func (i *Installer) surveyTemplates(ctx context.Context) error {
 		doing: "reading", asset: "the index templates", privilege: privTemplates,
 		method: http.MethodGet, path: "/_index_template/*", okStatus: http.StatusNotFound,
 		// There are hundreds, with the mappings of Fleet's integrations.
-		params: map[string]string{"filter_path": "**.name,**.index_patterns,**.priority,**.index_template._meta"},
+		params: map[string]string{"filter_path": "*.name,*.*.index_patterns,*.*.priority,*.*._meta"},
 	}, &list); err != nil {
 		return err
 	}

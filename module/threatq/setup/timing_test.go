@@ -14,7 +14,7 @@ import (
 
 func TestTimingOfServerless(t *testing.T) {
 	frequency, delay := timing(config.SetupTransforms{}, false)
-	assert.Equal(t, []time.Duration{30 * time.Second, 60 * time.Second}, []time.Duration{frequency, delay})
+	assert.Equal(t, []time.Duration{5 * time.Second, 20 * time.Second}, []time.Duration{frequency, delay})
 	frequency, delay = timing(config.SetupTransforms{}, true)
 	assert.Equal(t, []time.Duration{120 * time.Second, 120 * time.Second}, []time.Duration{frequency, delay})
 	frequency, delay = timing(config.SetupTransforms{Frequency: time.Second, SyncDelay: 2 * time.Second}, true)

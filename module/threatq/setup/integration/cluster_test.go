@@ -21,6 +21,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/logp/logptest"
+
 	"github.com/threatqbeat/threatqbeat/internal/beattest"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
@@ -187,6 +191,15 @@ func (c *cluster) active() map[int]object {
 	}
 	return found
 }
+
+// namespace returns the output's settings as the beat's configuration has them.
+func (c *cluster) namespace() conf.Namespace {
+	var ns conf.Namespace
+	require.NoError(c.t, ns.Unpack(conf.MustNewConfigFrom(object{"elasticsearch": c.settings})))
+	return ns
+}
+
+func (c *cluster) log() *logp.Logger { return logptest.NewTestingLogger(c.t, "") }
 
 // in returns the cluster for a subtest.
 func (c *cluster) in(t *testing.T) *cluster {
