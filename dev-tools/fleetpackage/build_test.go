@@ -4,8 +4,8 @@
 package fleetpackage
 
 import (
-	"bytes"
 	"archive/zip"
+	"bytes"
 	"encoding/json"
 	"io"
 	"io/fs"
