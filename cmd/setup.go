@@ -4,13 +4,16 @@
 package cmd
 
 import (
+	"flag"
 	"fmt"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
+	conf "github.com/elastic/elastic-agent-libs/config"
 
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
@@ -59,7 +62,36 @@ and the privileges that setup needs.`,
 	return cmd
 }
 
+// forSetup takes from the configuration file what is meant for run: the switches for
+// what run installs, and the credentials that the command line replaces, because a
+// user and an API key exclude each other. What -E says still counts.
+func forSetup(file *conf.C) bool {
+	has := func(cfg *conf.C, name string) bool {
+		found, err := cfg.Has(name, -1)
+		return err == nil && found
+	}
+	remove := func(names ...string) {
+		for _, name := range names {
+			if has(file, name) {
+				_, _ = file.Remove(name, -1)
+			}
+		}
+	}
+	remove("setup.template.enabled", "setup.ilm.enabled", "setup.pipelines.enabled", "setup.transforms.enabled")
+	given := flag.Lookup("E").Value.(*conf.SettingsFlag).Config()
+	for _, section := range []string{"output.elasticsearch.", "setup.kibana."} {
+		if has(given, section+"username") || has(given, section+"password") {
+			remove(section + "api_key")
+		}
+		if has(given, section+"api_key") {
+			remove(section+"username", section+"password")
+		}
+	}
+	return false // nothing to merge
+}
+
 func runSetup(cmd *cobra.Command, settings instance.Settings, parts setup.Parts) error {
+	settings.ConfigOverrides = append(settings.ConfigOverrides, cfgfile.ConditionalOverride{Check: forSetup})
 	b, err := instance.NewInitializedBeat(settings)
 	if err != nil {
 		return err

@@ -4,8 +4,13 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -52,6 +57,60 @@ func TestExport(t *testing.T) {
 		assert.Equal(t, 1, code)
 		assert.Contains(t, output, "8.0.0")
 	})
+}
+
+// What the file says for run is nothing to setup: neither that run installs nothing, nor the API key that publishes.
+// What the command line says counts.
+func TestSetupInstallsWhatTheFileSwitchesOff(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		args          []string
+		put           bool
+		authorization string
+	}{
+		"the file's key":       {nil, true, "ApiKey " + base64.StdEncoding.EncodeToString([]byte("id:publish"))},
+		"an administrator":     {[]string{"-E", "output.elasticsearch.username=admin", "-E", "output.elasticsearch.password=changeme"}, true, "Basic " + base64.StdEncoding.EncodeToString([]byte("admin:changeme"))},
+		"another key":          {[]string{"-E", "output.elasticsearch.api_key=id:setup"}, true, "ApiKey " + base64.StdEncoding.EncodeToString([]byte("id:setup"))},
+		"switched off with -E": {[]string{"-E", "setup.pipelines.enabled=false"}, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			var put []string
+			es := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("X-Elastic-Product", "Elasticsearch")
+				w.Header().Set("Content-Type", "application/json")
+				switch {
+				case r.Method == http.MethodPut:
+					mu.Lock()
+					defer mu.Unlock()
+					put = append(put, r.URL.Path, r.Header.Get("Authorization"))
+					_, _ = io.WriteString(w, `{"acknowledged":true}`)
+				case r.URL.Path == "/":
+					_, _ = io.WriteString(w, `{"name":"fake","version":{"number":"9.2.0","build_flavor":"default"},"tagline":"You Know, for Search"}`)
+				default:
+					w.WriteHeader(http.StatusNotFound)
+					_, _ = io.WriteString(w, `{}`)
+				}
+			}))
+			defer es.Close()
+			dir := beattest.NewDir(t)
+			dir.Configure(map[string]any{
+				"output":                  map[string]any{"elasticsearch": map[string]any{"hosts": []string{es.URL}, "api_key": "id:publish"}},
+				"setup.pipelines.enabled": false,
+			})
+			output, code := dir.Run(append([]string{"setup", "--pipelines"}, tt.args...)...)
+			require.Zero(t, code, output)
+			mu.Lock()
+			defer mu.Unlock()
+			if tt.put {
+				require.NotEmpty(t, put, output)
+				assert.Equal(t, []string{"/_ingest/pipeline/logs-ti_threatq.threat", tt.authorization}, put[:2])
+			} else {
+				assert.Empty(t, put, output)
+			}
+		})
+	}
 }
 
 // Setup says which asset, why, and what to do, and exits with 1.
