@@ -1,0 +1,271 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
+	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
+)
+
+// Difference tells what is wrong with an indicator.
+type Difference string
+
+// The differences between the data collections and the active indicators.
+const (
+	// Missing is active in a data collection and not under the alias.
+	Missing Difference = "missing"
+	// Older is under the alias in an older version than in the data collection.
+	Older Difference = "older"
+	// Expired has expired in the data collection and is under the alias.
+	Expired Difference = "expired"
+	// Foreign is under the alias and in none of the data collections.
+	Foreign Difference = "foreign"
+	// Repeated is under the alias in more than one document.
+	Repeated Difference = "repeated"
+)
+
+// Differences lists them in the order of reports.
+var Differences = []Difference{Missing, Older, Expired, Foreign, Repeated}
+
+// Finding is one indicator that differs.
+type Finding struct {
+	registry.Indicator
+	Difference Difference
+	// Input is the index of the target whose data collection holds the indicator,
+	// -1 for none.
+	Input int
+	// Collected and Active are the versions in the data collection and under the
+	// alias, registry.Uncertain where it isn't.
+	Collected, Active registry.Version
+}
+
+// Verifier compares data collections with the active indicators in Elasticsearch.
+type Verifier struct {
+	// Targets are the inputs. They share what is under the alias for Namespaces.
+	Targets []VerifyTarget
+	// Namespaces are the data_stream.namespace of all configured inputs whose
+	// indicators are read.
+	Namespaces []string
+	// Partial says that other inputs write to these namespaces, so that what is in
+	// none of the data collections is not judged.
+	Partial bool
+	// Elasticsearch is a connection with the cluster.
+	Elasticsearch setup.Elasticsearch
+	// Wait is how long after a first difference is looked once more: what changed
+	// meanwhile may still be on its way to the alias.
+	Wait time.Duration
+	// Progress is called while reading with what is read and how much of it.
+	Progress func(what string, n int)
+	// Now and Sleep are the clock.
+	Now   func() time.Time
+	Sleep func(context.Context, time.Duration) error
+
+	collections []*collection
+}
+
+// Verify compares. What differs is looked at once more, after Wait, and reported
+// only if it still differs then. The error says that a side could not be read.
+func (v *Verifier) Verify(ctx context.Context) (*Comparison, error) {
+	started := v.Now()
+	if v.collections == nil {
+		var err error
+		if v.collections, err = newCollections(v.Targets, v.Now); err != nil {
+			return nil, err
+		}
+	}
+	result, err := v.look(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(result.Findings) > 0 {
+		v.Progress("waiting", len(result.Findings))
+		if err := v.Sleep(ctx, v.Wait); err != nil {
+			return nil, err
+		}
+		first := result.Findings
+		if result, err = v.look(ctx, indicatorsOf(first)); err != nil {
+			return nil, err
+		}
+		result.Looks = 2
+		result.Findings = common(first, result.Findings)
+	}
+	result.Duration = v.Now().Sub(started)
+	return result, nil
+}
+
+// Pages returns the marks of the pages of a target's data collection on which the
+// findings of the last comparison stand. A page may hold none of them any more.
+func (v *Verifier) Pages(target int) []string { return v.collections[target].pages }
+
+// Close closes the connections with the appliances.
+func (v *Verifier) Close() {
+	for _, c := range v.collections {
+		c.client.Close()
+	}
+}
+
+// look reads both sides and compares them. Of the pages on which one of wanted
+// stands, the marks are kept.
+func (v *Verifier) look(ctx context.Context, wanted []registry.Indicator) (*Comparison, error) {
+	for _, c := range v.collections {
+		progress := func(n int) { v.Progress("data collection of input "+c.input.ID, n) }
+		if err := c.read(ctx, wanted, progress); err != nil {
+			return nil, err
+		}
+	}
+	active := &alias{es: v.Elasticsearch, namespaces: v.Namespaces}
+	if err := active.open(ctx); err != nil {
+		return nil, err
+	}
+	defer active.close(ctx)
+	now := v.Now()
+	findings, err := v.compare(ctx, active, now.Unix())
+	if err != nil {
+		return nil, err
+	}
+	return v.comparison(active.read, findings, now), nil
+}
+
+// compare walks through both sides in the order of the identifiers.
+func (v *Verifier) compare(ctx context.Context, active *alias, now int64) ([]Finding, error) {
+	var findings []Finding
+	add := func(i registry.Indicator, d Difference, input int, collected, active registry.Version) {
+		findings = append(findings, Finding{Indicator: i, Difference: d, Input: input, Collected: collected, Active: active})
+	}
+	all := merge(v.collections)
+	have, input, more := all.next(now)
+	var last registry.Indicator
+	for n := 0; ; n++ {
+		hit, ok, err := active.next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if n%progressEvery == 0 {
+			v.Progress("active indicators", n)
+		}
+		if ok && n > 0 && hit.Indicator == last {
+			if len(findings) == 0 || findings[len(findings)-1].Indicator != last || findings[len(findings)-1].Difference != Repeated {
+				add(last, Repeated, -1, registry.Uncertain, hit.version)
+			}
+			continue
+		}
+		for more && (!ok || compareIndicators(have.Indicator, hit.Indicator) < 0) {
+			if have.expires > now {
+				add(have.Indicator, Missing, input, have.version, registry.Uncertain)
+			}
+			have, input, more = all.next(now)
+		}
+		if !ok {
+			return findings, nil
+		}
+		last = hit.Indicator
+		switch {
+		case !more || have.Indicator != hit.Indicator:
+			if !v.Partial {
+				add(hit.Indicator, Foreign, -1, registry.Uncertain, hit.version)
+			}
+			continue
+		case have.expires <= now:
+			add(hit.Indicator, Expired, input, have.version, hit.version)
+		case hit.version < have.version:
+			add(hit.Indicator, Older, input, have.version, hit.version)
+		}
+		have, input, more = all.next(now)
+	}
+}
+
+// progressEvery is the number of documents between two calls of Progress.
+const progressEvery = 10_000
+
+func indicatorsOf(findings []Finding) []registry.Indicator {
+	indicators := make([]registry.Indicator, 0, len(findings))
+	for _, f := range findings {
+		indicators = append(indicators, f.Indicator)
+	}
+	return slices.Compact(indicators)
+}
+
+// common returns the findings of the second look that the first look made, too.
+// Both are sorted by indicator.
+func common(first, second []Finding) []Finding {
+	at := 0
+	return slices.DeleteFunc(second, func(f Finding) bool {
+		for at < len(first) && compareIndicators(first[at].Indicator, f.Indicator) < 0 {
+			at++
+		}
+		for n := at; n < len(first) && first[n].Indicator == f.Indicator; n++ {
+			if first[n].Difference == f.Difference {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// Comparison is what Verify found.
+type Comparison struct {
+	// Inputs has an entry for each target.
+	Inputs []ComparedInput
+	// Namespaces are those whose indicators were read, Active is how many there are
+	// under the alias, Collected how many are active in the data collections.
+	Namespaces        []string
+	Active, Collected int
+	// Findings has what differs, sorted by indicator.
+	Findings []Finding
+	// Looks is how often both sides were read.
+	Looks    int
+	Duration time.Duration
+}
+
+// ComparedInput says what the data collection of an input holds.
+type ComparedInput struct {
+	ID, URL, DataCollectionID string
+	// Indicators is how many it holds, Active how many of these have not expired,
+	// Unreadable how many more have no identifier that can be read.
+	Indicators, Active, Unreadable int
+}
+
+// Equal reports whether nothing differs.
+func (c *Comparison) Equal() bool { return len(c.Findings) == 0 }
+
+func (v *Verifier) comparison(active int, findings []Finding, now time.Time) *Comparison {
+	result := &Comparison{Namespaces: v.Namespaces, Active: active, Findings: findings, Looks: 1}
+	for _, c := range v.collections {
+		result.Inputs = append(result.Inputs, ComparedInput{
+			ID: c.input.ID, URL: c.input.URL, DataCollectionID: c.input.DataCollectionID,
+			Indicators: len(c.indicators), Active: c.active(now), Unreadable: c.unreadable,
+		})
+	}
+	all := merge(v.collections)
+	for have, _, more := all.next(now.Unix()); more; have, _, more = all.next(now.Unix()) {
+		if have.expires > now.Unix() {
+			result.Collected++
+		}
+	}
+	return result
+}
+
+// Count returns how many findings are of a difference.
+func (c *Comparison) Count(d Difference) int {
+	n := 0
+	for _, f := range c.Findings {
+		if f.Difference == d {
+			n++
+		}
+	}
+	return n
+}
+
+// Summary says in one line how the comparison ended.
+func (c *Comparison) Summary() string {
+	if c.Equal() {
+		return fmt.Sprintf("Equal: the alias holds the %d active indicators of the data collection and nothing else.", c.Collected)
+	}
+	return fmt.Sprintf("Different: %d indicators.", len(indicatorsOf(c.Findings)))
+}

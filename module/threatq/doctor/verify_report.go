@@ -1,0 +1,156 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
+)
+
+// maxExamples is how many indicators of each difference a report names.
+const maxExamples = 5
+
+// described says what a difference is and what to do about it.
+var described = map[Difference]struct{ what, advice string }{
+	Missing:  {"active in ThreatQ, not under the alias", "verify --repair publishes them"},
+	Older:    {"under the alias in an older version", "verify --repair publishes them"},
+	Expired:  {"expired in ThreatQ, under the alias", "verify --repair publishes them, so that the transform takes them out"},
+	Foreign:  {"under the alias, in none of the data collections", "the next sweep retires those that this beat delivered, verify --retire-foreign all of them"},
+	Repeated: {"under the alias in several documents", "look for a second transform or index: threatqbeat setup names them"},
+}
+
+// Text returns the comparison for people.
+func (c *Comparison) Text() string {
+	var b strings.Builder
+	for _, in := range c.Inputs {
+		fmt.Fprintf(&b, "Input %q: data collection %s of %s\n", in.ID, in.DataCollectionID, in.URL)
+		fmt.Fprintf(&b, "  %s indicators, %s of them active\n", humanize.Comma(int64(in.Indicators)), humanize.Comma(int64(in.Active)))
+		if in.Unreadable > 0 {
+			fmt.Fprintf(&b, "  %s more have no id that can be read\n", humanize.Comma(int64(in.Unreadable)))
+		}
+	}
+	fmt.Fprintf(&b, "Alias %s, namespace %s\n", assets.Alias, strings.Join(c.Namespaces, ", "))
+	fmt.Fprintf(&b, "  %s active indicators, %s in the data collections\n", humanize.Comma(int64(c.Active)), humanize.Comma(int64(c.Collected)))
+	for _, d := range Differences {
+		n := c.Count(d)
+		if n == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "  %-8s  %s  %s\n", d, humanize.Comma(int64(n)), described[d].what)
+		for _, f := range c.examples(d) {
+			fmt.Fprintf(&b, "              %s\n", c.describe(f))
+		}
+		fmt.Fprintf(&b, "            What to do: %s.\n", described[d].advice)
+	}
+	fmt.Fprintf(&b, "%s (%s)\n", c.Summary(), c.Duration.Round(10*time.Millisecond))
+	return b.String()
+}
+
+func (c *Comparison) describe(f Finding) string {
+	var parts []string
+	for _, id := range []struct {
+		name  string
+		value int64
+	}{{"threatq.id", f.ID}, {"threatq.indicator_id", f.IndicatorID}} {
+		if id.value != registry.Missing {
+			parts = append(parts, id.name+" "+strconv.FormatInt(id.value, 10))
+		}
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "a document without threatq.id and threatq.indicator_id")
+	}
+	for _, version := range []struct {
+		name string
+		of   registry.Version
+	}{{"in ThreatQ", f.Collected}, {"under the alias", f.Active}} {
+		if at := dateOf(version.of); at != "" {
+			parts = append(parts, version.name+" updated "+at)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// dateOf returns the date of a version, "" for one that has none.
+func dateOf(v registry.Version) string {
+	if v <= registry.Undated || v == registry.Gone {
+		return ""
+	}
+	return time.Unix(int64(v), 0).UTC().Format(time.RFC3339)
+}
+
+func (c *Comparison) examples(d Difference) []Finding {
+	var found []Finding
+	for _, f := range c.Findings {
+		if f.Difference == d && len(found) < maxExamples {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// MarshalJSON writes the comparison for machines.
+func (c *Comparison) MarshalJSON() ([]byte, error) {
+	type example struct {
+		ID          *int64 `json:"id,omitempty"`
+		IndicatorID *int64 `json:"indicator_id,omitempty"`
+		Input       string `json:"input_id,omitempty"`
+		Collected   string `json:"collection_updated_at,omitempty"`
+		Active      string `json:"alias_updated_at,omitempty"`
+	}
+	type difference struct {
+		Count    int       `json:"count"`
+		Examples []example `json:"examples"`
+	}
+	type input struct {
+		ID               string `json:"input_id"`
+		URL              string `json:"url"`
+		DataCollectionID string `json:"data_collection_id"`
+		Indicators       int    `json:"indicators"`
+		Active           int    `json:"active"`
+		Unreadable       int    `json:"unreadable"`
+	}
+	out := struct {
+		Equal       bool                      `json:"equal"`
+		Inputs      []input                   `json:"inputs"`
+		Alias       string                    `json:"alias"`
+		Namespaces  []string                  `json:"namespaces"`
+		Collected   int                       `json:"active_in_collections"`
+		Active      int                       `json:"active_under_alias"`
+		Differences map[Difference]difference `json:"differences"`
+		Looks       int                       `json:"looks"`
+		DurationMS  int64                     `json:"duration_ms"`
+	}{
+		Equal: c.Equal(), Alias: assets.Alias, Namespaces: c.Namespaces, Collected: c.Collected, Active: c.Active,
+		Differences: map[Difference]difference{}, Looks: c.Looks, DurationMS: c.Duration.Milliseconds(),
+	}
+	for _, in := range c.Inputs {
+		out.Inputs = append(out.Inputs, input(in))
+	}
+	id := func(v int64) *int64 {
+		if v == registry.Missing {
+			return nil
+		}
+		return &v
+	}
+	for _, d := range Differences {
+		entry := difference{Count: c.Count(d), Examples: []example{}}
+		for _, f := range c.examples(d) {
+			e := example{ID: id(f.ID), IndicatorID: id(f.IndicatorID), Collected: dateOf(f.Collected), Active: dateOf(f.Active)}
+			if f.Input >= 0 {
+				e.Input = c.Inputs[f.Input].ID
+			}
+			entry.Examples = append(entry.Examples, e)
+		}
+		out.Differences[d] = entry
+	}
+	return json.Marshal(out)
+}
