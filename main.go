@@ -11,7 +11,5 @@ import (
 )
 
 func main() {
-	if err := cmd.RootCmd.Execute(); err != nil {
-		os.Exit(1)
-	}
+	os.Exit(cmd.ExitCode(cmd.RootCmd.Execute()))
 }

@@ -21,6 +21,8 @@ import (
 // loaded is the configuration as run would see it.
 type loaded struct {
 	config config.Config
+	output conf.Namespace
+	all    *conf.C // everything, Libbeat's sections included
 	paths  *paths.Path
 	log    *logp.Logger
 }
@@ -48,7 +50,13 @@ func load(settings instance.Settings) (*loaded, error) {
 	secrets.LearnKeystore(store)
 	secrets.LearnConfig(cfg)
 
-	l := &loaded{paths: paths.Paths, log: logp.NewNopLogger()}
+	l := &loaded{all: cfg, paths: paths.Paths, log: logp.NewNopLogger()}
+	outputs := struct {
+		Output *conf.Namespace `config:"output"`
+	}{&l.output}
+	if err := cfg.Unpack(&outputs); err != nil {
+		return nil, fmt.Errorf("reading the settings under output: %w", err)
+	}
 	if toStderr() {
 		logging, err := section(cfg, "logging")
 		if err != nil {

@@ -52,7 +52,7 @@ func newRootCmd() *cmd.BeatsRootCmd {
 		}
 		run(cmd, args)
 	}
-	root.AddCommand(newDemoCmd(settings), newSimulateCmd(), newCursorCmd(settings))
+	root.AddCommand(newDemoCmd(settings), newSimulateCmd(), newCursorCmd(settings), newVerifyCmd(settings, loader.install))
 	root.TestCmd.AddCommand(newTestInputCmd(settings))
 	root.TestCmd.Short = "Test the configuration, the way to ThreatQ and the output"
 	for _, group := range []*cobra.Command{root.ExportCmd, root.TestCmd, root.KeystoreCmd} {

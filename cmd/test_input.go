@@ -6,21 +6,16 @@ package cmd
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
-	"github.com/elastic/beats/v7/libbeat/version"
 	"github.com/elastic/elastic-agent-libs/mapstr"
-	"github.com/elastic/elastic-agent-libs/useragent"
 
-	"github.com/threatqbeat/threatqbeat/beater"
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/doctor"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
@@ -105,35 +100,18 @@ func testTargets(settings instance.Settings, opts testInputOptions) ([]doctor.Ta
 	if err != nil {
 		return nil, err
 	}
-	inputs, err := beater.ConfiguredInputs(l.config, l.log, l.paths)
+	selected, _, err := selectInputs(l, opts.input)
 	if err != nil {
 		return nil, err
 	}
-	if len(inputs) == 0 {
-		return nil, errors.New("no input is configured: name one under threatqbeat.inputs, or switch on threatqbeat.config.inputs; see threatqbeat.reference.yml")
-	}
 	var targets []doctor.Target
-	var ids []string
-	for _, input := range inputs {
-		cfg, err := config.UnpackInput(input)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, fmt.Sprintf("%q", cfg.ID))
-		if opts.input != "" && opts.input != cfg.ID {
-			continue
-		}
+	for _, in := range selected {
 		targets = append(targets, doctor.Target{
-			Input:     cfg,
-			Normalise: normaliser(cfg, opts.original),
-			Log:       l.log.Named("input").With("id", cfg.ID),
-			UserAgent: useragent.UserAgentWithBeatTelemetry(settings.Name, version.GetDefaultVersion(),
-				useragent.AgentManagementModeUnknown, useragent.AgentUnprivilegedModeUnknown, false),
+			Input:     in.Input,
+			Normalise: normaliser(in.Input, opts.original),
+			Log:       l.log.Named("input").With("id", in.ID),
+			UserAgent: userAgent(settings),
 		})
-	}
-	if len(targets) == 0 {
-		slices.Sort(ids)
-		return nil, fmt.Errorf("no input with the id %q is configured: there is %s", opts.input, strings.Join(slices.Compact(ids), ", "))
 	}
 	return targets, nil
 }

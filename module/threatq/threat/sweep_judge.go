@@ -82,7 +82,7 @@ func (s *sweeper) retire(indicators []registry.Indicator) step {
 			if s.touched(indicator) { // it is back
 				continue
 			}
-			if err := s.out.retire(s.mapper.retired(indicator, now), indicator); err != nil {
+			if err := s.out.retire(s.mapper.Retired(indicator, now), indicator); err != nil {
 				return nil, err
 			}
 			w.retired++
@@ -100,8 +100,9 @@ func (s *sweeper) retire(indicators []registry.Indicator) step {
 	}
 }
 
-// retired makes the event that retires an indicator.
-func (m *Mapper) retired(i registry.Indicator, now time.Time) beat.Event {
+// Retired makes the event that retires an indicator: with its identifiers, and
+// expired now because the data collection no longer holds it.
+func (m *Mapper) Retired(i registry.Indicator, now time.Time) beat.Event {
 	b := m.builders.Get().(*builder)
 	defer m.builders.Put(b)
 	now = now.Round(0).UTC()

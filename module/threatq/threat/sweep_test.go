@@ -77,7 +77,7 @@ func (w *world) alreadyExpired(ids []int64) (n int) {
 func TestRetiringEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 0)
-		event := w.run.mapper.retired(registry.Indicator{ID: 7, IndicatorID: registry.Missing}, time.Now())
+		event := w.run.mapper.Retired(registry.Indicator{ID: 7, IndicatorID: registry.Missing}, time.Now())
 		flat := event.Fields.Flatten()
 		assert.Equal(t, "Expiration set since ThreatQ's data collection no longer holds the indicator", flat["threatq.ioc_expiration_reason"])
 		assert.EqualValues(t, 7, flat["threatq.id"])
@@ -345,7 +345,7 @@ func TestOverlappingCollections(t *testing.T) {
 				_ = w.sim.Rejoin(id)
 				session.Announce([]registry.Entry{{Indicator: w.indicator(id), Version: 7}})
 				require.NoError(t, session.Publish(func() error {
-					session.AddEvent(w.run.mapper.retired(w.indicator(id), time.Now()), true)
+					session.AddEvent(w.run.mapper.Retired(w.indicator(id), time.Now()), true)
 					return nil
 				}))
 				session.ACKEvents(1)

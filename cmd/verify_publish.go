@@ -1,0 +1,72 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/cmd/instance"
+	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/paths"
+
+	"github.com/threatqbeat/threatqbeat/beater"
+	"github.com/threatqbeat/threatqbeat/module/threatq/doctor"
+)
+
+// publishAside publishes through a beat of its own with the configuration of this
+// one, its keystore included, and returns when the output has acknowledged all. It
+// has a data directory of its own, because a beat that runs has locked the other.
+func publishAside(l *loaded, settings instance.Settings, install func(beat.Creator) beat.Creator, inputs []*conf.C,
+	work func(context.Context, doctor.Publish) error,
+) error {
+	data, err := os.MkdirTemp("", "threatqbeat-verify-")
+	if err != nil {
+		return fmt.Errorf("creating a data directory for publishing: %w", err)
+	}
+	defer os.RemoveAll(data)
+	for _, setting := range []struct{ flag, value string }{
+		{"E", "keystore.path=" + l.keystorePath(settings.Name)},
+		{"path.data", data},
+		{"path.logs", filepath.Join(data, "logs")},
+		{"E", "http.enabled=false"},
+		{"E", "monitoring.enabled=false"},
+		{"E", "logging.to_files=false"},
+		{"E", "logging.to_stderr=true"},
+		{"E", "logging.level=warning"},
+		{"E", "logging.metrics.enabled=false"},
+	} {
+		if err := flag.Set(setting.flag, setting.value); err != nil {
+			return fmt.Errorf("setting -%s %s: %w", setting.flag, setting.value, err)
+		}
+	}
+	create := beater.NewPublisher(func(ctx context.Context, connect beater.Connect) error {
+		clients := make([]beat.Client, len(inputs))
+		for n, input := range inputs {
+			client, err := connect(input)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			clients[n] = client
+		}
+		return work(ctx, func(target int, event beat.Event) { clients[target].Publish(event) })
+	})
+	if err := instance.Run(settings, install(create)); err != nil {
+		return fmt.Errorf("publishing: %w", err)
+	}
+	return nil
+}
+
+// keystorePath returns where the keystore of the beat is.
+func (l *loaded) keystorePath(name string) string {
+	if path, err := l.all.String("keystore.path", -1); err == nil && path != "" {
+		return path
+	}
+	return l.paths.Resolve(paths.Data, name+".keystore")
+}
