@@ -14,6 +14,11 @@
 // shows at once, and the request tracer stays off, for its file may belong to a
 // beat that is running.
 //
+// A Verifier compares what the data collections hold with what Elasticsearch holds
+// under the alias of the active indicators: the command verify. Both sides are read
+// in the order of the identifiers, so that only the identifiers, versions and
+// expirations of the collections are kept, 24 bytes for each indicator.
+//
 // A Report holds no secret: what it says of failures are the client's own
 // sentences, and of indicators what a beat would publish.
 package doctor
