@@ -23,7 +23,7 @@ var floors = [][]string{
 	{"module/threatq/client", "module/threatq/registry", "module/threatq/simulator"},
 	{"module/threatq/threat", "module/threatq/assets"},
 	{"module/threatq/setup", "module/threatq/doctor"},
-	{"beater"},
+	{"beater", "beater/kafka"},
 	{"beater/agent"},
 	{"cmd"},
 	{""},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/threatqbeat/threatqbeat/beater"
 	"github.com/threatqbeat/threatqbeat/beater/agent"
+	"github.com/threatqbeat/threatqbeat/beater/kafka"
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
@@ -25,6 +26,7 @@ var RootCmd = newRootCmd()
 func newRootCmd() *cmd.BeatsRootCmd {
 	loader := &assets{}
 	settings := settings()
+	kafka.ReplaceOutput(kafka.Log{})
 	settings.IndexManagement = loader.indexManagement
 	elasticAgent := &agent.Agent{}
 	create := loader.install(beater.New(beater.ManagedBy(elasticAgent.Follow)))

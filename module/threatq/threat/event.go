@@ -85,7 +85,7 @@ func (b *builder) event(raw []byte, fetched time.Time) beat.Event {
 	if len(ind.Problems) > 0 {
 		fields["error"] = mapstr.M{"message": strings.Join(ind.Problems, "; ")}
 	}
-	return beat.Event{Timestamp: timestamp, Fields: fields}
+	return beat.Event{Timestamp: timestamp, Meta: keyOf(ind.ID, ind.HasID, ind.IndicatorID), Fields: fields}
 }
 
 // failure makes the event of an indicator that can't be read. Its tag keeps
@@ -100,6 +100,7 @@ func (b *builder) failure(raw []byte, fetched time.Time, err error) beat.Event {
 	}
 	return beat.Event{
 		Timestamp: fetched,
+		Meta:      unreadableKey(raw),
 		Fields: mapstr.M{
 			"event":       ecs,
 			"data_stream": b.dataStream(),

@@ -113,7 +113,7 @@ func (m *Mapper) Retired(i registry.Indicator, now time.Time) beat.Event {
 	if i.IndicatorID != registry.Missing {
 		fields["indicator_id"] = i.IndicatorID
 	}
-	return beat.Event{Timestamp: now, Fields: mapstr.M{
+	return beat.Event{Timestamp: now, Meta: keyOf(i.ID, i.ID != registry.Missing, i.IndicatorID), Fields: mapstr.M{
 		"event":       b.eventFields(kindEnrichment, now),
 		"data_stream": b.dataStream(),
 		"threatq":     fields,

@@ -1,0 +1,102 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package kafka
+
+import (
+	"sync"
+	"time"
+
+	"github.com/elastic/beats/v7/libbeat/outputs"
+	"github.com/elastic/beats/v7/libbeat/publisher"
+)
+
+// attempt is a batch that an output is given in place of the pipeline's, to learn
+// what becomes of it before the pipeline does. It ends once.
+type attempt struct {
+	events []publisher.Event
+	once   sync.Once
+	done   chan struct{}
+	failed []publisher.Event
+}
+
+// newAttempt returns an attempt to publish events.
+func newAttempt(events []publisher.Event) *attempt {
+	// The output may reorder what it is given.
+	return &attempt{events: append([]publisher.Event(nil), events...), done: make(chan struct{})}
+}
+
+// Done is closed when the output is done with the events.
+func (a *attempt) Done() <-chan struct{} { return a.done }
+
+// Failed returns the events that the output would have sent again. It is called
+// once Done is closed.
+func (a *attempt) Failed() []publisher.Event { return a.failed }
+
+func (a *attempt) end(failed []publisher.Event) {
+	a.once.Do(func() {
+		a.failed = failed
+		close(a.done)
+	})
+}
+
+// Events returns the events to publish.
+func (a *attempt) Events() []publisher.Event { return a.events }
+
+// ACK ends the attempt: the output is done with all events. Some outputs have
+// dropped a few.
+func (a *attempt) ACK() { a.end(nil) }
+
+// Drop ends the attempt with nothing delivered.
+func (a *attempt) Drop() { a.end(a.events) }
+
+// Retry ends the attempt with nothing delivered.
+func (a *attempt) Retry() { a.end(a.events) }
+
+// RetryEvents ends the attempt with all delivered but those.
+func (a *attempt) RetryEvents(events []publisher.Event) { a.end(events) }
+
+// SplitRetry ends nothing: who made the attempt divides it.
+func (a *attempt) SplitRetry() bool { return false }
+
+// Cancelled ends the attempt with nothing delivered.
+func (a *attempt) Cancelled() { a.end(a.events) }
+
+var _ publisher.Batch = (*attempt)(nil)
+
+// tally is the observer of an output whose batches are attempts: it counts the
+// events that the output drops, and leaves it to whoever makes the attempts to
+// count the events of the pipeline. The rest it passes on.
+type tally struct {
+	outputs.Observer
+	mu      sync.Mutex
+	dropped int
+}
+
+// Dropped returns how many events were dropped since the last call.
+func (t *tally) Dropped() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.dropped
+	t.dropped = 0
+	return n
+}
+
+// PermanentErrors counts dropped events.
+func (t *tally) PermanentErrors(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.dropped += n
+}
+
+// NewBatch does nothing.
+func (t *tally) NewBatch(int) {}
+
+// AckedEvents does nothing.
+func (t *tally) AckedEvents(int) {}
+
+// RetryableErrors does nothing.
+func (t *tally) RetryableErrors(int) {}
+
+// ReportLatency passes on how long a request took.
+func (t *tally) ReportLatency(took time.Duration) { t.Observer.ReportLatency(took) }

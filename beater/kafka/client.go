@@ -1,0 +1,282 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/common/backoff"
+	"github.com/elastic/beats/v7/libbeat/outputs"
+	"github.com/elastic/beats/v7/libbeat/publisher"
+	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/testing"
+)
+
+// closeWait is how long Close waits for a batch that is being handed over. When
+// Kafka takes no more it may be for ever.
+const closeWait = time.Second
+
+// around returns the output of a factory with a Client around each of its clients.
+// reports is told what is held and refused.
+func around(factory outputs.Factory, reports Reports) outputs.Factory {
+	return func(im outputs.IndexManager, info beat.Info, observer outputs.Observer, cfg *conf.C) (outputs.Group, error) {
+		log := info.Logger.Named(loggerName)
+		heard := &complaints{}
+		info.Logger = heard.listen(info.Logger)
+		counted := &tally{Observer: observer}
+		group, err := factory(im, info, counted, cfg)
+		if err != nil {
+			return group, err
+		}
+		settings, err := readSettings(cfg, log)
+		if err != nil {
+			return outputs.Group{}, fmt.Errorf("reading output.kafka: %w", err)
+		}
+		for i, inner := range group.Clients {
+			network, ok := inner.(outputs.NetworkClient)
+			if !ok {
+				return outputs.Group{}, fmt.Errorf("output.kafka: its client can't be connected: %T", inner)
+			}
+			group.Clients[i] = newClient(network, log, observer, counted, heard, settings, reports)
+		}
+		return group, nil
+	}
+}
+
+// Client is Libbeat's Kafka client, but that it loses nothing: see the package.
+type Client struct {
+	inner    outputs.NetworkClient
+	log      *logp.Logger
+	observer outputs.Observer // the pipeline's
+	tally    *tally
+	heard    *complaints
+	settings *settings
+	reports  Reports
+	examine  func(topic string) (examination, error)
+
+	backoff    backoff.Backoff
+	held       bool
+	examined   map[string]bool
+	publishing sync.Mutex // held while the inner client is handed a batch
+
+	closing sync.Once
+	done    chan struct{}
+}
+
+func newClient(inner outputs.NetworkClient, log *logp.Logger, observer outputs.Observer, tally *tally, heard *complaints, settings *settings, reports Reports) *Client {
+	done := make(chan struct{})
+	return &Client{
+		inner: inner, log: log, observer: observer, tally: tally, heard: heard, settings: settings, reports: reports,
+		examine:  settings.examine,
+		backoff:  backoff.NewEqualJitterBackoff(done, settings.Backoff.Init, settings.Backoff.Max),
+		examined: map[string]bool{},
+		done:     done,
+	}
+}
+
+// Connect looks at the topic, if there is only one, and connects. After an error it
+// returns when it is time to try again.
+func (c *Client) Connect(ctx context.Context) error {
+	err := c.examineTopics(nil)
+	if err == nil {
+		err = c.inner.Connect(ctx)
+	}
+	if err != nil {
+		c.held = true // which Libbeat logs
+		c.reports.Held("output.kafka: " + err.Error())
+		c.backoff.Wait()
+		return err
+	}
+	c.release()
+	return nil
+}
+
+// Publish hands the batch over and waits until Kafka has taken it. What it has not
+// taken goes back to the pipeline, when it is time to try again. There is never an
+// error: Libbeat's client can't be connected anew, and its producer finds its way
+// back by itself.
+func (c *Client) Publish(ctx context.Context, batch publisher.Batch) error {
+	events := batch.Events()
+	c.observer.NewBatch(len(events))
+	rest, err := events, c.examineTopics(events)
+	refused := 0
+	if err == nil {
+		rest, refused, err = c.deliver(ctx, events)
+	}
+	if errors.Is(err, errClosing) {
+		// Not given back: the pipeline, which is closing, would count it as
+		// acknowledged. What is in it is collected again at the next start.
+		return nil
+	}
+	c.observer.AckedEvents(len(events) - len(rest) - refused)
+	c.observer.PermanentErrors(refused)
+	if len(rest) == 0 {
+		c.release()
+		batch.ACK()
+		return nil
+	}
+	c.observer.RetryableErrors(len(rest))
+	c.hold(err)
+	if !c.backoff.Wait() {
+		return nil // closing
+	}
+	batch.RetryEvents(rest)
+	return nil
+}
+
+// hold says once per batch that it is held, and why.
+func (c *Client) hold(err error) {
+	c.held = true
+	c.log.Errorw("Kafka takes no indicators for now. They are held and sent again.", "error", err)
+	c.reports.Held(fmt.Sprintf("output.kafka: %s", err))
+}
+
+func (c *Client) release() {
+	c.backoff.Reset()
+	if c.held {
+		c.held = false
+		c.log.Info("Kafka takes indicators again.")
+	}
+	c.reports.Held("")
+}
+
+var errClosing = errors.New("the output is closing")
+
+// deliver sends events. It returns those that are to be sent again and why, and how
+// many were refused for good.
+func (c *Client) deliver(ctx context.Context, events []publisher.Event) (rest []publisher.Event, refused int, err error) {
+	failed, dropped, heard, err := c.try(ctx, events)
+	switch {
+	case err != nil:
+		return events, 0, err
+	case dropped == 0 && len(failed) == 0:
+		return nil, 0, nil
+	case dropped > 0 && heard.verdict != divide:
+		return events, 0, heard.err(c.settings)
+	case dropped == 0 && (heard.verdict != divide || c.settings.Key == ""):
+		return failed, 0, heard.err(c.settings)
+	}
+	if dropped == 0 {
+		events = failed
+	}
+	if len(events) == 1 {
+		c.reports.Refused(events, heard.reason)
+		return nil, 1, nil
+	}
+	// The output doesn't say which event it was. Those of the other half that have
+	// arrived already arrive twice, with the same key.
+	for _, half := range [][]publisher.Event{events[:len(events)/2], events[len(events)/2:]} {
+		again, n, halfErr := c.deliver(ctx, half)
+		if errors.Is(halfErr, errClosing) {
+			return events, 0, halfErr
+		}
+		rest, refused = append(rest, again...), refused+n
+		err = errors.Join(err, halfErr)
+	}
+	return rest, refused, err
+}
+
+// try hands events to the inner client and waits until it is done with them. An
+// error says that the client closes before.
+func (c *Client) try(ctx context.Context, events []publisher.Event) (failed []publisher.Event, dropped int, heard complaint, err error) {
+	c.tally.Dropped()
+	c.heard.take()
+	sent := newAttempt(events)
+	c.publishing.Lock()
+	select {
+	case <-c.done:
+		c.publishing.Unlock()
+		return nil, 0, complaint{}, errClosing
+	default:
+	}
+	err = c.inner.Publish(ctx, sent)
+	c.publishing.Unlock()
+	if err != nil {
+		return events, 0, complaint{reason: err.Error()}, nil
+	}
+	select {
+	case <-sent.Done():
+		return sent.Failed(), c.tally.Dropped(), c.heard.take(), nil
+	case <-c.done:
+		return nil, 0, complaint{}, errClosing
+	}
+}
+
+// Close closes the client. The inner one panics when it is closed while it is
+// handed a batch, so that one which is stuck is left to the end of the process.
+func (c *Client) Close() error {
+	var err error
+	c.closing.Do(func() {
+		close(c.done)
+		deadline := time.Now().Add(closeWait)
+		for !c.publishing.TryLock() {
+			if time.Now().After(deadline) {
+				err = errors.New("closing output.kafka: Kafka still takes no indicators; what it has not acknowledged is collected again at the next start")
+				return
+			}
+			time.Sleep(closeWait / 100)
+		}
+		defer c.publishing.Unlock()
+		err = c.inner.Close()
+	})
+	return err
+}
+
+// String returns what the inner client is and where it connects to.
+func (c *Client) String() string { return c.inner.String() }
+
+// Test tests the way to the brokers, and looks at the topic.
+func (c *Client) Test(d testing.Driver) {
+	if testable, ok := c.inner.(testing.Testable); ok {
+		testable.Test(d)
+	}
+	topic, ok := c.settings.onlyTopic()
+	if !ok {
+		d.Warn("topic", "its name depends on the event: it is looked at when the first one is sent")
+		return
+	}
+	d.Run("topic "+topic, func(d testing.Driver) {
+		found, err := c.examine(topic)
+		d.Fatal("settings", err)
+		for _, note := range found.notes {
+			d.Warn("settings", note)
+		}
+	})
+}
+
+// examineTopics looks at the topics of events that have not been looked at yet, and
+// refuses those that would lose indicators.
+func (c *Client) examineTopics(events []publisher.Event) error {
+	topics := map[string]bool{}
+	if topic, ok := c.settings.onlyTopic(); ok {
+		topics[topic] = true
+	} else {
+		for i := range events {
+			// The output complains about an event that has none.
+			if topic, err := c.settings.topic.Select(&events[i].Content); err == nil && topic != "" {
+				topics[topic] = true
+			}
+		}
+	}
+	for topic := range topics {
+		if c.examined[topic] {
+			continue
+		}
+		found, err := c.examine(topic)
+		if err != nil {
+			return err
+		}
+		for _, note := range found.notes {
+			c.log.Warn(note)
+		}
+		c.examined[topic] = true
+	}
+	return nil
+}

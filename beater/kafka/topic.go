@@ -1,0 +1,173 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package kafka
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/elastic/sarama"
+
+	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
+)
+
+const (
+	logAppendTime = "message.timestamp.type=LogAppendTime"
+
+	// metadataAPI is the number of the request for metadata, which from a version
+	// on tells what the user may do.
+	metadataAPI           = 3
+	authorizationsVersion = 8
+
+	// notAsked stands where a broker doesn't tell what the user may do.
+	notAsked = math.MinInt32
+	// writeOperation is the bit of the operation Write.
+	writeOperation = 1 << sarama.AclOperationWrite
+)
+
+// examination is what was found about a topic beyond what it is refused for.
+type examination struct {
+	// notes are worth a look, and lose nothing by themselves.
+	notes []string
+}
+
+// examine looks at a topic. An error says what would lose indicators, or keeps
+// them from being sent, and how to mend it.
+func (s *settings) examine(topic string) (examination, error) {
+	if s.Kerberos.IsEnabled() {
+		return examination{notes: []string{fmt.Sprintf("topic %q is not looked at with Kerberos: see docs/outputs.md for how it has to be set up", topic)}}, nil
+	}
+	client, err := sarama.NewClient(s.Hosts, s.client)
+	if err != nil {
+		return examination{}, fmt.Errorf("connecting to Kafka: %s", s.advice(topic, err.Error()))
+	}
+	defer client.Close()
+	if err := client.RefreshMetadata(topic); err != nil {
+		return examination{}, s.missing(topic, err)
+	}
+	if err := s.mayWrite(client, topic); err != nil {
+		return examination{}, err
+	}
+	// Closing it would close the client.
+	admin, err := sarama.NewClusterAdminFromClient(client)
+	if err != nil {
+		return examination{}, fmt.Errorf("looking at topic %q: %w", topic, err)
+	}
+	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic})
+	var refused *sarama.DescribeConfigError
+	if errors.As(err, &refused) && errors.Is(refused.Err, sarama.ErrTopicAuthorizationFailed) {
+		return examination{notes: []string{fmt.Sprintf(
+			"the settings of topic %q can't be looked at, which takes DescribeConfigs on it: see docs/outputs.md for how it has to be set up", topic)}}, nil
+	}
+	if err != nil {
+		return examination{}, fmt.Errorf("looking at the settings of topic %q: %w", topic, err)
+	}
+	values := map[string]string{}
+	for _, entry := range entries {
+		values[entry.Name] = entry.Value
+	}
+	return s.judge(topic, values)
+}
+
+// missing says what to do about a topic whose metadata can't be had.
+func (s *settings) missing(topic string, err error) error {
+	switch {
+	case errors.Is(err, sarama.ErrUnknownTopicOrPartition):
+		return fmt.Errorf("topic %q does not exist: create it with: kafka-topics.sh %s --create --topic %s --config %s", topic, s.server(), topic, logAppendTime)
+	case errors.Is(err, sarama.ErrTopicAuthorizationFailed):
+		return fmt.Errorf("topic %q can't be looked at: %w: %s", topic, err, s.allowWriting(topic))
+	}
+	return fmt.Errorf("looking at topic %q: %s", topic, s.advice(topic, err.Error()))
+}
+
+// mayWrite refuses a topic that the user may not write to. Old brokers don't tell.
+func (s *settings) mayWrite(client sarama.Client, topic string) error {
+	broker := client.LeastLoadedBroker()
+	if broker == nil {
+		return fmt.Errorf("looking at topic %q: no broker can be reached", topic)
+	}
+	versions, err := broker.ApiVersions(&sarama.ApiVersionsRequest{})
+	if err != nil || !slices.ContainsFunc(versions.ApiKeys, func(key sarama.ApiVersionsResponseKey) bool {
+		return key.ApiKey == metadataAPI && key.MaxVersion >= authorizationsVersion
+	}) {
+		return nil //nolint:nilerr // the version that is set is enough for everything else
+	}
+	newer := *s.client
+	newer.Version = sarama.V2_4_0_0
+	broker = sarama.NewBroker(broker.Addr())
+	if err := broker.Open(&newer); err != nil {
+		return fmt.Errorf("connecting to Kafka: %w", err)
+	}
+	defer broker.Close()
+	answer, err := broker.GetMetadata(&sarama.MetadataRequest{
+		Version: authorizationsVersion, Topics: []string{topic}, IncludeTopicAuthorizedOperations: true,
+	})
+	if err != nil {
+		return fmt.Errorf("asking what the user may do with topic %q: %w", topic, err)
+	}
+	for _, found := range answer.Topics {
+		if may := found.TopicAuthorizedOperations; found.Name == topic && may != notAsked && may&writeOperation == 0 {
+			return fmt.Errorf("topic %q may not be written to: %s", topic, s.allowWriting(topic))
+		}
+	}
+	return nil
+}
+
+// judge refuses settings of a topic that would lose indicators.
+func (s *settings) judge(topic string, values map[string]string) (examination, error) {
+	var found examination
+	var errs []error
+	policy := values["cleanup.policy"]
+	if values["message.timestamp.type"] == "CreateTime" {
+		retention, err := strconv.ParseInt(values["retention.ms"], 10, 64)
+		if err == nil && retention >= 0 && strings.Contains(policy, "delete") {
+			errs = append(errs, fmt.Errorf("topic %q deletes indicators by the time of their last update, not of their arrival: "+
+				"message.timestamp.type is CreateTime and retention.ms %d (%s). Mend it with: %s",
+				topic, retention, time.Duration(retention)*time.Millisecond, s.alter(topic, logAppendTime)))
+		}
+		for _, name := range []string{"message.timestamp.before.max.ms", "message.timestamp.difference.max.ms"} {
+			if limit, err := strconv.ParseInt(values[name], 10, 64); err == nil && limit != math.MaxInt64 && len(errs) == 0 {
+				errs = append(errs, fmt.Errorf("topic %q refuses indicators that were last updated long ago: message.timestamp.type is CreateTime and %s %d. Mend it with: %s",
+					topic, name, limit, s.alter(topic, logAppendTime)))
+			}
+		}
+	}
+	if strings.Contains(policy, "compact") {
+		switch {
+		case s.Key == "":
+			errs = append(errs, fmt.Errorf("topic %q is compacted and takes no message without a key: %s", topic, setKey()))
+		case s.Key != threat.KeyFormat:
+			found.notes = append(found.notes, fmt.Sprintf("topic %q is compacted, and refuses an indicator for which output.kafka.key (%s) is empty: %q never is", topic, s.Key, threat.KeyFormat))
+		}
+	}
+	if limit, err := strconv.Atoi(values["max.message.bytes"]); err == nil && limit < s.MaxMessageBytes {
+		errs = append(errs, fmt.Errorf("topic %q takes at most %d bytes in a request (max.message.bytes), and output.kafka.max_message_bytes is %d: set it to %d, or mend the topic with: %s",
+			topic, limit, s.MaxMessageBytes, limit, s.alter(topic, fmt.Sprintf("max.message.bytes=%d", s.MaxMessageBytes))))
+	}
+	return found, config.Join(errs...)
+}
+
+func (s *settings) server() string { return "--bootstrap-server " + s.Hosts[0] }
+
+func (s *settings) alter(topic, setting string) string {
+	return fmt.Sprintf("kafka-configs.sh %s --alter --entity-type topics --entity-name %s --add-config %s", s.server(), topic, setting)
+}
+
+func setKey() string {
+	return fmt.Sprintf("set output.kafka.key: %q", threat.KeyFormat)
+}
+
+func (s *settings) allowWriting(topic string) string {
+	user := s.Username
+	if user == "" {
+		user = "NAME"
+	}
+	return fmt.Sprintf("allow it with: kafka-acls.sh %s --add --allow-principal User:%s --operation Write --operation Describe --operation DescribeConfigs --topic %s", s.server(), user, topic)
+}
