@@ -37,7 +37,11 @@ func newRootCmd() *cmd.BeatsRootCmd {
 	root.SilenceUsage = true
 	// Cobra's own knows more shells.
 	root.RemoveCommand(root.CompletionCmd)
-	root.PersistentPreRun = func(*cobra.Command, []string) { elasticAgent.Prepare() }
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		elasticAgent.Prepare()
+		loader.asks = c.Parent() == root.KeystoreCmd
+		return prepare(c)
+	}
 
 	// Libbeat's own setup would install none of our assets.
 	root.RemoveCommand(root.SetupCmd)
@@ -47,6 +51,7 @@ func newRootCmd() *cmd.BeatsRootCmd {
 		panic(fmt.Sprintf("the embedded assets can't be read: %s", err))
 	}
 	guardCommands(root, settings, create)
+	askOnlyWhoAnswers(root.KeystoreCmd, settings)
 	version, run := root.Flags().Bool("version", false, "Show current version info"), root.Run
 	root.Run = func(cmd *cobra.Command, args []string) {
 		if *version {

@@ -11,11 +11,14 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	"github.com/elastic/beats/v7/libbeat/cmd"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
 	"github.com/elastic/beats/v7/libbeat/idxmgmt"
 	"github.com/elastic/beats/v7/libbeat/outputs"
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/testing"
+	"github.com/elastic/go-ucfg"
 
 	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
@@ -87,13 +90,14 @@ func testOutput(settings instance.Settings) error {
 }
 
 func exportConfig(settings instance.Settings) error {
-	settings.DisableConfigResolver = true
-	b, err := instance.NewInitializedBeat(settings)
+	// A variable is shown, and not its value.
+	conf.OverwriteConfigOpts([]ucfg.Option{ucfg.PathSep("."), ucfg.ResolveNOOP})
+	cfg, err := cfgfile.Load("", settings.ConfigOverrides)
 	if err != nil {
-		return failed("initializing the beat", err)
+		return failed("reading the configuration", err)
 	}
 	var config map[string]any
-	if err := b.RawConfig.Unpack(&config); err != nil {
+	if err := cfg.Unpack(&config); err != nil {
 		return failed("reading the configuration", err)
 	}
 	text, err := yaml.Marshal(secrets.HideConfig(config))

@@ -67,7 +67,7 @@ func runSimulate(ctx context.Context, out io.Writer, opts simulateOptions) error
 
 	server, err := appliance.Start(opts.address)
 	if err != nil {
-		return err
+		return nameFlag(err)
 	}
 	defer server.Close()
 
@@ -97,6 +97,7 @@ func nameFlag(err error) error {
 	flags := map[string]string{
 		"Indicators": "indicators", "UpdatesPerSecond": "updates", "LeavesPerSecond": "leaves", "JoinsPerSecond": "joins", "Untidy": "untidy", "Unreadable": "unreadable",
 		"Latency": "latency", "TokenTTL": "token-ttl", "DataCollectionID": "data-collection-id",
+		"AllowRemote": "allow-remote",
 	}
 	var wrong *simulator.SettingError
 	if errors.As(err, &wrong) && flags[wrong.Setting] != "" {

@@ -120,5 +120,8 @@ func checkLoopback(addr string) error {
 	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
 	}
-	return fmt.Errorf("the address of the simulator is %q, it must be a loopback address such as 127.0.0.1:8080 unless remote access is allowed", addr)
+	return &SettingError{
+		Setting: "AllowRemote", Value: false,
+		Want: fmt.Sprintf("true to listen on %s, which is no loopback address such as 127.0.0.1:8080", addr),
+	}
 }

@@ -87,7 +87,7 @@ func TestStartRefuses(t *testing.T) {
 	s := newSimulator(t, testConfig(1))
 	for _, addr := range []string{"0.0.0.0:0", ":0", "192.0.2.1:80", "example.com:80"} {
 		_, err := s.Start(addr)
-		assert.ErrorContains(t, err, "it must be a loopback address such as 127.0.0.1:8080", addr)
+		assert.ErrorContains(t, err, "AllowRemote is false, it must be true to listen on "+addr, addr)
 	}
 	_, err := s.Start("8080")
 	assert.ErrorContains(t, err, "it must be a host and a port")

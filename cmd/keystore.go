@@ -1,0 +1,83 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/elastic/beats/v7/libbeat/cfgfile"
+	"github.com/elastic/beats/v7/libbeat/cmd/instance"
+	"github.com/elastic/elastic-agent-libs/paths"
+)
+
+// askOnlyWhoAnswers lets the keystore's commands refuse to ask whether to go on when
+// standard input has no answer. Libbeat's question would end in a stack trace.
+func askOnlyWhoAnswers(keystore *cobra.Command, settings instance.Settings) {
+	for _, c := range keystore.Commands() {
+		if c.Name() != "create" && c.Name() != "add" {
+			continue
+		}
+		c.PreRunE = func(c *cobra.Command, args []string) error {
+			question, err := keystoreQuestion(settings, c.Name(), args)
+			if force, _ := c.Flags().GetBool("force"); err != nil || question == "" || force || term.IsTerminal(int(os.Stdin.Fd())) {
+				return err
+			}
+			if stdin, _ := c.Flags().GetBool("stdin"); stdin {
+				return fmt.Errorf("%s, and standard input holds the value: add --force to go on", question)
+			}
+			answers := bufio.NewReader(os.Stdin)
+			if _, err := answers.Peek(1); err != nil {
+				return fmt.Errorf("%s, and standard input is closed, so that nobody can be asked: add --force to go on", question)
+			}
+			return readAgain(answers)
+		}
+	}
+}
+
+// keystoreQuestion returns why a command will ask before it goes on, empty when it
+// won't.
+func keystoreQuestion(settings instance.Settings, command string, keys []string) (string, error) {
+	cfg, err := cfgfile.Load("", settings.ConfigOverrides)
+	if err != nil {
+		return "", fmt.Errorf("loading the configuration: %w", err)
+	}
+	if err := instance.InitPaths(cfg); err != nil {
+		return "", fmt.Errorf("resolving the paths: %w", err)
+	}
+	store, err := instance.LoadKeystore(cfg, settings.Name, paths.Paths)
+	if err != nil {
+		return "", fmt.Errorf("opening the keystore: %w", err)
+	}
+	switch {
+	case command == "create" && store.IsPersisted():
+		return "a keystore exists already", nil
+	case command == "add" && !store.IsPersisted():
+		return "the keystore does not exist yet", nil
+	case command == "add" && len(keys) == 1:
+		if value, _ := store.Retrieve(keys[0]); value != nil {
+			return fmt.Sprintf("the keystore holds %s already", keys[0]), nil
+		}
+	}
+	return "", nil
+}
+
+// readAgain makes what is left of standard input standard input.
+func readAgain(rest io.Reader) error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("reading standard input: %w", err)
+	}
+	os.Stdin = r
+	go func() {
+		_, _ = io.Copy(w, rest) // the command reads an end
+		_ = w.Close()
+	}()
+	return nil
+}

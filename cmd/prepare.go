@@ -1,0 +1,81 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/elastic/beats/v7/libbeat/cfgfile"
+	"github.com/elastic/beats/v7/libbeat/management"
+	conf "github.com/elastic/elastic-agent-libs/config"
+)
+
+// prepare is called before every command, with the flags read.
+func prepare(c *cobra.Command) error {
+	path := strings.Fields(c.CommandPath())[1:]
+	runs := len(path) == 0 || path[0] == "run"
+	reads := runs || slices.Contains([]string{"test", "setup", "keystore", "cursor", "verify"}, path[0]) ||
+		slices.Equal(path, []string{"export", "config"})
+	if !reads {
+		return nil
+	}
+	if err := cfgfile.HandleFlags(); err != nil {
+		return fmt.Errorf("reading the flags: %w", err)
+	}
+	if err := checkConfigFiles(); err != nil || runs {
+		return err
+	}
+	return logToNoFile()
+}
+
+// checkConfigFiles says where a configuration file that isn't there was looked for.
+func checkConfigFiles() error {
+	if management.UnderAgent() {
+		return nil
+	}
+	files, ok := flag.Lookup("c").Value.(*conf.StringsFlag)
+	if !ok {
+		return errors.New("reading the flag -c: it is no list of files")
+	}
+	dir, reason := cfgfile.GetPathConfig(), "the directory of --path.config or, without it, of --path.home"
+	if dir == "" {
+		dir, reason = ".", "the current directory, because neither --path.config nor --path.home is given"
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("resolving %s: %w", reason, err)
+	}
+	for _, name := range files.List() {
+		where := fmt.Sprintf(" in %s (%s): name another file with -c or another directory with --path.config", dir, reason)
+		file := filepath.Join(dir, name)
+		if filepath.IsAbs(name) {
+			file, where = name, ": name another with -c"
+		}
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no configuration file %s%s", name, where)
+		}
+	}
+	return nil
+}
+
+// logToNoFile keeps a command out of the logs directory: Libbeat would begin a new
+// log file for it, and delete the oldest one of the beat that runs. With -e it logs
+// to standard error.
+func logToNoFile() error {
+	for _, setting := range []string{"logging.to_files=false", "logging.event_data.to_files=false"} {
+		if err := flag.Set("E", setting); err != nil {
+			return fmt.Errorf("setting %s: %w", setting, err)
+		}
+	}
+	return nil
+}
