@@ -199,12 +199,18 @@ type runner struct {
 	// repeated remembers the last page of the previous cycle when its mark
 	// didn't advance though it held indicators.
 	repeated pageDigest
+
+	saidAlive time.Time // when the last event said that the input collects
 }
 
 func (r *runner) loop(ctx context.Context) error {
+	r.saidAlive = time.Now()
 	for {
 		start := time.Now()
 		err := r.cycle(ctx)
+		if err == nil {
+			err = r.alive(time.Now())
+		}
 		if ctx.Err() != nil {
 			return nil
 		}

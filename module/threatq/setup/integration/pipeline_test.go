@@ -117,6 +117,10 @@ func TestPipelineCleansUpAndKeepsWhatFails(t *testing.T) {
 				assert.Contains(t, get(s, "error", "message").([]any)[0], "set_ioc_expiration")
 			},
 		},
+		"what says that an input collects is no indicator": {
+			object{"@timestamp": now, "event": object{"kind": "state"}},
+			func(t *testing.T, s object) { assert.Nil(t, get(s, "threatq")) },
+		},
 		"an error of threatqbeat stays one": {
 			object{"@timestamp": now, "event": object{"original": "raw", "kind": "pipeline_error"}, "error": object{"message": "why"}},
 			func(t *testing.T, s object) {
