@@ -89,6 +89,9 @@ func TestExampleRule(t *testing.T) {
 	assert.Equal(t, []string{assets.Alias}, rule.ThreatIndex)
 	assert.Equal(t, "threat.indicator", rule.IndicatorPath)
 	assert.NotContains(t, rule.ThreatQuery, "@timestamp", "an indicator is active until it expires")
+	assert.Contains(t, rule.ThreatQuery, "not threatq.status:Whitelisted")
+	assert.Contains(t, read(t, "elasticsearch.md"), "`"+rule.ThreatQuery+"`", "the page gives the rule's own query")
+	assert.NotContains(t, lines[0], "timestamp_override", "the rule fails on events without it")
 	assert.Contains(t, rule.Index, "-logs-ti_*", "an indicator is no match for itself")
 	for _, s := range []string{rule.RuleID, rule.Name, rule.Description, rule.Severity, rule.Query} {
 		assert.NotEmpty(t, s)

@@ -118,6 +118,14 @@ func (c *cluster) send(base, method, path string, body any) (int, object, error)
 	return response.StatusCode, answer, nil
 }
 
+// raw sends a request whose body is text, and returns the status and the answer.
+func (c *cluster) raw(method, path, body string) (int, object) {
+	if body == "" {
+		return c.try(method, path, nil)
+	}
+	return c.try(method, path, json.RawMessage(body))
+}
+
 // must sends a request and wants it to succeed.
 func (c *cluster) must(method, path string, body any) object {
 	c.t.Helper()

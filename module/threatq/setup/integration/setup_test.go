@@ -6,10 +6,7 @@
 package integration
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
-	"mime/multipart"
 	"net/http"
 	"os"
 	"strings"
@@ -200,35 +197,4 @@ func TestDashboards(t *testing.T) {
 
 	output, code = dir.Run("setup", "--dashboards")
 	require.Zero(t, code, output)
-}
-
-func TestExampleRuleImports(t *testing.T) {
-	url := kibana(t)
-	c := connect(t)
-	rule, err := os.ReadFile("../../../../docs/examples/indicator-match-rule.ndjson")
-	require.NoError(t, err)
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	file, err := form.CreateFormFile("file", "rule.ndjson")
-	require.NoError(t, err)
-	_, err = file.Write(rule)
-	require.NoError(t, err)
-	require.NoError(t, form.Close())
-	request, err := http.NewRequest("POST", url+"/api/detection_engine/rules/_import?overwrite=true", &body)
-	require.NoError(t, err)
-	request.Header.Set("Content-Type", form.FormDataContentType())
-	request.Header.Set("kbn-xsrf", "threatqbeat")
-	c.auth(request)
-	response, err := c.http.Do(request)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	data, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, response.StatusCode, string(data))
-	var answer object
-	require.NoError(t, json.Unmarshal(data, &answer))
-	assert.Equal(t, true, answer["success"], string(data))
-	assert.EqualValues(t, 1, answer["success_count"], string(data))
-	_, _, err = c.send(url, "DELETE", "/api/detection_engine/rules?rule_id=threatqbeat-active-indicator-match", nil)
-	require.NoError(t, err)
 }
