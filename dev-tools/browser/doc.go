@@ -1,0 +1,16 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package browser looks at Kibana as a user does, with Chromium, on a real Elasticsearch and Kibana
+// that have nothing of threatqbeat yet:
+//
+//	ELASTICSEARCH_URL=http://localhost:9200 KIBANA_URL=http://localhost:5601 \
+//	ELASTICSEARCH_USERNAME=elastic ELASTICSEARCH_PASSWORD=... go test -C dev-tools/browser -v ./...
+//
+// The user logs in to Kibana as well. Without KIBANA_URL the tests are skipped. With -images DIR, the
+// screenshots of a run that passed go there, scaled down, as docs/images has them:
+//
+//	go test -C dev-tools/browser -v ./... -images ../../docs/images
+//
+// It is a module of its own, so that threatqbeat is not built with what drives a browser.
+package browser
