@@ -130,7 +130,7 @@ func (bt *Beater) Run(b *beat.Beat) error {
 	}
 	registerHealth(b.Monitoring.InfoRegistry(), factory.health)
 	// What the output acknowledges until the pipeline is closed must find the
-	// store open, for its cursor to be saved.
+	// store open, so that its cursor can be saved.
 	defer bt.pipeline.inputsStopped()
 
 	pipeline := pipetool.WithDefaultGuarantees(pipetool.WithACKer(bt.pipeline, bt.inflight), beat.GuaranteedSend)

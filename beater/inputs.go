@@ -94,7 +94,7 @@ func (f *inputFactory) Create(pipeline beat.PipelineConnector, input *conf.C) (c
 }
 
 // WithDefaults adds what an input has that doesn't say otherwise: its tags, and
-// no host.name, for an indicator is no event of the host that collects it.
+// no host.name, because an indicator is no event of the host that collects it.
 func WithDefaults(input *conf.C) (*conf.C, error) {
 	merged, err := conf.NewConfigFrom(input)
 	if err != nil {
@@ -124,7 +124,7 @@ func checkInputConfigs(inputs []*conf.C) error {
 		}
 		id, _ := input.String("id", -1)
 		if seen[id] {
-			errs = append(errs, fmt.Errorf("threatqbeat.inputs.%d.id is %q, as that of another input: each input needs an id of its own, for its cursor is saved under it", i, id))
+			errs = append(errs, fmt.Errorf("threatqbeat.inputs.%d.id is %q, as that of another input: each input needs an id of its own, because its cursor is saved under it", i, id))
 		}
 		seen[id] = true
 	}

@@ -111,7 +111,7 @@ func collectDemo(out io.Writer, settings instance.Settings, appliance *demoAppli
 		return "", err
 	}
 	// The Beat takes its file names from the command line's flags only. All of
-	// them are set, lest the demo opens the files of an installed beat.
+	// them are set, so that the demo opens no files of an installed beat.
 	for name, value := range map[string]string{
 		"c": configFile, "path.home": work, "path.config": work,
 		"path.data": filepath.Join(work, "data"), "path.logs": filepath.Join(work, "logs"),

@@ -33,7 +33,7 @@ func newTestInputCmd(settings instance.Settings) *cobra.Command {
 		Use:   "input",
 		Short: "Test the way to ThreatQ, step by step",
 		Long: `Takes the way to ThreatQ for each configured input: resolves the host's name,
-connects, checks TLS, gets a token, reads one page, and normalises its indicators.
+connects, checks TLS, gets a token, reads one page, and maps its indicators to ECS.
 Prints each step with its verdict, and what to do about the first that fails.
 
 It publishes nothing and leaves the saved cursors alone, and may be used while
@@ -108,7 +108,7 @@ func testTargets(settings instance.Settings, opts testInputOptions) ([]doctor.Ta
 	for _, in := range selected {
 		targets = append(targets, doctor.Target{
 			Input:     in.Input,
-			Normalise: normaliser(in.Input, opts.original),
+			Map:       mapper(in.Input, opts.original),
 			Log:       l.log.Named("input").With("id", in.ID),
 			UserAgent: userAgent(settings),
 		})
@@ -116,9 +116,9 @@ func testTargets(settings instance.Settings, opts testInputOptions) ([]doctor.Ta
 	return targets, nil
 }
 
-// normaliser returns what makes events of indicators as the input would, before
+// mapper returns what makes events of indicators as the input would, before
 // its processors.
-func normaliser(cfg config.Input, original bool) func([]byte, time.Time) (any, error) {
+func mapper(cfg config.Input, original bool) func([]byte, time.Time) (any, error) {
 	cfg.PreserveOriginalEvent = original
 	mapper := threat.NewMapper(threat.MapperConfigOf(&cfg))
 	return func(raw []byte, fetched time.Time) (any, error) {

@@ -168,7 +168,7 @@ func UnpackInput(raw *config.C) (Input, error) {
 	if err := raw.Unpack(&input); err != nil {
 		return Input{}, fmt.Errorf("%s: %w", describeInput(raw), err)
 	}
-	// The cursor is saved under the address, of which a slash more is no other.
+	// The cursor is saved under the address, and a trailing slash makes no other address.
 	input.URL = input.Address()
 	return input, nil
 }

@@ -118,7 +118,7 @@ type Scope struct {
 	// Sections group the documented settings.
 	Sections []Section `yaml:"sections"`
 	// Accepted are names that are allowed and not documented here, because
-	// somebody else sets them: Elastic Agent, for one. Anything may stand below
+	// somebody else sets them, such as Elastic Agent. Anything may stand below
 	// them.
 	Accepted []string `yaml:"accepted"`
 }

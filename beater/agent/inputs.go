@@ -50,7 +50,7 @@ func Processors() processors.PluginConfig {
 }
 
 // inputsOf makes the configurations of inputs of what Elastic Agent expects of
-// a unit: one for each stream, in order, for the n-th is what the state of the
+// a unit: one for each stream, in order, because the n-th is what the state of the
 // n-th stream is reported of.
 //
 // Nothing makes it fail: an error here would keep the other units from being

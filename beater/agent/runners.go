@@ -87,7 +87,7 @@ func (m *managedInputs) Reload(configs []*reload.ConfigWithMeta) error {
 }
 
 // runnable leaves out the streams that are switched off, and refuses those that
-// share their id with another. Of these the first by the units' ids runs, for the
+// share their id with another. Of these the first by the units' ids runs, because the
 // manager has its units in no order.
 func (m *managedInputs) runnable(configs []*reload.ConfigWithMeta) []*reload.ConfigWithMeta {
 	configs = slices.Clone(configs)

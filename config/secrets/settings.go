@@ -20,7 +20,7 @@ import (
 
 var (
 	// secretName matches the last part of the names of settings that hold secrets,
-	// wherever they stand: in a processor of somebody else's, for one.
+	// wherever they stand: in a processor of somebody else's, for example.
 	secretName = regexp.MustCompile(`(?i)(^|[_-])(password|passphrase|passwd|pwd|secret|token|api_?key|authorization|cookie|credentials?|secret_?access_?key|private_?key)$|^auth$|^x-.*(key|token)$`)
 
 	// headers matches the settings whose members are headers. What a header says
@@ -125,7 +125,7 @@ func isVariable(value string) bool {
 func learnSettings(values map[string]string) {
 	for name, value := range values {
 		if isVariable(value) {
-			continue // not replaced, for the configuration is only to be shown
+			continue // not replaced: the configuration is only shown
 		}
 		learnAddress(value)
 		parent, last := split(name)

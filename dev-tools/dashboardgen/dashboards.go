@@ -15,7 +15,7 @@ var (
 	byConfidence = terms{field: "threat.indicator.confidence", label: "Confidence", size: 5}
 	byProvider   = terms{field: "threat.indicator.provider", label: "Provider", size: 10, missing: true}
 	byStatus     = terms{field: "threatq.status", label: "Status", size: 8, missing: true}
-	// An indicator that no source has marked is a finding too, hence missing.
+	// An indicator that no source has marked is a finding too, so the bucket of missing values is shown.
 	byTLP = terms{field: "threat.indicator.marking.tlp", label: "TLP", size: 7, missing: true}
 )
 

@@ -128,7 +128,7 @@ func (l leaf) check() error {
 		}
 	case "flattened":
 		if l.IgnoreAbove <= 0 || l.IgnoreAbove > maxTermChars/2 {
-			return fmt.Errorf("a flattened field needs an ignore_above from 1 to %d, for its values are indexed together with their names", maxTermChars/2)
+			return fmt.Errorf("a flattened field needs an ignore_above from 1 to %d, because its values are indexed together with their names", maxTermChars/2)
 		}
 	}
 	return nil

@@ -18,7 +18,7 @@
 //
 // Fleet names some assets by rules of its own, so that the names of the policy, the pipeline and the
 // transform differ from those of `threatqbeat setup`. Data stream, destination index and alias are
-// the same. The alias has no filter, for a package can't give it one.
+// the same. The alias has no filter, because a package can't give it one.
 //
 // The module in validate checks the result against Elastic's package specification. It is a module
 // of its own because the specification needs newer versions of modules that Libbeat pins.

@@ -12,17 +12,17 @@ import (
 	"strings"
 )
 
-// kind is a licence by its SPDX identifier and what its text always says,
+// licence is a licence by its SPDX identifier and what its text always says,
 // lower-case, white space single.
-type kind struct {
+type licence struct {
 	id   string
 	says []string
 	not  []string
 }
 
-func kinds() []kind {
+func licences() []licence {
 	const bsd = "redistribution and use in source and binary forms"
-	return []kind{
+	return []licence{
 		{id: "Apache-2.0", says: []string{"apache license", "version 2.0", "terms and conditions for use"}},
 		{id: "Apache-2.0", says: []string{"licensed under the apache license, version 2.0"}},
 		{id: "MPL-2.0", says: []string{"mozilla public license", "2.0"}},
@@ -42,7 +42,7 @@ func identify(text string) []string {
 	text = strings.ToLower(strings.Join(strings.Fields(text), " "))
 	contains := func(part string) bool { return strings.Contains(text, part) }
 	var found []string
-	for _, k := range kinds() {
+	for _, k := range licences() {
 		if !slices.ContainsFunc(k.not, contains) && allContained(k.says, contains) && !slices.Contains(found, k.id) {
 			found = append(found, k.id)
 		}

@@ -292,7 +292,7 @@ func readTar(t *testing.T, from io.Reader) []entry {
 	}
 }
 
-// readZip gives entries the owner of those in a tar, for a zip knows none.
+// readZip gives entries the owner of those in a tar, because a zip knows none.
 func readZip(t *testing.T, content []byte) []entry {
 	t.Helper()
 	archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))

@@ -28,7 +28,7 @@ const (
 // ThreatQ shipper has no use for: autodiscover providers, and the processors
 // that add what Docker, Kubernetes or the cloud know about a machine, which
 // says nothing about an indicator. With them the binary is three times as
-// large, for they bring the clients of Kubernetes and EC2.
+// large, because they bring the clients of Kubernetes and EC2.
 //
 // Libbeat has no switch for them, so [Source.Build] compiles against a copy of
 // the same version of Libbeat in which these imports are left out. Nothing else

@@ -93,7 +93,7 @@ func (d *Dir) Write(name string, content any) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		d.tb.Fatal(err)
 	}
-	// Renamed into place, for a file that is followed must never be seen half.
+	// Renamed into place, because a file that is followed must never be seen half.
 	if err := os.WriteFile(file+".new", text, 0o600); err != nil {
 		d.tb.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func (d *Dir) Events() []Event {
 }
 
 // Lines counts the lines that the file output has written so far. It reads what
-// is new since the last call, for tests ask again and again.
+// is new since the last call, because tests ask again and again.
 func (d *Dir) Lines() int {
 	d.linesMu.Lock()
 	defer d.linesMu.Unlock()

@@ -60,8 +60,8 @@ func TestDemo(t *testing.T) {
 	assert.Contains(t, strings.Split(string(ignored), "\n"), "/"+file)
 }
 
-// An installed beat's data directory, whose keystore may be somebody else's, is
-// none of the demo's business.
+// The demo does not touch an installed beat's data directory, whose keystore may
+// be somebody else's.
 func TestDemoLeavesTheDataDirectoryAlone(t *testing.T) {
 	t.Parallel()
 	dir := beattest.NewDir(t)

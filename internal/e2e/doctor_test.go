@@ -22,7 +22,7 @@ import (
 )
 
 // indicatorMark stands between the steps and the indicator.
-const indicatorMark = "  One normalised indicator:\n"
+const indicatorMark = "  One indicator as published:\n"
 
 func startTLSAppliance(t *testing.T, cfg simulator.Config) (a *appliance, ca []byte) {
 	t.Helper()
@@ -143,7 +143,7 @@ func TestTestInputForMachines(t *testing.T) {
 		case "page":
 			assert.Equal(t, "failed", step.Verdict)
 			assert.Equal(t, "check data_collection_id and url", step.Advice)
-		case "tls", "normalise":
+		case "tls", "map":
 			assert.Equal(t, "skipped", step.Verdict, step.Step)
 		default:
 			assert.Equal(t, "ok", step.Verdict, step.Step)

@@ -65,7 +65,7 @@ const (
 	faultPages      = 10
 )
 
-// Most faults are there for five requests: two cycles fail, for each has two
+// Most faults are there for five requests: two cycles fail, because each has two
 // attempts, and the third one gets over it.
 var faults = map[string]fault{
 	"none": {},

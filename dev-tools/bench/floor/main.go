@@ -23,8 +23,8 @@ import (
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
-// kinds is how many different events are made.
-const kinds = 1000
+// distinct is how many different events are made.
+const distinct = 1000
 
 type floor struct {
 	settings settings
@@ -46,16 +46,16 @@ func main() {
 }
 
 func newFloor(_ *beat.Beat, section *conf.C) (beat.Beater, error) {
-	f := &floor{settings: settings{Events: kinds, Normalize: true}}
+	f := &floor{settings: settings{Events: distinct, Normalize: true}}
 	if err := section.Unpack(&f.settings); err != nil {
 		return nil, err
 	}
-	appliance, err := simulator.New(simulator.Config{Indicators: kinds, Seed: 1})
+	appliance, err := simulator.New(simulator.Config{Indicators: distinct, Seed: 1})
 	if err != nil {
 		return nil, err
 	}
 	mapper := threat.NewMapper(threat.MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, Namespace: "default"})
-	for i := range kinds {
+	for i := range distinct {
 		event, err := mapper.Event(appliance.Indicator(i), time.Now())
 		if err != nil {
 			return nil, err
@@ -83,7 +83,7 @@ func (f *floor) Run(b *beat.Beat) error {
 	defer client.Close()
 	start := time.Now()
 	for i := range f.settings.Events {
-		event := f.ready[i%kinds]
+		event := f.ready[i%distinct]
 		// Libbeat adds its fields at the top, so that this level is an event's own.
 		fields := make(mapstr.M, len(event.Fields))
 		for key, value := range event.Fields {

@@ -88,7 +88,7 @@ func Pipeline() (Body, error) {
 }
 
 // CustomTemplate returns the body for PUT _component_template. It carries no
-// hash, for it is never compared.
+// hash, because it is never compared.
 func CustomTemplate() (Body, error) {
 	var body Body
 	err := load("component_template.yml", &body)

@@ -125,7 +125,7 @@ func New(cfg config.Input, log *logp.Logger, opts ...Option) (*Client, error) {
 // The error is always an *Error. A page may come with it: when the last
 // attempt gave an answer that breaks off or isn't valid JSON, Page.Truncated
 // is set and the page holds those indicators that could be read. They may be
-// published, but the cursor must stay, for the page has no NextCursorMark.
+// published, but the cursor must stay, because the page has no NextCursorMark.
 // Every page that is returned has to be released.
 func (c *Client) Page(ctx context.Context, mark string) (*Page, error) {
 	return c.PageOf(ctx, mark, c.cfg.FieldsParam)
@@ -219,7 +219,7 @@ type secrets struct {
 
 func (c *Client) keepSecrets() {
 	add := func(text string) {
-		// Shorter ones would make a riddle of the whole text.
+		// Replacing shorter ones would make the text unreadable.
 		if len(text) >= 4 {
 			c.secrets.fixed = append(c.secrets.fixed, text, url.QueryEscape(text))
 		}

@@ -10,7 +10,7 @@
 //
 // Client.Page returns the page behind a cursor mark. The page's Indicators are
 // slices of the answer itself, one for each element, found in one pass and not
-// decoded; whoever decodes them does it once. NextCursorMark leads on until
+// decoded; the caller decodes them once. NextCursorMark leads on until
 // Page.Last says that nothing follows for now; the same mark yields later what
 // has been created or updated since.
 //

@@ -6,12 +6,12 @@
 //
 // The steps are those that collecting takes: resolving the host's name (or its
 // proxy's), connecting, the TLS handshake, a token, one page, and the
-// normalisation of its indicators. Each step has a verdict, a duration and, when
+// mapping of its indicators. Each step has a verdict, a duration and, when
 // it fails, the reason and what to do. What follows a failed step is skipped.
 //
 // The client that collects is the one that is examined, with its proxy, TLS and
 // timeout settings, but for two: nothing is repeated, so that the first failure
-// shows at once, and the request tracer stays off, for its file may belong to a
+// shows at once, and the request tracer stays off, because its file may belong to a
 // beat that is running.
 //
 // A Verifier compares what the data collections hold with what Elasticsearch holds

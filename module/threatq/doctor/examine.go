@@ -29,9 +29,9 @@ const expiresSoon = 30 * 24 * time.Hour
 type Target struct {
 	// Input is the input's configuration.
 	Input config.Input
-	// Normalise makes of an indicator what the input would publish. An error
+	// Map makes of an indicator what the input would publish. An error
 	// says that the indicator can't be read.
-	Normalise func(raw []byte, fetched time.Time) (any, error)
+	Map func(raw []byte, fetched time.Time) (any, error)
 	// Log gets what the client logs.
 	Log *logp.Logger
 	// UserAgent is sent with each request.
@@ -66,7 +66,7 @@ func Examine(ctx context.Context, target Target) (*Report, error) {
 	e.step(StepTLS, func() finding { return e.handshake(ctx) })
 	e.step(StepToken, func() finding { return e.token(ctx) })
 	e.step(StepPage, func() finding { return e.readPage(ctx) })
-	e.step(StepNormalise, func() finding { return e.normalise() })
+	e.step(StepMap, func() finding { return e.mapPage() })
 	e.page.Release()
 	return e.report, nil
 }
@@ -230,16 +230,16 @@ func (e *examination) readPage(ctx context.Context) finding {
 	return finding{detail: count(page.Total, "indicator") + " in all, " + read}
 }
 
-// normalise normalises the whole page, for one bad indicator is easily missed,
+// mapPage maps the whole page, because one bad indicator is easily missed,
 // and keeps the first that succeeds.
-func (e *examination) normalise() finding {
+func (e *examination) mapPage() finding {
 	if len(e.page.Indicators) == 0 {
 		return finding{skipped: true, detail: "the data collection is empty"}
 	}
 	readable := 0
 	var first error
 	for _, raw := range e.page.Indicators {
-		event, err := e.target.Normalise(raw, e.fetched)
+		event, err := e.target.Map(raw, e.fetched)
 		if err != nil {
 			if first == nil {
 				first = err
@@ -251,7 +251,7 @@ func (e *examination) normalise() finding {
 			continue
 		}
 		if e.report.Indicator, err = json.Marshal(event); err != nil {
-			return finding{err: fmt.Errorf("encoding a normalised indicator: %w", err)}
+			return finding{err: fmt.Errorf("encoding an indicator: %w", err)}
 		}
 	}
 	all := len(e.page.Indicators)

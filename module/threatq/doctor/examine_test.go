@@ -70,7 +70,7 @@ func target(t *testing.T, server *appliance, settings map[string]any) Target {
 	require.NoError(t, raw.Merge(settings))
 	cfg := config.DefaultInput()
 	require.NoError(t, raw.Unpack(&cfg))
-	return Target{Input: cfg, Log: logptest.NewTestingLogger(t, ""), Normalise: decode}
+	return Target{Input: cfg, Log: logptest.NewTestingLogger(t, ""), Map: decode}
 }
 
 // decode stands for the mapper: it takes any object with an id.
@@ -117,8 +117,8 @@ func find(t *testing.T, r *Report, name string) Step {
 }
 
 const (
-	allOverTLS  = "resolve:ok connect:ok tls:ok token:ok page:ok normalise:ok"
-	allOverHTTP = "resolve:ok connect:ok tls:skipped token:ok page:ok normalise:ok"
+	allOverTLS  = "resolve:ok connect:ok tls:ok token:ok page:ok map:ok"
+	allOverHTTP = "resolve:ok connect:ok tls:skipped token:ok page:ok map:ok"
 )
 
 func TestEverythingIsFine(t *testing.T) {
@@ -130,7 +130,7 @@ func TestEverythingIsFine(t *testing.T) {
 	assert.Equal(t, "to "+strings.TrimPrefix(server.url, "https://"), find(t, report, StepConnect).Detail)
 	assert.Regexp(t, `^TLS 1\.3, certificate of CN=ThreatQ simulator, valid until \d{4}-\d\d-\d\d$`, find(t, report, StepTLS).Detail)
 	assert.Regexp(t, `^25 indicators in all, 10 on the first page \(`, find(t, report, StepPage).Detail)
-	assert.Equal(t, "10 of 10 indicators", find(t, report, StepNormalise).Detail)
+	assert.Equal(t, "10 of 10 indicators", find(t, report, StepMap).Detail)
 	assert.EqualValues(t, 25, report.Total)
 	assert.Equal(t, 10, report.Read)
 	assert.JSONEq(t, `{"id": 1, "fetched": true}`, string(report.Indicator))
@@ -163,52 +163,52 @@ func TestFirstFailureEndsTheWay(t *testing.T) {
 	}{
 		"unknown host": {
 			settings: map[string]any{"url": "https://threatq.invalid"},
-			verdicts: "resolve:failed connect:skipped tls:skipped token:skipped page:skipped normalise:skipped",
+			verdicts: "resolve:failed connect:skipped tls:skipped token:skipped page:skipped map:skipped",
 			step:     StepResolve, detail: `"threatq.invalid"`, advice: "DNS settings",
 		},
 		"nobody listens": {
 			settings: map[string]any{"url": "http://" + refused},
-			verdicts: "resolve:ok connect:failed tls:skipped token:skipped page:skipped normalise:skipped",
+			verdicts: "resolve:ok connect:failed tls:skipped token:skipped page:skipped map:skipped",
 			step:     StepConnect, detail: refused + " refuses the connection", advice: "check that the appliance is running",
 		},
 		"a proxy that does not listen": {
 			settings: map[string]any{"request.proxy_url": "http://user:proxypass@" + refused, "request.allow_insecure_http": true},
-			verdicts: "resolve:ok connect:failed tls:skipped token:skipped page:skipped normalise:skipped",
+			verdicts: "resolve:ok connect:failed tls:skipped token:skipped page:skipped map:skipped",
 			step:     StepConnect, detail: "refuses the connection",
 		},
 		"a certificate of an unknown authority": {
 			secure: true, distrusted: true,
-			verdicts: "resolve:ok connect:ok tls:failed token:skipped page:skipped normalise:skipped",
+			verdicts: "resolve:ok connect:ok tls:failed token:skipped page:skipped map:skipped",
 			step:     StepTLS, detail: "authority that is not trusted", advice: "request.ssl.certificate_authorities",
 		},
 		"no TLS where it is expected": {
 			settings: map[string]any{"url": "https://HOST"},
-			verdicts: "resolve:ok connect:ok tls:failed token:skipped page:skipped normalise:skipped",
+			verdicts: "resolve:ok connect:ok tls:failed token:skipped page:skipped map:skipped",
 			step:     StepTLS, detail: "does not speak TLS", advice: "http://",
 		},
 		"a wrong secret": {
 			settings: map[string]any{"auth.oauth2.client.secret": "not-the-secret"},
-			verdicts: "resolve:ok connect:ok tls:skipped token:failed page:skipped normalise:skipped",
+			verdicts: "resolve:ok connect:ok tls:skipped token:failed page:skipped map:skipped",
 			step:     StepToken, detail: "refuses the client's id or secret (401)", advice: "check auth.oauth2.client.id and auth.oauth2.client.secret",
 		},
 		"a token endpoint in trouble": {
 			fault:    "token/503*forever",
-			verdicts: "resolve:ok connect:ok tls:skipped token:failed page:skipped normalise:skipped",
+			verdicts: "resolve:ok connect:ok tls:skipped token:failed page:skipped map:skipped",
 			step:     StepToken, detail: "503", advice: "logs",
 		},
 		"an unknown data collection": {
 			settings: map[string]any{"data_collection_id": "beef"},
-			verdicts: "resolve:ok connect:ok tls:skipped token:ok page:failed normalise:skipped",
+			verdicts: "resolve:ok connect:ok tls:skipped token:ok page:failed map:skipped",
 			step:     StepPage, detail: "no such data collection (404)", advice: "check data_collection_id and url",
 		},
 		"too many requests": {
 			fault:    "429:retry-after=7",
-			verdicts: "resolve:ok connect:ok tls:skipped token:ok page:failed normalise:skipped",
+			verdicts: "resolve:ok connect:ok tls:skipped token:ok page:failed map:skipped",
 			step:     StepPage, detail: "it asks to wait 7s",
 		},
 		"a page that breaks off": {
 			fault:    "truncated",
-			verdicts: "resolve:ok connect:ok tls:skipped token:ok page:failed normalise:skipped",
+			verdicts: "resolve:ok connect:ok tls:skipped token:ok page:failed map:skipped",
 			step:     StepPage, detail: "closed the connection",
 		},
 	}
@@ -251,9 +251,9 @@ func refusedAddress(t *testing.T) string {
 
 func TestEmptyCollectionPasses(t *testing.T) {
 	report := examine(t, target(t, start(t, false, 0), nil))
-	assert.Equal(t, "resolve:ok connect:ok tls:skipped token:ok page:ok normalise:skipped", verdicts(report))
+	assert.Equal(t, "resolve:ok connect:ok tls:skipped token:ok page:ok map:skipped", verdicts(report))
 	assert.True(t, report.Passed())
-	assert.Equal(t, "the data collection is empty", find(t, report, StepNormalise).Detail)
+	assert.Equal(t, "the data collection is empty", find(t, report, StepMap).Detail)
 	assert.Nil(t, report.Indicator)
 }
 
@@ -262,14 +262,14 @@ func TestUnreadableIndicators(t *testing.T) {
 	require.NoError(t, server.PutRaw(1, []byte(`{"value": "198.51.100.7"}`)))
 	report := examine(t, target(t, server, nil))
 	require.Equal(t, allOverHTTP, verdicts(report))
-	assert.Equal(t, "2 of 3 indicators; the others are published as pipeline errors, the first because of: it has no id", find(t, report, StepNormalise).Detail)
+	assert.Equal(t, "2 of 3 indicators; the others are published as pipeline errors, the first because of: it has no id", find(t, report, StepMap).Detail)
 	assert.NotNil(t, report.Indicator)
 
 	require.NoError(t, server.PutRaw(2, []byte(`[]`)))
 	require.NoError(t, server.PutRaw(3, []byte(`null`)))
 	report = examine(t, target(t, server, nil))
 	assert.False(t, report.Passed())
-	step := find(t, report, StepNormalise)
+	step := find(t, report, StepMap)
 	assert.Equal(t, Failed, step.Verdict)
 	assert.Equal(t, "none of 3 indicators can be read, the first because of: it has no id", step.Detail)
 	assert.Contains(t, step.Advice, "fields_param")
@@ -316,14 +316,14 @@ func TestThroughAProxy(t *testing.T) {
 
 	// The proxy that lets nothing through.
 	report = examine(t, target(t, server, map[string]any{"url": "https://elsewhere.invalid", "request.proxy_url": address.String()}))
-	assert.Equal(t, "resolve:ok connect:ok tls:failed token:skipped page:skipped normalise:skipped", verdicts(report), report.Text())
+	assert.Equal(t, "resolve:ok connect:ok tls:failed token:skipped page:skipped map:skipped", verdicts(report), report.Text())
 	assert.Contains(t, find(t, report, StepTLS).Detail, "proxy")
 }
 
 func TestTokenEndpointElsewhereIsExaminedToo(t *testing.T) {
 	server, tokens := start(t, false, 5), start(t, true, 0)
 	report := examine(t, target(t, server, map[string]any{"auth.oauth2.token_url": "http://" + refusedAddress(t) + "/token"}))
-	assert.Equal(t, "resolve:ok connect:failed tls:skipped token:skipped page:skipped normalise:skipped", verdicts(report))
+	assert.Equal(t, "resolve:ok connect:failed tls:skipped token:skipped page:skipped map:skipped", verdicts(report))
 
 	// http for the data, https for the tokens: there is a certificate to check.
 	report = examine(t, target(t, server, map[string]any{"auth.oauth2.token_url": tokens.url + simulator.TokenPath}))
@@ -367,5 +367,5 @@ func TestInterruptedExaminationEnds(t *testing.T) {
 	cancel()
 	report, err := Examine(ctx, target(t, server, nil))
 	require.NoError(t, err)
-	assert.Equal(t, "resolve:ok connect:failed tls:skipped token:skipped page:skipped normalise:skipped", verdicts(report))
+	assert.Equal(t, "resolve:ok connect:failed tls:skipped token:skipped page:skipped map:skipped", verdicts(report))
 }

@@ -24,12 +24,12 @@ const (
 
 // The steps, in their order.
 const (
-	StepResolve   = "resolve"
-	StepConnect   = "connect"
-	StepTLS       = "tls"
-	StepToken     = "token"
-	StepPage      = "page"
-	StepNormalise = "normalise"
+	StepResolve = "resolve"
+	StepConnect = "connect"
+	StepTLS     = "tls"
+	StepToken   = "token"
+	StepPage    = "page"
+	StepMap     = "map"
 )
 
 // Step is one step on the way to the data collection.
@@ -58,7 +58,7 @@ type Report struct {
 	Total int64
 	// Read is the number of indicators on the page that was read.
 	Read int
-	// Indicator is one normalised indicator as JSON; nil when there is none.
+	// Indicator is one indicator as published, in JSON; nil when there is none.
 	Indicator json.RawMessage
 }
 
@@ -122,7 +122,7 @@ func (r *Report) Text() string {
 	if r.Indicator != nil {
 		var pretty bytes.Buffer
 		if json.Indent(&pretty, r.Indicator, "    ", "  ") == nil {
-			fmt.Fprintf(&b, "  One normalised indicator:\n    %s\n", printable(pretty.String()))
+			fmt.Fprintf(&b, "  One indicator as published:\n    %s\n", printable(pretty.String()))
 		}
 	}
 	return b.String()

@@ -27,7 +27,7 @@ func reports() map[string]*Report {
 				{StepTLS, OK, 15400 * time.Microsecond, "TLS 1.3, certificate of CN=threatq.example.com, valid until 2027-01-01", ""},
 				{StepToken, OK, 99900 * time.Microsecond, "the appliance accepts the client's credentials", ""},
 				{StepPage, OK, 2345 * time.Millisecond, "4,090 indicators in all, 1,000 on the first page (2.1 MiB)", ""},
-				{StepNormalise, OK, 17 * time.Millisecond, "1,000 of 1,000 indicators", ""},
+				{StepMap, OK, 17 * time.Millisecond, "1,000 of 1,000 indicators", ""},
 			},
 			// As hostile as indicators are: a terminal must not obey it.
 			Indicator: json.RawMessage(`{"@timestamp":"2026-03-01T12:00:00.000Z","threat":{"indicator":{"description":"\u001b[2Ja` + "\u009b\u202e" + `b","type":"ipv4-addr"}}}`),
@@ -40,7 +40,7 @@ func reports() map[string]*Report {
 				{StepTLS, Skipped, 0, "http:// has no TLS", ""},
 				{StepToken, Failed, 20 * time.Millisecond, "the appliance refuses the client's id or secret (401)\x07", "check auth.oauth2.client.id"},
 				{StepPage, Skipped, 0, "", ""},
-				{StepNormalise, Skipped, 0, "", ""},
+				{StepMap, Skipped, 0, "", ""},
 			},
 		},
 	}

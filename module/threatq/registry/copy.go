@@ -52,7 +52,7 @@ func copyStoreWatched(from, to string, between func()) error {
 		if before != "" {
 			err := copyFile(from, to, before)
 			if errors.Is(err, fs.ErrNotExist) {
-				continue // deleted meanwhile, for there is a newer one
+				continue // deleted meanwhile: there is a newer one
 			}
 			if err != nil {
 				return err

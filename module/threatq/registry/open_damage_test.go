@@ -167,7 +167,7 @@ func dataFile(t *testing.T, home string) string {
 	return filepath.Base(files[0])
 }
 
-// What is no registry at all is refused with what to do, for it may be somebody
+// What is no registry at all is refused with what to do, because it may be somebody
 // else's.
 func TestRegistryPathIsAFile(t *testing.T) {
 	cfg := config.Default().Registry

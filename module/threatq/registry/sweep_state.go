@@ -52,7 +52,7 @@ type Acceptance struct {
 }
 
 // State returns what is kept of the sweeps; nothing when the file is missing or
-// can't be read, for then the next sweep says what it would.
+// can't be read, because then the next sweep says what it would.
 func (k *Known) State() SweepState {
 	var state SweepState
 	_ = readJSON(k.files.path(stateSuffix), &state)

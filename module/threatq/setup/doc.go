@@ -24,7 +24,7 @@
 //
 //   - A changed transform is stopped, replaced and started. Under a new name it is created first.
 //   - A changed mapping of the index of active indicators gets the next index, which is filled from
-//     the old one, for the data stream keeps a few days only. The alias moves in one request. Then
+//     the old one, because the data stream keeps a few days only. The alias moves in one request. Then
 //     the transform moves, and then the old index goes.
 //   - A refusal on the way starts again what had been stopped.
 //

@@ -42,7 +42,7 @@ const (
 )
 
 // ConnectKibana connects with Kibana as setup.kibana says; cfg has the
-// credentials of output.elasticsearch where it has none of its own, as
+// credentials of output.elasticsearch where it has no credentials, as
 // instance.InitKibanaConfig adds them. A refusal is an *Error.
 func ConnectKibana(cfg *config.C, beatName, beatVersion string) (Kibana, error) {
 	client, err := kibana.NewKibanaClient(cfg, beatName, beatVersion, version.Commit(), version.BuildTime().String())

@@ -18,7 +18,7 @@ import (
 )
 
 // stopAttempts is how often to look whether a transform has stopped: about two
-// minutes, for it finishes the page that it is at.
+// minutes, because it finishes its page.
 const stopAttempts = 60
 
 // failAttempts is how often to look whether a transform that was started after it
@@ -107,7 +107,7 @@ func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error
 		return nil
 	}
 
-	// The new one is created before the old one is stopped, for that is what a
+	// The new one is created before the old one is stopped, because that is what a
 	// server is most likely to refuse.
 	action := Started
 	if !exists {

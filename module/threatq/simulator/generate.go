@@ -139,7 +139,7 @@ func (g *generator) model(m *model, index int, v variant) {
 		untidy: shape.share(g.untidy),
 		detail: newRNG(g.seed, n, streamDetail),
 	}
-	m.identity = newRNG(g.seed, n, streamIdentity) // in m, for it would escape to the heap by itself
+	m.identity = newRNG(g.seed, n, streamIdentity) // in m, because it would escape to the heap by itself
 	identity := &m.identity
 	if shape.share(g.unreadable) {
 		m.broken = 1 + breakage(shape.intn(int(breakages)-1))
@@ -214,7 +214,7 @@ func pickStatus(r *rng) *indicatorStatus {
 }
 
 // makeUntidy writes the indicator as real appliances do now and then. An indicator that was updated since the start
-// always carries its updated_at, for tests tell its versions apart by it.
+// always carries its updated_at, because tests tell its versions apart by it.
 func (m *model) makeUntidy(r *rng, wasUpdated bool) {
 	dateOf := func(d *date) {
 		if d.set() {

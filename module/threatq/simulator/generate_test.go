@@ -277,7 +277,7 @@ func shapeOf(raw json.RawMessage) string {
 	return "number"
 }
 
-// TestUpdatesKeepWhatAnIndicatorIs: the way in which an indicator carries its id must not change, for a consumer
+// TestUpdatesKeepWhatAnIndicatorIs: the way in which an indicator carries its id must not change, because a consumer
 // would take it for another indicator.
 func TestUpdatesKeepWhatAnIndicatorIs(t *testing.T) {
 	now := testBase

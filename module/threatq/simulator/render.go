@@ -5,12 +5,12 @@ package simulator
 
 import "strconv"
 
-type attributeKind struct {
+type sampleAttribute struct {
 	name   string
 	values []string
 }
 
-var attributeKinds = []attributeKind{
+var sampleAttributes = []sampleAttribute{
 	{"Description", []string{"Malicious Host", "Phishing kit", "Command and control", "Scanner seen by a honeypot"}},
 	{"Country", []string{"MP", "GB", "DE", "BR", "JP"}},
 	{"Malware Family", []string{"SampleBot", "ExampleLocker", "TestRAT"}},
@@ -27,12 +27,12 @@ var attributeKinds = []attributeKind{
 	{"First Seen", []string{"2024-01-31 23:59:59", "2025-06-30"}},
 }
 
-type sourceKind struct {
+type sampleSource struct {
 	id   int
 	name string
 }
 
-var sourceKinds = []sourceKind{
+var sampleSources = []sampleSource{
 	{12, "Sample OSINT Feed"}, {13, "Example CERT"}, {14, "Internal Honeypots"}, {15, "Partner Exchange"},
 	{16, "analyst@example.com"}, {17, "Sandbox \"Alpha\""},
 }
@@ -233,21 +233,21 @@ func (m *model) appendIDs(w *writer) {
 // appendAttributes writes two to four attributes. Some repeat the name of the one before, with its value or another.
 func (m *model) appendAttributes(w *writer, r *rng) {
 	created, updated := date{sec: m.createdSec}, date{sec: m.updatedSec}
-	kind, value := 0, 0
+	name, value := 0, 0
 	for i := range 2 + r.intn(3) {
 		if i == 0 || !r.oneIn(5) {
-			kind = r.intn(len(attributeKinds))
-			value = r.intn(len(attributeKinds[kind].values))
+			name = r.intn(len(sampleAttributes))
+			value = r.intn(len(sampleAttributes[name].values))
 		} else if r.oneIn(2) {
-			value = r.intn(len(attributeKinds[kind].values))
+			value = r.intn(len(sampleAttributes[name].values))
 		}
 		w.next()
 		w.open('{')
-		w.int("attribute_id", int64(kind+1))
+		w.int("attribute_id", int64(name+1))
 		w.date(within, "created_at", created)
 		w.int("id", m.id*4+int64(i))
 		w.int("indicator_id", m.id)
-		w.text(within, "name", attributeKinds[kind].name)
+		w.text(within, "name", sampleAttributes[name].name)
 		w.date(within, "touched_at", updated)
 		w.date(within, "updated_at", updated)
 		odd := 3
@@ -262,7 +262,7 @@ func (m *model) appendAttributes(w *writer, r *rng) {
 		case 2:
 			w.raw(within, "value", "true")
 		default:
-			w.text(within, "value", attributeKinds[kind].values[value])
+			w.text(within, "value", sampleAttributes[name].values[value])
 		}
 		w.close('}')
 	}
@@ -270,7 +270,7 @@ func (m *model) appendAttributes(w *writer, r *rng) {
 }
 
 func (m *model) appendSources(w *writer, r *rng) {
-	first, n := r.intn(len(sourceKinds)), 1
+	first, n := r.intn(len(sampleSources)), 1
 	switch p := r.intn(20); {
 	case p == 0:
 		n = 3
@@ -278,7 +278,7 @@ func (m *model) appendSources(w *writer, r *rng) {
 		n = 2
 	}
 	for i := range n {
-		s := &sourceKinds[(first+i)%len(sourceKinds)]
+		s := &sampleSources[(first+i)%len(sampleSources)]
 		tlp := r.intn(len(tlpNames) + 1)
 		published := date{sec: m.createdSec}
 		if m.untidy {

@@ -15,7 +15,7 @@
 //     event.original.
 //   - A field that can't be read costs only itself. It is left out,
 //     error.message says so, and event.kind stays enrichment. The same goes for
-//     a value that its ECS field can't hold, for Elasticsearch would refuse the
+//     a value that its ECS field can't hold, because Elasticsearch would refuse the
 //     document for it.
 //   - Nothing of an event refers to the bytes that it was made of, and no two
 //     events share a map or a list: the caller may reuse the bytes, and

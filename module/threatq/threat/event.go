@@ -36,7 +36,7 @@ const (
 )
 
 // builder makes the event of one indicator at a time. Each map and list of an
-// event is its own, for a processor may change them; strings and dates, which
+// event is its own, because a processor may change them; strings and dates, which
 // nobody can change, are shared.
 type builder struct {
 	decoder

@@ -91,7 +91,7 @@ func summarize(ind *indicator) sourceSummary {
 		}
 		tlp, strictness := parseTLP(source.TLP)
 		if strictness == 0 {
-			ind.problem(fmt.Sprintf("a marking was left out: %s is none of the traffic light protocol", quoteText(source.TLP)))
+			ind.problem(fmt.Sprintf("a marking was left out: %s is not in the traffic light protocol", quoteText(source.TLP)))
 		}
 		if strictness > strictest {
 			sum.tlp, strictest = tlp, strictness
@@ -102,7 +102,7 @@ func summarize(ind *indicator) sourceSummary {
 }
 
 // parseTLP returns a marking as ECS writes it and how strict it is, more than
-// 0, or 0 where the name is none of the traffic light protocol.
+// 0, or 0 where the name is not in the traffic light protocol.
 func parseTLP(name string) (tlp string, strictness int) {
 	if len(name) > maxQuoted {
 		return "", 0

@@ -23,7 +23,7 @@ func (d *decoder) readAdversaries() error {
 }
 
 // readList reads at most limit elements of a list with read and skips the
-// others. A list with gaps comes as an object, for that is how PHP writes one:
+// others. A list with gaps comes as an object, because that is how PHP writes one:
 // its keys are the positions.
 func (d *decoder) readList(field string, limit int, read func(*decoder) error) error {
 	d.listBytes = 0

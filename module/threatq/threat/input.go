@@ -26,7 +26,7 @@ import (
 )
 
 // cleanInactive is how long the cursor of an input that is gone is kept. It is
-// long, for an input that comes back after a holiday should not have to collect
+// long, because an input that comes back after a holiday should not have to collect
 // its whole data collection anew.
 const cleanInactive = 90 * 24 * time.Hour
 

@@ -5,7 +5,7 @@ package threat
 
 import "strings"
 
-// refang undoes what analysts do to addresses lest somebody follows them:
+// refang undoes what analysts do to addresses so that nobody follows them:
 // hxxp://example[.]com is http://example.com. Only the fields that a detection
 // rule compares with are taken from the result.
 func refang(value string) string {

@@ -17,6 +17,6 @@
 // after. Where they find data of threatqbeat that they did not make, they refuse to run.
 //
 // They take about six minutes: the transform deletes nothing before it has been expired for a minute.
-// The clocks of this host and of the cluster must agree to the second, for what expires is looked for a
+// The clocks of this host and of the cluster must agree to the second, because what expires is looked for a
 // second before and after. The dashboards stay in Kibana.
 package integration
