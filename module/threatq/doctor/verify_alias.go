@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
@@ -137,7 +138,8 @@ func (a *alias) fetch(ctx context.Context) error {
 		}
 		hit.version = registry.Undated
 		if len(h.Fields.UpdatedAt) > 0 {
-			seconds, err := strconv.ParseInt(h.Fields.UpdatedAt[0], 10, 64)
+			whole, _, _ := strings.Cut(h.Fields.UpdatedAt[0], ".") // there may be milliseconds
+			seconds, err := strconv.ParseInt(whole, 10, 64)
 			if err != nil {
 				return fmt.Errorf("reading %s: threatq.updated_at is no date: %w", assets.Alias, err)
 			}

@@ -85,7 +85,7 @@ func (a *fakeAlias) Request(method, path, _ string, params map[string]string, bo
 		for n := from; n < len(a.view) && len(hits) < search.Size; n++ {
 			fields := map[string]any{}
 			if v := a.view[n].version; v > registry.Undated {
-				fields["threatq.updated_at"] = []string{fmt.Sprint(uint32(v))}
+				fields["threatq.updated_at"] = []string{fmt.Sprint(uint32(v)) + []string{"", ".274"}[n%2]}
 			}
 			hits = append(hits, map[string]any{"sort": []int64{a.view[n].ID, a.view[n].IndicatorID, int64(n)}, "fields": fields})
 		}

@@ -47,7 +47,7 @@ func TestVerify(t *testing.T) {
 	assert.Contains(t, verify(0), "Equal")
 	beat.Stop()
 
-	deleted := c.must("POST", "/"+assets.DestIndexPrefix+"*/_delete_by_query?refresh=true", object{
+	deleted := c.must("POST", "/"+assets.Alias+"/_delete_by_query?refresh=true", object{
 		"query": object{"range": object{"threatq.id": object{"gte": 100, "lt": 150}}},
 	})["deleted"].(float64)
 	require.Positive(t, deleted)
