@@ -32,7 +32,8 @@ func prepare(c *cobra.Command) error {
 	if err := cfgfile.HandleFlags(); err != nil {
 		return fmt.Errorf("reading the flags: %w", err)
 	}
-	if err := checkConfigFiles(); err != nil || runs {
+	// export config initialises no log, and shows the settings as they are.
+	if err := checkConfigFiles(); err != nil || runs || path[0] == "export" {
 		return err
 	}
 	return logToNoFile()
