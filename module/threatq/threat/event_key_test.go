@@ -41,7 +41,7 @@ func TestKeyOfAnEvent(t *testing.T) {
 		"336":              {ID: 336, IndicatorID: 7},
 		"indicator_id:336": {ID: registry.Missing, IndicatorID: 336},
 	} {
-		event := m.retired(indicator, now)
+		event := m.Retired(indicator, now)
 		text, err := format.Run(&event)
 		require.NoError(t, err)
 		assert.Equal(t, want, text)
