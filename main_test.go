@@ -20,7 +20,7 @@ const module = "github.com/threatqbeat/threatqbeat"
 var floors = [][]string{
 	{"config"},
 	{"config/secrets", "module/threatq/health", "module/threatq/jsonscan"},
-	{"module/threatq/client", "module/threatq/registry", "module/threatq/simulator"},
+	{"module/threatq/client", "module/threatq/delivery", "module/threatq/registry", "module/threatq/simulator"},
 	{"module/threatq/threat", "module/threatq/assets"},
 	{"module/threatq/setup", "module/threatq/doctor"},
 	{"beater", "beater/kafka"},

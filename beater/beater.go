@@ -4,6 +4,7 @@
 package beater
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -124,10 +125,13 @@ func (bt *Beater) Run(b *beat.Beat) error {
 
 	var managers unison.TaskGroup
 	defer func() { _ = managers.Stop() }()
-	factory, err := newInputFactory(b, store, &managers)
+	factory, err := newInputFactory(b, bt.config, store, &managers)
 	if err != nil {
 		return err
 	}
+	watching, stopWatching := context.WithCancel(context.Background())
+	defer stopWatching()
+	go factory.tracker.Watch(watching)
 	registerHealth(b.Monitoring.InfoRegistry(), factory.health)
 	// What the output acknowledges until the pipeline is closed must find the
 	// store open, so that its cursor can be saved.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/config/secrets"
+	"github.com/threatqbeat/threatqbeat/module/threatq/delivery"
 	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
@@ -37,10 +38,16 @@ type inputFactory struct {
 	store   *registry.Store
 	reports *threat.Reports
 	health  *health.Board
+	tracker *delivery.Tracker
 }
 
-func newInputFactory(b *beat.Beat, store *registry.Store, group unison.Group) (*inputFactory, error) {
+func newInputFactory(b *beat.Beat, cfg config.Config, store *registry.Store, group unison.Group) (*inputFactory, error) {
 	reports, board := &threat.Reports{}, &health.Board{}
+	totals := b.Monitoring.StatsRegistry().GetOrCreateRegistry("threatqbeat")
+	tracker := delivery.NewTracker(delivery.Settings{
+		MaxInFlight: int64(cfg.MaxInFlight),
+		MaxAckDelay: cfg.MaxAckDelay,
+	}, board, totals)
 	log := b.Info.Logger.Named("input")
 	plugin := threat.Plugin(threat.Environment{
 		Log:       log,
@@ -48,9 +55,10 @@ func newInputFactory(b *beat.Beat, store *registry.Store, group unison.Group) (*
 		Known:     store.Known(),
 		Paths:     b.Paths,
 		UserAgent: b.Info.UserAgent,
-		Totals:    b.Monitoring.StatsRegistry().GetOrCreateRegistry("threatqbeat"),
+		Totals:    totals,
 		Reports:   reports,
 		Health:    board,
+		Delivery:  tracker,
 	})
 	loader, err := v2.NewLoader(log, []v2.Plugin{plugin}, "type", "")
 	if err != nil {
@@ -66,6 +74,7 @@ func newInputFactory(b *beat.Beat, store *registry.Store, group unison.Group) (*
 		store:   store,
 		reports: reports,
 		health:  board,
+		tracker: tracker,
 	}, nil
 }
 
@@ -90,7 +99,11 @@ func (f *inputFactory) Create(pipeline beat.PipelineConnector, input *conf.C) (c
 	if err != nil {
 		return nil, err
 	}
-	return f.RunnerFactory.Create(pipeline, input)
+	id, err := input.String("id", -1)
+	if err != nil {
+		return nil, err
+	}
+	return f.RunnerFactory.Create(f.tracker.Input(id).Pipeline(pipeline), input)
 }
 
 // WithDefaults adds what an input has that doesn't say otherwise: its tags, and

@@ -18,6 +18,7 @@ import (
 	"github.com/threatqbeat/threatqbeat/beater/kafka"
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/config/secrets"
+	"github.com/threatqbeat/threatqbeat/module/threatq/delivery"
 )
 
 // RootCmd is the command line.
@@ -27,6 +28,7 @@ func newRootCmd() *cmd.BeatsRootCmd {
 	loader := &assets{}
 	settings := settings()
 	kafka.ReplaceOutput(kafka.Log{})
+	delivery.ReplaceOutputs()
 	settings.IndexManagement = loader.indexManagement
 	elasticAgent := &agent.Agent{}
 	create := loader.install(beater.New(beater.ManagedBy(elasticAgent.Follow)))

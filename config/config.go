@@ -18,6 +18,9 @@ const InputType = "threatq"
 // minReloadPeriod is the least time between two looks at the files of inputs.
 const minReloadPeriod = time.Second
 
+// minMaxInFlight is the least that may be in flight, in bytes.
+const minMaxInFlight = 1 << 20
+
 // Config is the part of the configuration under the key threatqbeat.
 type Config struct {
 	// Inputs are the inputs that run from start to stop.
@@ -32,6 +35,14 @@ type Config struct {
 	// acknowledge what has been published already. 0, the default, leaves it
 	// at the second that Libbeat's pipeline waits anyway.
 	ShutdownTimeout time.Duration `config:"shutdown_timeout"`
+
+	// MaxInFlight bounds the bytes of indicators that are published and not yet
+	// acknowledged, over all inputs.
+	MaxInFlight ByteSize `config:"max_in_flight"`
+
+	// MaxAckDelay is how long the output may acknowledge nothing with events waiting
+	// before the health says so. 0 for ever.
+	MaxAckDelay time.Duration `config:"max_ack_delay"`
 
 	// Registry says where and how the cursors are kept.
 	Registry Registry `config:"registry"`
@@ -53,6 +64,8 @@ type Registry struct {
 // Default returns the configuration of an empty file.
 func Default() Config {
 	return Config{
+		MaxInFlight: 64 << 20,
+		MaxAckDelay: time.Minute,
 		Registry: Registry{
 			Path:          "registry",
 			Permissions:   0o600,
@@ -92,6 +105,12 @@ func (c *Config) Validate() error {
 	errs := []error{c.validateConfigInputs()}
 	if c.ShutdownTimeout < 0 {
 		errs = append(errs, fmt.Errorf("threatqbeat.shutdown_timeout is %s: it must be 0 (do not wait) or a positive duration such as 5s", c.ShutdownTimeout))
+	}
+	if c.MaxInFlight < minMaxInFlight {
+		errs = append(errs, fmt.Errorf("threatqbeat.max_in_flight is %s: it must be at least %s, such as 64MiB", c.MaxInFlight, ByteSize(minMaxInFlight)))
+	}
+	if c.MaxAckDelay < 0 {
+		errs = append(errs, fmt.Errorf("threatqbeat.max_ack_delay is %s: it must be 0 (for ever) or a positive duration such as 1m", c.MaxAckDelay))
 	}
 	if c.Registry.Path == "" {
 		errs = append(errs, errors.New("threatqbeat.registry.path is empty: it must name a directory, absolute or relative to path.data, such as registry"))

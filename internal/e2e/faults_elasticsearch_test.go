@@ -26,15 +26,15 @@ type elasticsearch struct {
 	mu       sync.Mutex
 	requests int
 	taken    []beattest.Event
-	blocked  chan struct{} // closed: free
-	refuse   func(event beattest.Event) int
-	take     func(event beattest.Event) // instead of keeping them
-	latency  time.Duration              // between taking a bulk and saying so
+	blocked  chan struct{}                       // closed: free
+	refuse   func(event beattest.Event) *verdict // nil: takes it
+	take     func(event beattest.Event)          // instead of keeping them
+	latency  time.Duration                       // between taking a bulk and saying so
 }
 
 // startElasticsearch starts one that takes everything.
 func startElasticsearch(t *testing.T) *elasticsearch {
-	es := &elasticsearch{blocked: make(chan struct{}), refuse: func(beattest.Event) int { return 0 }}
+	es := &elasticsearch{blocked: make(chan struct{}), refuse: func(beattest.Event) *verdict { return nil }}
 	close(es.blocked)
 	es.Server = httptest.NewServer(es)
 	t.Cleanup(func() {
@@ -117,10 +117,32 @@ func (es *elasticsearch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"took": 1, "errors": failed, "items": items})
 }
 
+// verdict is what a bulk request's answer says of a document.
 type verdict struct {
-	Status int            `json:"status"`
-	Error  map[string]any `json:"error,omitempty"`
+	Status int               `json:"status"`
+	Error  map[string]string `json:"error,omitempty"`
 }
+
+// refusal is a verdict as Elasticsearch 8.10.4 gives it.
+func refusal(status int, kind, reason string) *verdict {
+	return &verdict{status, map[string]string{"type": kind, "reason": reason}}
+}
+
+var (
+	mappingConflict = refusal(http.StatusBadRequest, "document_parsing_exception", "[1:44] failed to parse field [threatq.id] of type [long] in document with id 'SdIKDaIBUeJv8UqGFSWA'. Preview of field's value: 'none'")
+	tooManyRequests = refusal(http.StatusTooManyRequests, "es_rejected_execution_exception", "rejected execution of coordinating operation")
+	serverError     = refusal(http.StatusInternalServerError, "fail_processor_exception", "mine")
+	clusterRefusals = map[string]*verdict{
+		"no privilege":      refusal(http.StatusForbidden, "security_exception", "action [indices:admin/auto_create] is unauthorized for API key id [U9IKDaIBUeJv8UqGGyWe] of user [elastic] on indices [logs-ti_threatq.threat-default], this action is granted by the index privileges [auto_configure,create_index,manage,all]"),
+		"no pipeline":       refusal(http.StatusBadRequest, "illegal_argument_exception", "pipeline with id [logs-ti_threatq.threat] does not exist"),
+		"write block":       refusal(http.StatusForbidden, "cluster_block_exception", "index [.ds-logs-ti_threatq.threat-default-2026.11.24-000001] blocked by: [FORBIDDEN/8/index write (api)];"),
+		"disk over the top": refusal(http.StatusTooManyRequests, "cluster_block_exception", "index [.ds-logs-ti_threatq.threat-default-2026.11.24-000001] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark, index has read-only-allow-delete block];"),
+		"shard limit":       refusal(http.StatusBadRequest, "validation_exception", "Validation Failed: 1: this action would add [1] shards, but this cluster currently has [1000]/[1000] maximum normal shards open;"),
+		"no index":          refusal(http.StatusNotFound, "index_not_found_exception", "no such index [logs-ti_threatq.threat-default]"),
+		"closed index":      refusal(http.StatusBadRequest, "index_closed_exception", "closed"),
+		"failing processor": serverError,
+	}
+)
 
 // index takes the documents of a bulk request.
 func (es *elasticsearch) index(body []byte) (items []map[string]verdict, failed bool, err error) {
@@ -132,11 +154,9 @@ func (es *elasticsearch) index(body []byte) (items []map[string]verdict, failed 
 		if err := errors.Join(lines.Decode(&action), lines.Decode(&event)); err != nil {
 			return nil, false, err
 		}
-		if status := es.refuse(event); status != 0 {
+		if refused := es.refuse(event); refused != nil {
 			failed = true
-			items = append(items, map[string]verdict{"create": {status, map[string]any{
-				"type": "document_parsing_exception", "reason": "failed to parse",
-			}}})
+			items = append(items, map[string]verdict{"create": *refused})
 			continue
 		}
 		if es.take != nil {

@@ -6,8 +6,6 @@ package e2e
 import (
 	"maps"
 	"net"
-	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatqbeat/threatqbeat/internal/beattest"
-	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
 // A blocked output stops the collection; nothing is fetched for a queue that is
@@ -105,58 +102,6 @@ func TestShutdownWhileTheOutputIsBlocked(t *testing.T) {
 			sim.requireEach(t, dir.Events(), true)
 		})
 	}
-}
-
-// A document that Elasticsearch rejects for good costs itself only. The log and
-// the metrics say so, and the cursor moves on.
-func TestOutputRejectsSingleDocuments(t *testing.T) {
-	t.Parallel()
-	const indicators, rejected = 1_000, 10
-	sim := startAppliance(t, tidy(indicators))
-	es := startElasticsearch(t)
-	busy := map[int64]bool{}
-	es.refuse = func(event beattest.Event) int {
-		id, _ := event.Get("threatq.id").(float64)
-		switch {
-		case int64(id)%(indicators/rejected) == 0:
-			return http.StatusBadRequest
-		case int64(id)%7 == 0 && !busy[int64(id)]:
-			busy[int64(id)] = true
-			return http.StatusTooManyRequests // for now
-		}
-		return 0
-	}
-	dir := beattest.NewDir(t)
-	settings := es.output(map[string]any{"backoff": map[string]any{"init": "50ms", "max": "100ms"}})
-	settings["threatqbeat.inputs"] = []any{sim.input("one", map[string]any{"page_size": 100})}
-	settings["queue.mem.flush.timeout"] = "0s"
-	dir.Configure(settings)
-	beat := dir.Start("run")
-	beat.Eventually("the arrival of the others", func() bool { return len(es.events()) >= indicators-rejected })
-	beat.Eventually("the cursor", func() bool { return savedCursors(t, dir)["one"].Get("collected") == float64(indicators) })
-	beat.Stop()
-
-	counts := countIDs(es.events())
-	require.Len(t, counts, indicators-rejected)
-	for id, n := range counts {
-		assert.Equal(t, 1, n, "indicator %d", id)
-	}
-	warned := 0
-	for _, message := range dir.LogMessages("warn") {
-		// In the log of events, which is apart for what it holds.
-		if strings.HasPrefix(message, "Cannot index event") && strings.Contains(message, "document_parsing_exception") {
-			warned++
-		}
-	}
-	assert.Equal(t, rejected, warned)
-
-	// The next start doesn't collect them anew.
-	before := sim.Stats().Indicators
-	beat = dir.Start("run")
-	requests := sim.Stats().Total(simulator.EndpointData)
-	beat.Eventually("another cycle", func() bool { return sim.Stats().Total(simulator.EndpointData) > requests })
-	beat.Stop()
-	assert.Equal(t, before, sim.Stats().Indicators)
 }
 
 // configureQueue is Configure for settings that have a queue.mem of their own.

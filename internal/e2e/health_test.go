@@ -24,25 +24,11 @@ func TestHealthAtTheRoot(t *testing.T) {
 	t.Parallel()
 	sim := startAppliance(t, simulator.Config{Indicators: 10, Seed: 1, Latency: 200 * time.Millisecond})
 	dir := beattest.NewDir(t)
-	socket := dir.File("http.sock")
-	dir.Configure(map[string]any{
-		"threatqbeat.inputs": []any{sim.input("one", map[string]any{"page_size": 1})},
-		"http":               map[string]any{"enabled": true, "host": "unix://" + socket},
-	})
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-	}}}
-	defer client.CloseIdleConnections()
+	settings := map[string]any{"threatqbeat.inputs": []any{sim.input("one", map[string]any{"page_size": 1})}}
+	get := withEndpoint(t, dir, settings)
+	dir.Configure(settings)
 	var root beattest.Event
 	var inputs []beattest.Event
-	get := func(path string, into any) bool {
-		answer, err := client.Get("http://threatqbeat" + path)
-		if err != nil {
-			return false
-		}
-		defer answer.Body.Close()
-		return json.NewDecoder(answer.Body).Decode(into) == nil
-	}
 	is := func(health string) func() bool {
 		return func() bool {
 			root, inputs = nil, nil
@@ -68,4 +54,23 @@ func TestHealthAtTheRoot(t *testing.T) {
 	beat.Eventually("the recovery", is("healthy"))
 	beat.Stop()
 	assert.Positive(t, sim.Stats().Total(simulator.EndpointToken))
+}
+
+// withEndpoint adds the HTTP endpoint to the settings, and returns a function that gets
+// what it has at a path.
+func withEndpoint(t *testing.T, dir *beattest.Dir, settings map[string]any) (get func(path string, into any) bool) {
+	socket := dir.File("http.sock")
+	settings["http"] = map[string]any{"enabled": true, "host": "unix://" + socket}
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
+	t.Cleanup(client.CloseIdleConnections)
+	return func(path string, into any) bool {
+		answer, err := client.Get("http://threatqbeat" + path)
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		return json.NewDecoder(answer.Body).Decode(into) == nil
+	}
 }

@@ -192,11 +192,11 @@ func testNoSecretIsWritten(t *testing.T, command []string) {
 		es.ServeHTTP(w, r)
 	}))
 	defer secure.Close()
-	es.refuse = func(event beattest.Event) int {
+	es.refuse = func(event beattest.Event) *verdict {
 		if id, _ := event.Get("threatq.id").(float64); int64(id)%100 == 0 {
-			return http.StatusBadRequest
+			return mappingConflict
 		}
-		return 0
+		return nil
 	}
 	api := freeAddress(t)
 	settings := es.output(map[string]any{

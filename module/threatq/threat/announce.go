@@ -13,15 +13,22 @@ import (
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
-// announced is how many events are announced to the registry together.
-const announced = 64
+// announced and announcedBytes are how many events are announced to the registry
+// together at most.
+const (
+	announced      = 64
+	announcedBytes = 1 << 20
+)
 
 // announcer publishes events, and has the registry know of each before.
 type announcer struct {
 	session *registry.Session // nil keeps nothing
 	forward publishFunc
+	// reserve waits until an event of so many bytes may be in flight; nil never waits.
+	reserve func(bytes int) error
 
 	events  []held
+	bytes   int // of these
 	entries []registry.Entry
 	// touched are the versions that cycles have published since a sweep began, nil
 	// between sweeps.
@@ -32,13 +39,20 @@ type announcer struct {
 type held struct {
 	event  beat.Event
 	update any
+	size   int
+}
+
+func newHeld(event beat.Event, update any) held {
+	size, _ := event.Private.(int)
+	event.Private = nil
+	return held{event, update, size}
 }
 
 // publish publishes an event with the others of its announcement: at once when a
-// cursor comes with it.
+// cursor comes with it. The event's private data is its size in bytes.
 func (a *announcer) publish(event beat.Event, update any) error {
 	if a.session == nil {
-		return a.forward(event, update)
+		return a.send(newHeld(event, update))
 	}
 	entry := entryOf(event)
 	if a.touched != nil {
@@ -53,9 +67,10 @@ func (a *announcer) retire(event beat.Event, indicator registry.Indicator) error
 }
 
 func (a *announcer) add(event beat.Event, update any, entry registry.Entry) error {
-	a.events = append(a.events, held{event, update})
+	next := newHeld(event, update)
+	a.events, a.bytes = append(a.events, next), a.bytes+next.size
 	a.entries = append(a.entries, entry)
-	if update == nil && len(a.events) < announced {
+	if update == nil && len(a.events) < announced && a.bytes < announcedBytes {
 		return nil
 	}
 	return a.flush()
@@ -68,17 +83,26 @@ func (a *announcer) flush() error {
 	}
 	defer func() {
 		clear(a.events)
-		a.events, a.entries = a.events[:0], a.entries[:0]
+		a.events, a.entries, a.bytes = a.events[:0], a.entries[:0], 0
 	}()
 	a.session.Announce(a.entries)
 	for i := range a.events {
-		err := a.session.Publish(func() error { return a.forward(a.events[i].event, a.events[i].update) })
+		err := a.session.Publish(func() error { return a.send(a.events[i]) })
 		if err != nil {
 			a.session.Abandon()
 			return err
 		}
 	}
 	return nil
+}
+
+func (a *announcer) send(next held) error {
+	if a.reserve != nil {
+		if err := a.reserve(next.size); err != nil {
+			return err
+		}
+	}
+	return a.forward(next.event, next.update)
 }
 
 // entryOf returns the indicator of an event and its version.

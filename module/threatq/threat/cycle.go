@@ -170,6 +170,7 @@ func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
 			c.state.Advance(page.NextCursorMark, len(page.Indicators), c.fetchedAt)
 			update = c.state
 		}
+		event.Private = c.mapper.sizeOf(raw)
 		if err := c.publish(event, update); err != nil {
 			return err
 		}
@@ -268,6 +269,7 @@ func (c *cycle) report(err error) {
 	took := time.Since(c.start)
 	c.metrics.cycle(took, time.Now(), c.state.Updated, err)
 	c.reporter.ended(c, took, err)
+	c.followed.LogRefused(c.log)
 	fields := []any{
 		"pages", c.pages,
 		"indicators", c.indicators,

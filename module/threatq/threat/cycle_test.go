@@ -109,7 +109,7 @@ func newTestRunner(t *testing.T, pages pager, out *published, changes *[]health.
 		mapper:   NewMapper(MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, Namespace: "default"}),
 		publish:  out.publish,
 		flush:    func() error { return nil },
-		metrics:  newMetrics(reg, newTotals(nil), keeper, log),
+		metrics:  newMetrics(reg, newTotals(nil), keeper, nil, log),
 		health:   keeper,
 		log:      log,
 	}

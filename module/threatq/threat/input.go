@@ -21,6 +21,7 @@ import (
 
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
+	"github.com/threatqbeat/threatqbeat/module/threatq/delivery"
 	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
@@ -50,6 +51,8 @@ type Environment struct {
 	Reports *Reports
 	// Health keeps how the inputs fare; nil for nobody to keep it.
 	Health *health.Board
+	// Delivery follows the events to the output; nil for nobody to follow them.
+	Delivery *delivery.Tracker
 }
 
 // Plugin returns the threatq input for a v2.Loader.
@@ -131,14 +134,22 @@ func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publi
 	keeper.OnChange(func(worst health.Condition) { ctx.UpdateStatus(statusOf[worst.State], worst.Reason) })
 	log := ctx.Logger.With("data_collection_id", in.cfg.DataCollectionID)
 
-	metrics := newMetrics(ctx.MetricsRegistry, in.totals, keeper, log)
+	followed := in.env.Delivery.Input(in.cfg.ID)
+	metrics := newMetrics(ctx.MetricsRegistry, in.totals, keeper, followed, log)
 	cl, err := in.newClient(log, client.WithMetrics(client.NewMetrics(ctx.MetricsRegistry)))
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
 
-	out := &announcer{session: in.session, forward: publisher.Publish}
+	cancelled := v2.GoContextFromCanceler(ctx.Cancelation)
+	out := &announcer{
+		session: in.session, forward: publisher.Publish,
+		reserve: func(bytes int) error { return followed.Reserve(cancelled, bytes) },
+	}
+	if in.known != nil {
+		followed.OnRefused(func(refused delivery.Indicator) { in.known.Refuse(registry.Indicator(refused)) })
+	}
 	run := &runner{
 		interval: in.cfg.Interval,
 		pages:    cl,
@@ -148,16 +159,18 @@ func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publi
 		state:    loadState(cur, log),
 		metrics:  metrics,
 		health:   keeper,
+		followed: followed,
 		log:      log,
 	}
 	run.state.URL = in.cfg.URL
 	run.state.DataCollectionID = in.cfg.DataCollectionID
 	run.reporter = in.env.Reports.start(in.cfg.ID, run.state, keeper)
 	defer in.env.Reports.stop(in.cfg.ID, run.reporter)
+	defer followed.LogRefused(log)
 	if in.known != nil && in.cfg.Reconcile.Interval > 0 {
 		run.sweeper = in.newSweeper(run, cl, out, newSweepMetrics(ctx.MetricsRegistry, metrics))
 	}
-	return run.loop(v2.GoContextFromCanceler(ctx.Cancelation))
+	return run.loop(cancelled)
 }
 
 // statusOf is what Elastic Agent calls a state.
@@ -193,6 +206,7 @@ type runner struct {
 	state    registry.State
 	metrics  *metrics
 	health   *health.Keeper
+	followed *delivery.Input
 	reporter *reporter
 	log      *logp.Logger
 

@@ -79,3 +79,11 @@ func (m *Mapper) Event(raw []byte, fetched time.Time) (beat.Event, error) {
 	}
 	return b.event(raw, fetched), nil
 }
+
+// sizeOf returns about how many bytes of text the event of an indicator holds.
+func (m *Mapper) sizeOf(raw []byte) int {
+	if m.preserveOriginal {
+		return 2 * len(raw)
+	}
+	return len(raw)
+}

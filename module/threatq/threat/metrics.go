@@ -13,6 +13,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/monitoring"
 	"github.com/elastic/elastic-agent-libs/monitoring/adapter"
 
+	"github.com/threatqbeat/threatqbeat/module/threatq/delivery"
 	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 )
 
@@ -34,7 +35,7 @@ type metrics struct {
 	totals *totals
 }
 
-func newMetrics(reg *monitoring.Registry, sum *totals, keeper *health.Keeper, log *logp.Logger) *metrics {
+func newMetrics(reg *monitoring.Registry, sum *totals, keeper *health.Keeper, followed *delivery.Input, log *logp.Logger) *metrics {
 	m := &metrics{
 		indicators:    monitoring.NewUint(reg, "indicators_total"),
 		unreadable:    monitoring.NewUint(reg, "indicators_unreadable_total"),
@@ -52,6 +53,9 @@ func newMetrics(reg *monitoring.Registry, sum *totals, keeper *health.Keeper, lo
 	})
 	monitoring.NewFunc(reg, "status", func(_ monitoring.Mode, v monitoring.Visitor) {
 		v.OnString(keeper.Worst().State.String())
+	})
+	monitoring.NewFunc(reg, "indicators_refused_total", func(_ monitoring.Mode, v monitoring.Visitor) {
+		v.OnInt(int64(followed.Refused()))
 	})
 	monitoring.NewFunc(reg, "last_error", func(_ monitoring.Mode, v monitoring.Visitor) {
 		v.OnString(keeper.Worst().Reason)

@@ -14,7 +14,7 @@ import (
 )
 
 func TestCursorAgeWhenTheClockIsSetBack(t *testing.T) {
-	m := newMetrics(monitoring.NewRegistry(), newTotals(nil), nil, logp.NewNopLogger())
+	m := newMetrics(monitoring.NewRegistry(), newTotals(nil), nil, nil, logp.NewNopLogger())
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	assert.EqualValues(t, -1, m.cursorAge(now), "there is no cursor yet")
 	m.cycle(time.Second, now, now, nil)

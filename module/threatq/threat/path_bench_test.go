@@ -56,7 +56,7 @@ func BenchmarkPath(b *testing.B) {
 			mapper:  testMapper(),
 			publish: publish,
 			flush:   func() error { return nil },
-			metrics: newMetrics(monitoring.NewRegistry(), newTotals(nil), nil, log),
+			metrics: newMetrics(monitoring.NewRegistry(), newTotals(nil), nil, nil, log),
 			log:     log,
 		}
 		var before, after runtime.MemStats

@@ -118,7 +118,7 @@ func (w *world) start() {
 	out := &announcer{session: w.session, forward: w.publish}
 	keeper := (*health.Board)(nil).Start(w.cfg.ID)
 	keeper.OnChange(func(worst health.Condition) { w.health = append(w.health, worst) })
-	figures := newMetrics(monitoring.NewRegistry(), newTotals(nil), keeper, log)
+	figures := newMetrics(monitoring.NewRegistry(), newTotals(nil), keeper, nil, log)
 	w.run = &runner{
 		interval: w.cfg.Interval, pages: w, mapper: NewMapper(MapperConfigOf(&w.cfg)),
 		publish: out.publish, flush: out.flush, state: w.saved, metrics: figures, log: log, health: keeper,

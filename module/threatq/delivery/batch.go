@@ -1,0 +1,153 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/elastic/beats/v7/libbeat/publisher"
+	"github.com/elastic/elastic-agent-libs/logp"
+)
+
+// batch stands between a batch and Libbeat's output, which sees copies of the
+// documents. What the output makes of them is judged before it reaches the batch.
+type batch struct {
+	publisher.Batch
+	client  *elasticsearch
+	events  []publisher.Event
+	sources map[any]publisher.Event // by the copy
+
+	retried int
+	held    int
+	heldWhy string
+}
+
+func newBatch(c *elasticsearch, original publisher.Batch) *batch {
+	events := original.Events()
+	b := &batch{
+		Batch: original, client: c,
+		events:  make([]publisher.Event, 0, len(events)),
+		sources: make(map[any]publisher.Event, len(events)),
+	}
+	for _, event := range events {
+		doc, ok := event.EncodedEvent.(*document)
+		if ok && doc.unencodable {
+			b.giveUp(doc, refusal{reason: "the event can't be encoded, the log says why"})
+			continue
+		}
+		source := event
+		if ok {
+			event.EncodedEvent = clone(doc.encoded)
+		}
+		b.events = append(b.events, event)
+		b.sources[event.EncodedEvent] = source
+	}
+	return b
+}
+
+// Events returns the copies, which are the output's to change.
+func (b *batch) Events() []publisher.Event { return b.events }
+
+// ACK is called when no document is to be sent again.
+func (b *batch) ACK() { b.RetryEvents(nil) }
+
+// Drop is called when the server refuses a single document as too large.
+func (b *batch) Drop() {
+	for _, source := range b.sources {
+		if doc, ok := source.EncodedEvent.(*document); ok {
+			b.giveUp(doc, newRefusal(http.StatusRequestEntityTooLarge, "the document is larger than the server's http.max_content_length"))
+		}
+	}
+	b.look()
+	b.Batch.Drop()
+}
+
+// RetryEvents is called with the documents that were refused or have to be sent again.
+// All others were accepted.
+func (b *batch) RetryEvents(events []publisher.Event) {
+	again := make([]publisher.Event, 0, len(events))
+	for _, event := range events {
+		source := b.sources[event.EncodedEvent]
+		delete(b.sources, event.EncodedEvent)
+		if doc, ok := source.EncodedEvent.(*document); !ok || b.again(doc, event.EncodedEvent) {
+			again = append(again, source)
+		}
+	}
+	for _, source := range b.sources {
+		if doc, ok := source.EncodedEvent.(*document); ok {
+			doc.release()
+			if !doc.deadLetter {
+				doc.input.accepted(doc.indicator)
+			}
+		}
+	}
+	b.retried = len(again)
+	b.look()
+	if len(again) == 0 {
+		b.Batch.ACK()
+		return
+	}
+	b.Batch.RetryEvents(again)
+}
+
+// again judges a document that was not accepted, and tells whether it is sent again.
+func (b *batch) again(doc *document, answered any) bool {
+	if doc.deadLetter {
+		return true // judged before
+	}
+	refused, ok := refusalIn(answered)
+	if !ok {
+		return true
+	}
+	if remedy := refused.remedy(); remedy != "" {
+		b.held++
+		b.heldWhy = fmt.Sprintf("%s. %s.", refused, remedy)
+		doc.input.hold(!doc.held, b.heldWhy)
+		doc.held = true
+		return true
+	}
+	b.giveUp(doc, refused)
+	if b.client.deadLetters {
+		doc.encoded, doc.deadLetter = answered, true
+		return true
+	}
+	return false
+}
+
+// giveUp reports a document that was refused for its content, and writes it to the log
+// of events.
+func (b *batch) giveUp(doc *document, refused refusal) {
+	doc.release()
+	doc.input.refuse(doc.indicator, refused.String())
+	where := "kept here only"
+	if b.client.deadLetters {
+		where = "sent to the dead letter index"
+	} else {
+		// Libbeat has counted it as failed already.
+		b.client.observer.NewBatch(1)
+		b.client.observer.PermanentErrors(1)
+	}
+	b.client.log.Warnw(fmt.Sprintf("Cannot index event '%s' (status=%d): %s, %s", doc.encoded, refused.status, refused.raw, where),
+		logp.TypeKey, logp.EventType)
+}
+
+func (doc *document) release() {
+	if doc.held {
+		doc.held = false
+		doc.input.release()
+	}
+}
+
+// look brings the health of the inputs up to date.
+func (b *batch) look() {
+	seen := map[*Input]bool{}
+	for _, event := range b.Batch.Events() {
+		if doc, ok := event.EncodedEvent.(*document); ok && !seen[doc.input] {
+			seen[doc.input] = true
+			doc.input.look(time.Now())
+		}
+	}
+}

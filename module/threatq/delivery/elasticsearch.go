@@ -1,0 +1,136 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/common/backoff"
+	"github.com/elastic/beats/v7/libbeat/outputs"
+	"github.com/elastic/beats/v7/libbeat/publisher"
+	"github.com/elastic/beats/v7/libbeat/publisher/queue"
+	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/testing"
+)
+
+// deadLetterPolicy is under which Libbeat's output hands back a document that was
+// refused, with the status and the reason, instead of dropping it. The index is never
+// written to: what is handed back is replaced by what it was before.
+var deadLetterPolicy = map[string]any{
+	"non_indexable_policy": map[string]any{"dead_letter_index": map[string]any{"index": "threatqbeat-refused"}},
+}
+
+// aroundElasticsearch returns the output elasticsearch, whose clients hold what is
+// refused because of the cluster's state.
+func aroundElasticsearch(factory outputs.Factory) outputs.Factory {
+	return func(im outputs.IndexManager, info beat.Info, observer outputs.Observer, cfg *config.C) (outputs.Group, error) {
+		settings := struct {
+			Backoff struct {
+				Init time.Duration `config:"init"`
+				Max  time.Duration `config:"max"`
+			} `config:"backoff"`
+			Policy *config.Namespace `config:"non_indexable_policy"`
+		}{}
+		settings.Backoff.Init, settings.Backoff.Max = time.Second, time.Minute
+		if err := cfg.Unpack(&settings); err != nil {
+			return outputs.Fail(err)
+		}
+		userDeadLetters := settings.Policy != nil && settings.Policy.Name() == "dead_letter_index"
+		if !userDeadLetters && (settings.Policy == nil || settings.Policy.Name() == "drop") {
+			merged, err := config.MergeConfigs(without(cfg, "non_indexable_policy"), config.MustNewConfigFrom(deadLetterPolicy))
+			if err != nil {
+				return outputs.Fail(err)
+			}
+			cfg = merged
+		}
+		log := info.Logger.Named("elasticsearch")
+		info.Logger = quiet(info.Logger)
+		group, err := factory(im, info, observer, cfg)
+		if err != nil {
+			return group, err
+		}
+		for i, inner := range group.Clients {
+			network, ok := inner.(outputs.NetworkClient)
+			if !ok {
+				return outputs.Fail(fmt.Errorf("the client %s can't be connected", inner))
+			}
+			closed := make(chan struct{})
+			group.Clients[i] = &elasticsearch{
+				NetworkClient: network, observer: observer, log: log, deadLetters: userDeadLetters,
+				closed: closed, backoff: backoff.NewEqualJitterBackoff(closed, settings.Backoff.Init, settings.Backoff.Max),
+			}
+		}
+		if encoders := group.EncoderFactory; encoders != nil {
+			group.EncoderFactory = func() queue.Encoder { return encoder{encoders()} }
+		}
+		return group, nil
+	}
+}
+
+// elasticsearch is a client of the output elasticsearch.
+type elasticsearch struct {
+	outputs.NetworkClient
+	observer    outputs.Observer
+	log         *logp.Logger
+	deadLetters bool // refused documents go to an index of the user's
+
+	backoff   backoff.Backoff
+	closed    chan struct{}
+	closeOnce sync.Once
+}
+
+// Publish sends a batch. An error has Libbeat connect anew, which installs assets that
+// are missing, before it sends another.
+func (c *elasticsearch) Publish(ctx context.Context, original publisher.Batch) error {
+	b := newBatch(c, original)
+	if len(b.events) == 0 {
+		b.ACK()
+		return nil
+	}
+	if err := c.NetworkClient.Publish(ctx, b); err != nil {
+		return err // Libbeat has waited
+	}
+	if b.retried == 0 {
+		c.backoff.Reset()
+		return nil
+	}
+	c.backoff.Wait()
+	if b.held == 0 {
+		return nil // Elasticsearch was too busy
+	}
+	return fmt.Errorf("Elasticsearch refuses %s, which are held and sent again until it accepts them: %s", //nolint:staticcheck // a name
+		count(b.held, "document"), b.heldWhy)
+}
+
+// Close ends Publish's waiting as well.
+func (c *elasticsearch) Close() error {
+	c.closeOnce.Do(func() { close(c.closed) })
+	return c.NetworkClient.Close()
+}
+
+// Test is for the command test output.
+func (c *elasticsearch) Test(d testing.Driver) {
+	client, ok := c.NetworkClient.(testing.Testable)
+	if !ok {
+		d.Fatal("output", errors.New("the client doesn't support testing"))
+		return
+	}
+	client.Test(d)
+}
+
+// without returns a copy of a configuration that lacks a setting.
+func without(cfg *config.C, setting string) *config.C {
+	copied, err := config.NewConfigFrom(cfg)
+	if err != nil {
+		return cfg
+	}
+	_, _ = copied.Remove(setting, -1)
+	return copied
+}

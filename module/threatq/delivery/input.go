@@ -1,0 +1,271 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/health"
+)
+
+// Missing stands for an id that an indicator does not have.
+const Missing = math.MinInt64
+
+// Indicator names an indicator by threatq.id and threatq.indicator_id, either of
+// which may be Missing.
+type Indicator struct{ ID, IndicatorID int64 }
+
+// String returns the ids for a message.
+func (i Indicator) String() string {
+	switch {
+	case i.ID != Missing:
+		return fmt.Sprintf("threatq.id %d", i.ID)
+	case i.IndicatorID != Missing:
+		return fmt.Sprintf("threatq.indicator_id %d", i.IndicatorID)
+	}
+	return "an indicator that can't be read"
+}
+
+// maxMissing bounds how many refused indicators are remembered, and maxNamed how many
+// a message names.
+const (
+	maxMissing = 10_000
+	maxNamed   = 10
+)
+
+// Input follows the events of one input. Its methods may be called from any
+// goroutine. A nil Input follows nothing.
+type Input struct {
+	id        string
+	tracker   *Tracker
+	plain     *mark // of the events without private data
+	onRefused func(Indicator)
+
+	mu       sync.Mutex
+	sizes    []int64   // what Reserve was asked for, by the order of publishing
+	waiting  int       // events published and not acknowledged
+	progress time.Time // when the output last acknowledged, or when it was first asked to
+	held     int       // events that the output refuses for now
+	heldWhy  string
+
+	refused  uint64                 // documents refused for their content
+	missing  map[Indicator]struct{} // of these, what has not been accepted since
+	lastWhy  string
+	unlogged []Indicator // refused since LogRefused, the first of them
+	news     int
+}
+
+// OnRefused has f called with each indicator that the output refuses for its
+// content, before its event is acknowledged. f must not block.
+func (in *Input) OnRefused(f func(Indicator)) {
+	if in == nil {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.onRefused = f
+}
+
+// Reserve waits until an indicator of so many bytes may be published. It is to be
+// called once before each event.
+func (in *Input) Reserve(ctx context.Context, bytes int) error {
+	if in == nil {
+		return nil
+	}
+	if err := in.tracker.reserve(ctx, int64(bytes)); err != nil {
+		return err
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.sizes = append(in.sizes, int64(bytes))
+	return nil
+}
+
+// Refused returns how many documents were refused for their content so far.
+func (in *Input) Refused() uint64 {
+	if in == nil {
+		return 0
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.refused
+}
+
+// LogRefused writes one line about the documents that were refused for their content
+// since the last call, if there are any.
+func (in *Input) LogRefused(log *logp.Logger) {
+	if in == nil {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.news == 0 {
+		return
+	}
+	log.Errorw(fmt.Sprintf("Elasticsearch refused %s for the content: %s. Each is kept in the log of events and was acknowledged. The last reason: %s",
+		count(in.news, "document"), in.names(), in.lastWhy),
+		"refused", in.news, "missing", len(in.missing))
+	in.unlogged, in.news = nil, 0
+}
+
+func (in *Input) names() string {
+	var names []string
+	for _, indicator := range in.unlogged {
+		names = append(names, indicator.String())
+	}
+	if more := in.news - len(in.unlogged); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
+}
+
+// published counts an event that the queue is about to take.
+func (in *Input) published() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.waiting == 0 {
+		in.progress = time.Now()
+	}
+	in.waiting++
+}
+
+// dropped forgets an event that a processor dropped.
+func (in *Input) dropped() {
+	in.mu.Lock()
+	bytes := in.take(1)
+	in.mu.Unlock()
+	in.tracker.release(bytes)
+}
+
+// acknowledged counts events that the output has acknowledged.
+func (in *Input) acknowledged(events int) {
+	in.mu.Lock()
+	in.waiting -= events
+	in.progress = time.Now()
+	bytes := in.take(events)
+	in.setOutput(in.progress)
+	in.mu.Unlock()
+	in.tracker.release(bytes)
+}
+
+// take returns the bytes of so many events.
+func (in *Input) take(events int) (bytes int64) {
+	events = min(events, len(in.sizes))
+	for _, size := range in.sizes[:events] {
+		bytes += size
+	}
+	in.sizes = in.sizes[:copy(in.sizes, in.sizes[events:])]
+	return bytes
+}
+
+// hold counts an event that the output refuses for now.
+func (in *Input) hold(first bool, why string) {
+	if in == nil {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if first {
+		in.held++
+	}
+	in.heldWhy = why
+}
+
+// release counts an event that was held and is no more.
+func (in *Input) release() {
+	if in == nil {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.held--
+}
+
+// refuse counts a document that was refused for its content.
+func (in *Input) refuse(indicator Indicator, why string) {
+	if in == nil {
+		return
+	}
+	in.tracker.refused.Inc()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.refused++
+	in.news++
+	in.lastWhy = why
+	if len(in.unlogged) < maxNamed {
+		in.unlogged = append(in.unlogged, indicator)
+	}
+	if len(in.missing) < maxMissing {
+		in.missing[indicator] = struct{}{}
+	}
+	if in.onRefused != nil && (indicator.ID != Missing || indicator.IndicatorID != Missing) {
+		in.onRefused(indicator)
+	}
+	in.setRefused()
+}
+
+// accepted takes note of a document that the output took.
+func (in *Input) accepted(indicator Indicator) {
+	if in == nil {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if len(in.missing) == 0 {
+		return
+	}
+	delete(in.missing, indicator)
+	in.setRefused()
+}
+
+// look takes note of the time.
+func (in *Input) look(now time.Time) {
+	if in == nil {
+		return
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.setOutput(now)
+	in.setRefused() // the input may have been started anew
+}
+
+func (in *Input) setOutput(now time.Time) {
+	keeper := in.tracker.board.Of(in.id)
+	limit := in.tracker.settings.MaxAckDelay
+	switch {
+	case in.held > 0:
+		keeper.Set(health.Output, health.Degraded, fmt.Sprintf("Elasticsearch refuses %s, which are held and sent again until it accepts them: %s",
+			count(in.held, "document"), in.heldWhy))
+	case in.waiting > 0 && limit > 0 && now.Sub(in.progress) >= limit:
+		keeper.Set(health.Output, health.Degraded, fmt.Sprintf(
+			"the output has acknowledged nothing for %s with events waiting (max_ack_delay): is it reachable? The log says what it answers", limit))
+	default:
+		keeper.Clear(health.Output)
+	}
+}
+
+func (in *Input) setRefused() {
+	keeper := in.tracker.board.Of(in.id)
+	if len(in.missing) == 0 {
+		keeper.Clear(health.Refused)
+		return
+	}
+	keeper.Set(health.Refused, health.Degraded, fmt.Sprintf(
+		"Elasticsearch refused %s for the content, which it lacks now; the log names them, and the log of events has them whole. Correct the mapping or the indicators. The last reason: %s",
+		count(len(in.missing), "document"), in.lastWhy))
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

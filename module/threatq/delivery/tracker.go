@@ -1,0 +1,123 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/elastic/elastic-agent-libs/monitoring"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/health"
+)
+
+// Settings bound what a Tracker lets through.
+type Settings struct {
+	// MaxInFlight is how many bytes of indicators may be published and not yet
+	// acknowledged, over all inputs.
+	MaxInFlight int64
+	// MaxAckDelay is how long the output may acknowledge nothing, with events
+	// waiting, before the inputs that they are from are degraded. 0: for ever.
+	MaxAckDelay time.Duration
+}
+
+// Tracker follows the events of all inputs. Its methods may be called from any
+// goroutine. A nil Tracker follows nothing.
+type Tracker struct {
+	settings Settings
+	board    *health.Board
+	refused  *monitoring.Uint // documents refused for their content
+	bytes    *monitoring.Int  // in flight
+
+	mu       sync.Mutex
+	inputs   map[string]*Input
+	inFlight int64
+	room     chan struct{} // closed when inFlight has shrunk
+}
+
+// NewTracker returns a Tracker that sets the health of the inputs on the board and
+// adds its figures to the registry.
+func NewTracker(settings Settings, board *health.Board, reg *monitoring.Registry) *Tracker {
+	return &Tracker{
+		settings: settings,
+		board:    board,
+		refused:  monitoring.NewUint(reg, "indicators.refused"),
+		bytes:    monitoring.NewInt(reg, "events.active_bytes"),
+		inputs:   map[string]*Input{},
+		room:     make(chan struct{}),
+	}
+}
+
+// Input returns what is known of the events of an input. It outlives the input: what
+// one has published may be acknowledged when another with its id runs.
+func (t *Tracker) Input(id string) *Input {
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	in := t.inputs[id]
+	if in == nil {
+		in = &Input{id: id, tracker: t, missing: map[Indicator]struct{}{}}
+		in.plain = &mark{input: in}
+		t.inputs[id] = in
+	}
+	return in
+}
+
+// Watch keeps an eye on an output that acknowledges nothing, until ctx is done.
+func (t *Tracker) Watch(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			t.mu.Lock()
+			inputs := make([]*Input, 0, len(t.inputs))
+			for _, in := range t.inputs {
+				inputs = append(inputs, in)
+			}
+			t.mu.Unlock()
+			for _, in := range inputs {
+				in.look(now)
+			}
+		}
+	}
+}
+
+// reserve waits until so many bytes may be in flight as well. More than the limit is
+// let through alone.
+func (t *Tracker) reserve(ctx context.Context, bytes int64) error {
+	for {
+		t.mu.Lock()
+		if t.inFlight == 0 || t.inFlight+bytes <= t.settings.MaxInFlight {
+			t.inFlight += bytes
+			t.bytes.Set(t.inFlight)
+			t.mu.Unlock()
+			return nil
+		}
+		room := t.room
+		t.mu.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (t *Tracker) release(bytes int64) {
+	if bytes == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.inFlight -= bytes
+	t.bytes.Set(t.inFlight)
+	close(t.room)
+	t.room = make(chan struct{})
+}
