@@ -79,8 +79,8 @@ var faults = map[string]fault{
 	"token endpoint refuses":        {spec: "token/401*4", says: "refuses the client's id or secret (401)"},
 	"token endpoint forbids":        {spec: "token/403*2", says: "refuses the client's id or secret (403)"},
 	"token endpoint is busy":        {spec: "token/429:retry-after=1"},
-	"token endpoint answers HTML":   {spec: "token/html*5", says: "an HTML or XML page instead of a token"},
-	"token endpoint says nothing":   {spec: "token/empty*5", says: "the answer is empty"},
+	"token endpoint answers HTML":   {spec: "token/html*5", says: "not the JSON of a token"},
+	"token endpoint says nothing":   {spec: "token/empty*5", says: "not the JSON of a token"},
 	"token endpoint has no token":   {spec: "token/notoken*5", says: "holds no access_token"},
 	"token endpoint answers broken": {spec: "token/badjson*5:where=middle", says: "not the JSON of a token"},
 	"token endpoint breaks off":     {spec: "token/truncated*5", says: "closed the connection before the answer was complete"},
@@ -125,8 +125,8 @@ var faults = map[string]fault{
 	"bad JSON in the middle":   {spec: "badjson*5@4:where=middle", says: "not valid JSON", repeats: true},
 	"bad JSON at the end":      {spec: "badjson*5@4:where=end", says: "not valid JSON", repeats: true},
 	"bad JSON once":            {spec: "badjson@4:where=middle"},
-	"cursor rejected":          {spec: "rejected@4", says: "rejected the saved cursor", level: "warn", repeats: true},
-	"cursor rejected as 422":   {spec: "rejected@4:status=422", says: "rejected the saved cursor", level: "warn", repeats: true},
+	"cursor rejected":          {spec: "rejected*2@4", says: "rejected the saved cursor", level: "warn", repeats: true},
+	"cursor rejected as 422":   {spec: "rejected*2@4:status=422", says: "rejected the saved cursor", level: "warn", repeats: true},
 	"cursor does not advance":  {spec: "stuck@4", repeats: true},
 	"page repeats":             {spec: "repeat@4", repeats: true},
 	"cursors in a circle":      {spec: "loop*20@4", says: "cursors in a circle", repeats: true},
@@ -197,7 +197,7 @@ func TestFaultsLoseNothing(t *testing.T) {
 		"certificate wrong": startUntrusted(t),
 		"no TLS":            strings.Replace(appliances["none"].server.URL, "http:", "https:", 1),
 	} {
-		inputs = append(inputs, beattest.Input(name, address, "0123456789abcdef", "client", "secret", map[string]any{
+		inputs = append(inputs, beattest.Input(name, address, "0123456789abcdef", "client", "0f-n0b0dy", map[string]any{
 			"request.timeout": "1s", "request.retry.max_attempts": 1,
 		}))
 	}

@@ -4,8 +4,10 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -15,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/elastic-agent-libs/logp"
 )
 
 // clock is a time that a test sets.
@@ -108,18 +112,13 @@ func TestTokenStyleChanges(t *testing.T) {
 
 func TestTokenExpiry(t *testing.T) {
 	for expires, keeps := range map[string]struct{ valid, used time.Duration }{
-		`172799`:       {172799*time.Second - 61*time.Second, 172799*time.Second - 59*time.Second},
-		`"3600"`:       {3539 * time.Second, 3541 * time.Second},
-		`" 3600 "`:     {3539 * time.Second, 3541 * time.Second},
-		`3600.9`:       {3539 * time.Second, 3541 * time.Second},
-		`10`:           {8 * time.Second, 9500 * time.Millisecond},
-		`1e99`:         {364 * 24 * time.Hour, 366 * 24 * time.Hour},
-		`null`:         {10000 * time.Hour, 0},
-		`""`:           {10000 * time.Hour, 0},
-		`"tomorrow"`:   {10000 * time.Hour, 0},
-		`{"in": "1h"}`: {10000 * time.Hour, 0},
-		`0`:            {10000 * time.Hour, 0},
-		`-5`:           {10000 * time.Hour, 0},
+		`172799`:      {172799*time.Second - 61*time.Second, 172799*time.Second - 59*time.Second},
+		`"3600"`:      {3539 * time.Second, 3541 * time.Second},
+		`10`:          {8 * time.Second, 9500 * time.Millisecond},
+		`99999999999`: {365 * 24 * time.Hour, 100 * 365 * 24 * time.Hour},
+		`null`:        {10000 * time.Hour, 0},
+		`0`:           {10000 * time.Hour, 0},
+		`-5`:          {10000 * time.Hour, 0},
 	} {
 		t.Run(expires, func(t *testing.T) {
 			a := newAppliance(t, says(onePage))
@@ -199,6 +198,11 @@ func TestTokenFails(t *testing.T) {
 	const op = "requesting a token from URL/api/token"
 	const wrong = op + ": the appliance refuses the client's id or secret (%d); check auth.oauth2.client.id and auth.oauth2.client.secret"
 	const check = "; check url or auth.oauth2.token_url"
+	const between = "; a login page or a proxy may stand in between"
+	const garbled = op + " failed after 3 attempts: the answer is not the JSON of a token" + check + between
+	none := func(status string) string {
+		return op + " failed after 3 attempts: the appliance answered " + status + ", which holds no answer; check url and what stands in between"
+	}
 	for name, test := range map[string]struct {
 		token    http.HandlerFunc
 		requests int
@@ -208,18 +212,23 @@ func TestTokenFails(t *testing.T) {
 		"400":               {status(400), 2, KindCredentials, fmt.Sprintf(wrong, 400)},
 		"401":               {status(401), 2, KindCredentials, fmt.Sprintf(wrong, 401)},
 		"403":               {status(403), 1, KindCredentials, fmt.Sprintf(wrong, 403)},
-		"404":               {status(404), 1, KindAnswer, op + ": the appliance answered 404 (Not Found)" + check},
+		"404":               {status(404), 1, KindStatus, op + ": the appliance answered 404 (Not Found)" + check},
 		"429":               {status(429), 3, KindRateLimited, op + " failed after 3 attempts: the appliance answers that there are too many requests (429); lower the load with request.rate_limit.limit or a longer interval"},
 		"500":               {status(500), 3, KindServer, op + " failed after 3 attempts: the appliance answered 500 (Internal Server Error); look at the appliance's own logs"},
-		"html":              {says("<html>hunter22</html>"), 3, KindAnswer, op + " failed after 3 attempts: the answer is an HTML or XML page instead of a token" + check + "; a login page or a proxy may stand in between"},
-		"garbage":           {says("hunter22"), 3, KindAnswer, op + " failed after 3 attempts: the answer is not the JSON of a token" + check},
-		"form encoded":      {says("access_token=hunter22"), 3, KindAnswer, op + " failed after 3 attempts: the answer is not the JSON of a token" + check},
-		"empty":             {says(""), 3, KindAnswer, op + " failed after 3 attempts: the answer is empty" + check},
-		"array":             {says(`["hunter22"]`), 3, KindAnswer, op + " failed after 3 attempts: the answer is not the JSON of a token" + check},
-		"no token":          {says(`{"refresh_token": "hunter22"}`), 3, KindAnswer, op + " failed after 3 attempts: the answer holds no access_token" + check},
-		"token of a number": {says(`{"access_token": 12345678}`), 3, KindAnswer, op + " failed after 3 attempts: the answer is not the JSON of a token" + check},
+		"101":               {switches, 3, KindAnswer, none("101 (Switching Protocols)")},
+		"204":               {status(204), 3, KindAnswer, none("204 (No Content)")},
+		"205":               {status(205), 3, KindAnswer, none("205 (Reset Content)")},
+		"206":               {status(206), 3, KindAnswer, none("206 (Partial Content)")},
+		"302":               {status(302), 1, KindStatus, op + ": the appliance answered 302 (Found) without saying where to; check url"},
+		"html":              {says("<html>hunter22</html>"), 3, KindAnswer, garbled},
+		"garbage":           {says("hunter22"), 3, KindAnswer, garbled},
+		"form encoded":      {says("access_token=hunter22"), 3, KindAnswer, garbled},
+		"empty":             {says(""), 3, KindAnswer, garbled},
+		"array":             {says(`["hunter22"]`), 3, KindAnswer, garbled},
+		"no token":          {says(`{"refresh_token": "hunter22"}`), 3, KindAnswer, op + " failed after 3 attempts: the answer holds no access_token" + check + between},
+		"token of a number": {says(`{"access_token": 12345678}`), 3, KindAnswer, garbled},
 		"token with a line break": {says(`{"access_token": "hunter22\r\nX-Evil: 1"}`), 3, KindAnswer,
-			op + " failed after 3 attempts: the answer's access_token holds characters that can't be in a token" + check},
+			op + " failed after 3 attempts: the answer's access_token holds characters that can't be in a token" + check + between},
 		"error with 200": {says(`{"error": "invalid_client", "error_description": "hunter22"}`), 2, KindCredentials,
 			op + ": the appliance answers with an error instead of a token; check auth.oauth2.client.id and auth.oauth2.client.secret"},
 		"endless": {func(w http.ResponseWriter, r *http.Request) {
@@ -228,7 +237,7 @@ func TestTokenFails(t *testing.T) {
 					return
 				}
 			}
-		}, 1, KindAnswer, op + ": the answer is larger than 1.0MiB, far too large for a token" + check},
+		}, 3, KindAnswer, garbled},
 		"truncated": {truncated(`{"access_token": "hunt`), 3, KindUnreachable, op + " failed after 3 attempts: the appliance closed the connection before the answer was complete; check that the appliance is running and that nothing in between blocks the connection"},
 		"reset":     {hijack(reset), 3, KindUnreachable, op + " failed after 3 attempts: the appliance reset the connection; check that the appliance is running and that nothing in between blocks the connection"},
 	} {
@@ -310,7 +319,18 @@ func TestTokenURL(t *testing.T) {
 	}
 }
 
-func FuzzParseToken(f *testing.F) {
+// answering is a transport that gives one answer to everything.
+type answering []byte
+
+func (a answering) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{
+		StatusCode: http.StatusOK,
+		Header:     http.Header{"Content-Type": {"application/json"}},
+		Body:       io.NopCloser(bytes.NewReader(a)),
+	}, nil
+}
+
+func FuzzToken(f *testing.F) {
 	for _, seed := range []string{
 		`{"access_token":"abc","token_type":"Bearer","expires_in":172799,"refresh_token":"def"}`,
 		`{"access_token":"abc","expires_in":"3600"}`, `{"access_token":"abc"}`, `{"error":"invalid_client"}`,
@@ -319,18 +339,24 @@ func FuzzParseToken(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	cfg := testConfig("https://threatq.example.com")
+	cfg.Request.Retry.MaxAttempts = 1
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		token, err := parseToken(raw)
+		c, err := New(cfg, logp.NewNopLogger())
+		require.NoError(t, err)
+		c.http.Transport = answering(raw)
+		token, err := c.tokens.get(background)
 		if err != nil {
 			var e *Error
 			require.ErrorAs(t, err, &e)
+			require.Contains(t, []Kind{KindAnswer, KindCredentials}, e.Kind)
+			require.NotContains(t, e.Reason, "oauth2")
 			require.Empty(t, token)
 			return
 		}
-		require.NotEmpty(t, token.AccessToken)
-		require.GreaterOrEqual(t, token.ExpiresIn, int64(0))
-		require.LessOrEqual(t, token.ExpiresIn, int64(longestToken/time.Second))
-		header := http.Header{"Authorization": {"Bearer " + token.AccessToken}}
+		require.NotEmpty(t, token)
+		require.True(t, c.tokens.expires.IsZero() || c.tokens.expires.After(time.Now().Add(-time.Second)))
+		header := http.Header{"Authorization": {"Bearer " + token}}
 		require.NotContains(t, header.Get("Authorization"), "\n")
 	})
 }

@@ -63,7 +63,7 @@ func (c *Client) classifyTLS(e *Error, err error) bool {
 		trustHint = "put the certificate of the authority that issued it into request.ssl.certificate_authorities"
 		dateHint  = "renew the appliance's certificate, and check this host's clock"
 	)
-	reason, hint, final := "", "", true
+	reason, hint := "", ""
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		reason, hint = expiry(invalid.Cert, c.now()), dateHint
@@ -91,13 +91,13 @@ func (c *Client) classifyTLS(e *Error, err error) bool {
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		reason, hint = "the other side does not speak TLS", "check the port in url, and whether it has to be http://"
 	case tlsText(err) != "":
-		// Also what was damaged on the way.
-		reason, hint, final = "the TLS connection failed: "+tlsText(err), "check request.ssl", false
+		// Also what was damaged on the way, so that another attempt may succeed.
+		e.Reason, e.Hint = "the TLS connection failed: "+tlsText(err), "check request.ssl"
+		return true
 	default:
 		return false
 	}
 	e.Kind, e.Reason, e.Hint = KindTLS, reason, hint
-	e.final = final
 	return true
 }
 

@@ -4,19 +4,15 @@
 package client
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
-	"sync"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
 	"golang.org/x/time/rate"
 
 	"github.com/elastic/elastic-agent-libs/logp"
@@ -46,7 +42,7 @@ type Client struct {
 	tls        *tlscommon.TLSConfig
 	transports transports
 	proxied    bool
-	retrier    *retryablehttp.Client
+	http       *http.Client
 	limiter    *rate.Limiter // nil for no limit
 	tokens     *tokenSource
 	tracer     *tracer // nil unless enabled
@@ -108,7 +104,7 @@ func New(cfg config.Input, log *logp.Logger, opts ...Option) (*Client, error) {
 	if c.tracer, err = newTracer(c); err != nil {
 		return nil, err
 	}
-	c.retrier = c.newRetrier(&http.Client{Transport: roundTripper{c}, CheckRedirect: checkRedirect})
+	c.http = &http.Client{Transport: roundTripper{c}, CheckRedirect: checkRedirect}
 	c.tokens = newTokenSource(c)
 
 	if ssl := cfg.Request.SSL.Settings(); ssl != nil && ssl.VerificationMode == tlscommon.VerifyNone {
@@ -158,6 +154,9 @@ func (c *Client) PageOf(ctx context.Context, mark, fields string) (*Page, error)
 	}
 }
 
+// maxRefusal is how much of the body of an error status is read.
+const maxRefusal = 16 << 10
+
 // fetch reads one page with a token.
 func (c *Client) fetch(ctx context.Context, mark, fields, token string) (*Page, error) {
 	call := &call{op: "reading a page of data collection " + c.cfg.DataCollectionID + " from " + c.dataURL.Host, mark: mark}
@@ -172,18 +171,30 @@ func (c *Client) fetch(ctx context.Context, mark, fields, token string) (*Page, 
 		query.Set("fields", fields)
 	}
 	address.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
-	if err != nil {
-		return nil, c.requestError(ctx, call, err)
-	}
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("Authorization", "Bearer "+token)
-
 	var page *Page
-	err = c.do(req, call, func(resp *http.Response) error {
+	err := c.do(ctx, call, func(ctx context.Context) error {
 		page.Release()
-		page, err = c.readPage(resp, call)
-		return err
+		page = nil
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := c.http.Do(req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode > 299 {
+			body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+			return c.statusError(call, resp, body)
+		}
+		if page, err = c.readPage(resp, call); err != nil {
+			e := c.requestError(ctx, call, err)
+			e.Status = resp.StatusCode
+			return e
+		}
+		return nil
 	})
 	if err != nil {
 		if page != nil && !page.Truncated || ctx.Err() != nil {
@@ -205,96 +216,6 @@ func (c *Client) Token(ctx context.Context) error {
 // Close closes idle connections and the trace file. A request that is running
 // is not ended; cancel its context for that.
 func (c *Client) Close() {
-	c.retrier.HTTPClient.CloseIdleConnections()
+	c.http.CloseIdleConnections()
 	c.tracer.close()
-}
-
-// secrets are the texts that must not be shown, for foreign texts to be
-// searched for them.
-type secrets struct {
-	mu     sync.Mutex
-	fixed  []string
-	tokens []string // the last few
-}
-
-func (c *Client) keepSecrets() {
-	add := func(text string) {
-		// Replacing shorter ones would make the text unreadable.
-		if len(text) >= 4 {
-			c.secrets.fixed = append(c.secrets.fixed, text, url.QueryEscape(text))
-		}
-	}
-	id, secret := c.cfg.Auth.OAuth2.Client.ID, c.cfg.Auth.OAuth2.Client.Secret.Reveal()
-	add(secret)
-	for _, pair := range []string{id + ":" + secret, url.QueryEscape(id) + ":" + url.QueryEscape(secret)} {
-		add(base64.StdEncoding.EncodeToString([]byte(pair)))
-	}
-	for _, value := range c.cfg.Request.ProxyHeaders {
-		add(value.Reveal())
-	}
-	for _, address := range []*url.URL{c.dataURL, c.tokenURL} {
-		if proxy := c.transports.proxyOf(address); proxy != nil && proxy.User != nil {
-			password, _ := proxy.User.Password()
-			add(password)
-			add(base64.StdEncoding.EncodeToString([]byte(proxy.User.Username() + ":" + password)))
-		}
-	}
-}
-
-func (s *secrets) addToken(token string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tokens = append(s.tokens[max(0, len(s.tokens)-3):], token)
-}
-
-// redact replaces the secrets in a text.
-func (c *Client) redact(text string) string {
-	s := &c.secrets
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, list := range [][]string{s.fixed, s.tokens} {
-		for _, secret := range list {
-			if secret != "" {
-				text = strings.ReplaceAll(text, secret, config.Redacted)
-			}
-		}
-	}
-	return text
-}
-
-// leastConcealed is the length from which a secret is searched for in pages: a
-// shorter one may be a word that indicators have in them.
-const leastConcealed = 12
-
-// conceal overwrites the secrets in what is no indicator. An appliance, or
-// something in between, that repeats in its answer what it was sent must not
-// make an event of it. To search whole pages would cost a fifth of the speed.
-func (c *Client) conceal(body []byte) {
-	s := &c.secrets
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, list := range [][]string{s.fixed, s.tokens} {
-		for _, secret := range list {
-			conceal(body, secret)
-			if strings.Contains(secret, "/") {
-				conceal(body, strings.ReplaceAll(secret, "/", `\/`)) // as PHP writes it
-			}
-		}
-	}
-}
-
-func conceal(body []byte, secret string) {
-	if len(secret) < leastConcealed {
-		return
-	}
-	for {
-		at := bytes.Index(body, []byte(secret))
-		if at < 0 {
-			return
-		}
-		for i := range len(secret) {
-			body[at+i] = 'x'
-		}
-		body = body[at+len(secret):]
-	}
 }

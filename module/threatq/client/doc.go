@@ -24,12 +24,13 @@
 //
 // # Attempts
 //
-// A request is repeated as request.retry says, on connection errors, bodies that
-// break off or stall or aren't JSON, 429 and 5xx. Waits double from wait_min to
-// wait_max, with some chance added; a Retry-After up to MaxRetryAfter is honoured
-// instead. Everything else fails at once: what a user has to mend doesn't mend
-// itself within a minute. A 401 for a page gets one new token and the page is
-// asked for again. The end of the context ends everything at once.
+// A request is repeated as request.retry says where the table in retry.go has the kind
+// of the failure: connection errors, bodies that break off or stall or aren't a page,
+// 429 and 5xx. Waits double from wait_min to wait_max, with some chance added; a
+// Retry-After up to MaxRetryAfter is honoured instead. Everything else fails at once:
+// what a user has to mend doesn't mend itself within a minute. A 401 for a page gets one
+// new token and the page is asked for again. A mark counts as rejected when the appliance
+// says so twice, as JSON. The end of the context ends everything at once.
 //
 // request.timeout bounds each single wait and not the whole: connecting, the TLS
 // handshake, the headers, and the time in which a body makes no progress. A body

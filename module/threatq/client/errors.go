@@ -5,13 +5,12 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
-
-	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // Kind is the class of an Error: what a caller may decide by.
@@ -33,8 +32,12 @@ const (
 	// KindServer: the appliance answered with a server error.
 	KindServer Kind = "server"
 	// KindAnswer: an answer came that can't be used: not JSON, an HTML page, a
-	// redirect, an unexpected status.
+	// status without an answer.
 	KindAnswer Kind = "answer"
+	// KindStatus: an unexpected status, such as 405.
+	KindStatus Kind = "status"
+	// KindRedirect: a redirect that is not followed.
+	KindRedirect Kind = "redirect"
 	// KindCursorRejected: the appliance refuses the cursor mark.
 	KindCursorRejected Kind = "cursor_rejected"
 	// KindBodyTooLarge: the answer exceeds request.max_body_size.
@@ -63,8 +66,7 @@ type Error struct {
 	// Hint is what to do about it, "" when the cause says it all.
 	Hint string
 
-	err   error // for errors.Is and errors.As; its text is not shown
-	final bool  // another attempt would not help
+	err error // for errors.Is and errors.As; its text is not shown
 }
 
 // Error returns the sentence.
@@ -98,7 +100,7 @@ func IsKind(err error, kind Kind) bool {
 
 // canceled returns the Error for an ended context.
 func canceled(ctx context.Context, op string) *Error {
-	e := &Error{Kind: KindCanceled, Op: op, Reason: "stopped before it was done", err: ctx.Err(), final: true}
+	e := &Error{Kind: KindCanceled, Op: op, Reason: "stopped before it was done", err: ctx.Err()}
 	if errors.Is(e.err, context.DeadlineExceeded) {
 		e.Reason = "not done within the time that was given"
 	}
@@ -106,25 +108,35 @@ func canceled(ctx context.Context, op string) *Error {
 }
 
 // statusError returns the Error for an answer whose status says that it holds
-// nothing to read. The call says what was asked for.
-func (c *Client) statusError(call *call, resp *http.Response) *Error {
-	e := &Error{Op: call.op, Status: resp.StatusCode, Kind: KindAnswer, final: true}
+// nothing to read. The call says what was asked for, body is how the answer's
+// body begins.
+func (c *Client) statusError(call *call, resp *http.Response, body []byte) *Error {
+	e := &Error{Op: call.op, Status: resp.StatusCode, Kind: KindStatus}
 	answered := fmt.Sprintf("the appliance answered %s", statusText(resp.StatusCode))
 	switch status := resp.StatusCode; {
 	case status == http.StatusTooManyRequests:
-		e.Kind, e.final = KindRateLimited, false
+		e.Kind = KindRateLimited
 		e.Reason = "the appliance answers that there are too many requests (429)"
 		e.Hint = "lower the load with request.rate_limit.limit or a longer interval"
-	case transient(status):
-		e.Kind, e.final = KindServer, false
+		e.RetryAfter = retryAfter(resp.Header, c.now())
+	case status == http.StatusRequestTimeout || status >= 500:
+		e.Kind = KindServer
 		e.Reason = answered
 		e.Hint = "look at the appliance's own logs"
+		e.RetryAfter = retryAfter(resp.Header, c.now())
 	case status == http.StatusProxyAuthRequired:
-		e.Kind = KindUnreachable
 		e.Reason = "the proxy wants a user name and a password (407)"
 		e.Hint = "put them into request.proxy_url"
+	case status >= 300 && status < 400:
+		e.Reason = answered + " without saying where to"
+		e.Hint = "check url"
+	case call.token && (status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden):
+		e.Kind = KindCredentials
+		e.Reason = fmt.Sprintf("the appliance refuses the client's id or secret (%d)", status)
+		e.Hint = "check auth.oauth2.client.id and auth.oauth2.client.secret"
 	case call.token:
-		c.tokenStatus(e, answered)
+		e.Reason = answered
+		e.Hint = "check url or auth.oauth2.token_url"
 	case status == http.StatusUnauthorized:
 		e.Kind = KindCredentials
 		e.Reason = "the appliance refuses a token that it issued a moment ago (401)"
@@ -137,37 +149,34 @@ func (c *Client) statusError(call *call, resp *http.Response) *Error {
 		e.Kind = KindCollectionUnknown
 		e.Reason = "the appliance knows no such data collection (404)"
 		e.Hint = "check data_collection_id and url"
+	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && !isJSONObject(body):
+		e.Kind = KindAnswer
+		e.Reason = answered + " without the JSON of an appliance's answer"
+		e.Hint = "something in between may refuse the request; if it is the appliance that refuses the cursor, run threatqbeat cursor reset"
 	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && call.mark != startMark:
 		e.Kind = KindCursorRejected
-		e.Reason = fmt.Sprintf("the appliance rejects the cursor mark %q (%d)", config.Shorten(call.mark), status)
+		e.Reason = fmt.Sprintf("the appliance rejects the cursor mark %q (%d)", c.scrub(call.mark), status)
 		e.Hint = "collection has to start over from the beginning"
-	case status >= 300 && status < 400:
-		e.Reason = answered + " without saying where to"
-		e.Hint = "check url"
 	default:
 		e.Reason = answered
 		e.Hint = "check url, page_size and fields_param"
 	}
-	if !e.final {
-		if wait, ok := retryAfter(resp.Header, c.now()); ok {
-			e.RetryAfter = wait
-			e.final = wait > MaxRetryAfter
-		}
-	}
 	return e
 }
 
-// tokenStatus fills in e for a refused token request.
-func (c *Client) tokenStatus(e *Error, answered string) {
-	switch e.Status {
-	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
-		e.Kind = KindCredentials
-		e.Reason = fmt.Sprintf("the appliance refuses the client's id or secret (%d)", e.Status)
-		e.Hint = "check auth.oauth2.client.id and auth.oauth2.client.secret"
-	default:
-		e.Reason = answered
-		e.Hint = "check url or auth.oauth2.token_url"
+func isJSONObject(body []byte) bool {
+	var object map[string]json.RawMessage
+	return json.Unmarshal(body, &object) == nil && object != nil
+}
+
+// noAnswer reports whether a status comes without an answer that could be read to
+// its end: the body of a 101 is the connection itself, that of a 206 a part.
+func noAnswer(status int) bool {
+	switch status {
+	case http.StatusNoContent, http.StatusResetContent, http.StatusPartialContent:
+		return true
 	}
+	return status < 200
 }
 
 // statusText returns a status with its name, such as "503 (Service Unavailable)".

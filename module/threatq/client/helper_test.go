@@ -134,6 +134,14 @@ func hijack(f func(net.Conn)) http.HandlerFunc {
 // reset ends the connection with a TCP reset.
 func reset(conn net.Conn) { _ = conn.(*net.TCPConn).SetLinger(0) }
 
+// switches answers 101 and keeps the connection, as for a WebSocket.
+func switches(w http.ResponseWriter, r *http.Request) {
+	hijack(func(conn net.Conn) {
+		fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		_, _ = conn.Read(make([]byte, 1)) // until the client goes away
+	})(w, r)
+}
+
 // truncated promises more than it sends.
 func truncated(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"sync"
 )
@@ -50,10 +51,11 @@ type Page struct {
 	from *buffers
 }
 
-// Last reports whether no page follows: this one is empty, or its mark leads
-// nowhere else. A truncated page is none's last.
+// Last reports whether no page follows: the mark leads nowhere else. An empty page
+// whose mark advances is not the last one: the appliance's index may still list
+// records that are gone. Nor is a truncated page.
 func (p *Page) Last() bool {
-	return !p.Truncated && (len(p.Indicators) == 0 || p.NextCursorMark == "" || p.NextCursorMark == p.Mark)
+	return !p.Truncated && (p.NextCursorMark == "" || p.NextCursorMark == p.Mark)
 }
 
 // Release gives the page's buffer back. Indicators must not be used afterwards.
@@ -62,8 +64,9 @@ func (p *Page) Release() {
 	if p == nil || p.buf == nil {
 		return
 	}
-	p.from.put(p.buf)
+	buf := p.buf
 	p.buf, p.Indicators = nil, nil
+	p.from.put(buf)
 }
 
 // buffer is what a page needs memory for.
@@ -106,6 +109,10 @@ func (bs *buffers) get() *buffer {
 func (bs *buffers) put(b *buffer) {
 	size := cap(b.body) + cap(b.elems)*headerBytes
 	if size > mostPooled {
+		// The next collection of garbage may be far away, with as much again taken
+		// until then.
+		*b = buffer{}
+		debug.FreeOSMemory()
 		return
 	}
 	clear(b.elems)
@@ -132,7 +139,15 @@ func (b *buffer) fill(r io.Reader, size, limit int64) error {
 	b.body = slices.Grow(b.body, int(max(firstRead, min(size+1, mostReserved))))
 	for {
 		if len(b.body) == cap(b.body) {
-			b.body = slices.Grow(b.body, min(len(b.body), int(limit)+1-len(b.body)))
+			// All that is taken for a page is twice the limit at most; append would
+			// round up.
+			size := 2 * len(b.body)
+			if size >= int(limit) {
+				size = int(limit) + 1
+			}
+			grown := make([]byte, len(b.body), size)
+			copy(grown, b.body)
+			b.body = grown
 		}
 		n, err := r.Read(b.body[len(b.body):cap(b.body)])
 		b.body = b.body[:len(b.body)+n]
@@ -158,7 +173,7 @@ func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 	readErr := buf.fill(resp.Body, resp.ContentLength, int64(c.cfg.Request.MaxBodySize))
 	page.Bytes = int64(len(buf.body))
 
-	err, last := readErr, call.last(c.cfg.Request.Retry.MaxAttempts)
+	err, last := readErr, call.attempt >= c.cfg.Request.Retry.MaxAttempts
 	switch {
 	case errors.Is(readErr, errTooLarge):
 		page.Release()
@@ -166,11 +181,13 @@ func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 			Kind:   KindBodyTooLarge,
 			Reason: fmt.Sprintf("the page is larger than request.max_body_size (%v)", c.cfg.Request.MaxBodySize),
 			Hint:   fmt.Sprintf("lower page_size (now %d), or raise request.max_body_size", c.cfg.PageSize),
-			final:  true,
 		}
 	case readErr == nil:
 		env, scanErr := scan(buf.body, buf.elems)
 		buf.elems = env.elems
+		if scanErr == nil {
+			scanErr = c.check(env, call.mark)
+		}
 		if scanErr == nil {
 			page.take(env)
 			for _, raw := range page.Indicators {
@@ -197,7 +214,7 @@ func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 	c.conceal(buf.body)
 	env, whole := salvage(buf.body, buf.elems)
 	page.take(env)
-	if whole && readErr == nil {
+	if whole && readErr == nil && c.check(env, call.mark) == nil {
 		page.sift(false)
 		c.log.Warnw("The page is not valid JSON, but where its indicators begin and end is clear: it is used as it is",
 			"unreadable", page.Unreadable, "indicators", len(page.Indicators))
@@ -210,6 +227,23 @@ func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 		return nil, err
 	}
 	return page, err
+}
+
+// check returns an error for a page that is JSON, but can't be meant: without a
+// list of indicators it is none, except for the start of a collection that is empty.
+func (c *Client) check(env envelope, mark string) error {
+	const missing = `the answer lacks "data", the list of indicators`
+	switch {
+	case !env.listed && env.failed:
+		return pageError(missing + ", and holds an error")
+	case !env.listed && env.total > 0:
+		return pageError(fmt.Sprintf("%s, though it holds a total of %d", missing, env.total))
+	case !env.listed && mark != startMark:
+		return pageError(missing)
+	case c.secrets.within(env.next):
+		return pageError("the answer's nextCursorMark holds a credential that was sent to it")
+	}
+	return nil
 }
 
 // take moves what was found into the page.

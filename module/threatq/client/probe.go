@@ -108,7 +108,7 @@ func (c *Client) Handshake(ctx context.Context, e Endpoint) (Certificate, error)
 	}
 	defer resp.Body.Close()
 	if resp.TLS == nil || len(resp.TLS.PeerCertificates) == 0 {
-		return Certificate{}, &Error{Kind: KindTLS, Op: call.op, Reason: "the address is http://, there is no TLS", final: true}
+		return Certificate{}, &Error{Kind: KindTLS, Op: call.op, Reason: "the address is http://, there is no TLS"}
 	}
 	leaf := resp.TLS.PeerCertificates[0]
 	cert := Certificate{

@@ -143,7 +143,7 @@ func TestProxyOverHTTP(t *testing.T) {
 	cfg.Request.ProxyURL = config.NewProxyURL("http://" + p.Listener.Addr().String())
 	c, _, _ = newClient(t, cfg)
 	err := read(c)
-	asError(t, err, KindUnreachable)
+	asError(t, err, KindStatus)
 	assert.Contains(t, err.Error(), "the proxy wants a user name and a password (407); put them into request.proxy_url")
 
 	cfg.URL = a.URL

@@ -50,6 +50,7 @@ func (r *record) read(p []byte) {
 // done reports the end of the answer's body.
 func (r *record) done(bytes int64, err error) {
 	r.c.metrics.received(bytes)
+	r.call.bodyErr = err
 	r.write(bytes, err)
 }
 
@@ -62,7 +63,7 @@ func (r *record) write(bytes int64, err error) {
 	if r.c.log.IsDebug() {
 		fields := []any{
 			"http.request.method", r.req.Method,
-			"url.path", r.req.URL.Path,
+			"url.path", r.c.redact(r.req.URL.Path),
 			"http.response.status_code", r.status,
 			"http.response.body.bytes", bytes,
 			"event.duration", duration.Nanoseconds(),

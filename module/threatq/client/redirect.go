@@ -59,7 +59,7 @@ func (c *Client) classifyRedirect(e *Error, err error) bool {
 	if !errors.As(err, &redirect) {
 		return false
 	}
-	e.Kind, e.final = KindAnswer, true
+	e.Kind = KindRedirect
 	e.Reason = fmt.Sprintf("the appliance redirects to %s, %s", c.redact(redirect.target), redirect.reason)
 	e.Hint = "if that is the right address, set url (or auth.oauth2.token_url) to it"
 	return true

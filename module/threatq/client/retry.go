@@ -5,14 +5,11 @@ package client
 
 import (
 	"context"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/hashicorp/go-retryablehttp"
 )
 
 // MaxRetryAfter is the longest Retry-After that a request waits for. When the
@@ -20,18 +17,34 @@ import (
 // KindServer and Error.RetryAfter set, so that the wait is the caller's.
 const MaxRetryAfter = 5 * time.Minute
 
+// repeated is the one place that says which failures are tried again, by what
+// failed: the connection, the status, or what was answered. errors.go says which
+// statuses belong to which kind. A kind that is not tried again needs somebody to
+// change something, which does not happen within a minute.
+var repeated = map[Kind]bool{
+	KindUnreachable:       true,  // no connection, or one that broke or stalled
+	KindServer:            true,  // 408, 5xx
+	KindRateLimited:       true,  // 429
+	KindAnswer:            true,  // neither a page nor a token, and no appliance's refusal
+	KindCursorRejected:    true,  // 400 or 422 for a mark; it counts when it comes again
+	KindCredentials:       false, // 401, and what refuses a token
+	KindForbidden:         false, // 403
+	KindCollectionUnknown: false, // 404
+	KindStatus:            false, // any other status
+	KindRedirect:          false,
+	KindTLS:               false,
+	KindBodyTooLarge:      false,
+	KindCanceled:          false,
+}
+
 // call is one request with all its attempts.
 type call struct {
 	op      string // for errors: what is being done
 	token   bool   // to the token endpoint
 	mark    string // the cursor mark of a page request
 	attempt int    // the attempt that is running, from 1
+	bodyErr error  // why the body of this attempt could not be read to its end
 }
-
-func (c *call) last(max int) bool { return c.attempt >= max }
-
-// maxDrain is how much of an answer that nobody reads is read nonetheless.
-const maxDrain = 16 << 10
 
 type callKey struct{}
 
@@ -43,94 +56,47 @@ func callOf(ctx context.Context) *call {
 	return &call{}
 }
 
-// newRetrier returns the client that repeats requests. Reading and parsing the
-// body is a part of the attempt (see do): an answer counts when it could be
-// read to its end.
-func (c *Client) newRetrier(hc *http.Client) *retryablehttp.Client {
-	retry := c.cfg.Request.Retry
-	return &retryablehttp.Client{
-		HTTPClient:   hc,
-		RetryMax:     retry.MaxAttempts - 1,
-		RetryWaitMin: retry.WaitMin,
-		RetryWaitMax: retry.WaitMax,
-		Backoff:      c.backoff,
-		CheckRetry:   c.checkRetry,
-		ErrorHandler: retryablehttp.PassthroughErrorHandler,
-		RequestLogHook: func(_ retryablehttp.Logger, req *http.Request, n int) {
-			callOf(req.Context()).attempt = n + 1
-			if n > 0 {
-				c.metrics.retry()
-			}
-		},
-	}
-}
-
-// do sends a request until an answer is read by handle, the attempts are used
-// up, or an error comes that another attempt would not mend. The error is
-// always an *Error.
-func (c *Client) do(req *http.Request, call *call, handle func(*http.Response) error) error {
-	ctx := context.WithValue(req.Context(), callKey{}, call)
-	retryable, err := retryablehttp.FromRequest(req.WithContext(ctx))
-	if err != nil {
-		return c.requestError(ctx, call, err)
-	}
-	retryable.SetResponseHandler(func(resp *http.Response) error {
-		defer resp.Body.Close()
-		if resp.StatusCode < 200 || resp.StatusCode > 299 {
-			// So that the connection can be used again.
-			_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
-			return c.statusError(call, resp)
+// do makes attempts until one succeeds, they are used up, or one fails in a way
+// that is not tried again. The error is always an *Error.
+func (c *Client) do(ctx context.Context, call *call, attempt func(context.Context) error) error {
+	ctx = context.WithValue(ctx, callKey{}, call)
+	rejected := false
+	for call.attempt = 1; ; call.attempt++ {
+		call.bodyErr = nil
+		err := attempt(ctx)
+		if err == nil {
+			return nil
 		}
-		if err := handle(resp); err != nil {
-			e := c.requestError(ctx, call, err)
-			e.Status = resp.StatusCode
+		if ctx.Err() != nil {
+			return canceled(ctx, call.op)
+		}
+		e := c.requestError(ctx, call, err)
+		e.Attempts = call.attempt
+		last := call.attempt >= c.cfg.Request.Retry.MaxAttempts
+		if e.Kind == KindCursorRejected {
+			last, rejected = rejected, true
+		}
+		if last || !repeated[e.Kind] || e.RetryAfter > MaxRetryAfter {
 			return e
 		}
-		return nil
-	})
-	resp, err := c.retrier.Do(retryable)
-	if err == nil {
-		return nil
-	}
-	if resp != nil {
-		resp.Body.Close()
-	}
-	e := c.requestError(ctx, call, err)
-	e.Attempts = call.attempt
-	return e
-}
-
-// checkRetry decides after each attempt. It is asked twice when there is an
-// answer: once with the status alone, once with what reading it gave.
-func (c *Client) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
-	call := callOf(ctx)
-	if ctx.Err() != nil {
-		return false, canceled(ctx, call.op)
-	}
-	if err != nil {
-		e := c.requestError(ctx, call, err)
-		return !e.final, e
-	}
-	if transient(resp.StatusCode) {
-		e := c.statusError(call, resp)
-		return !e.final, e
-	}
-	return false, nil
-}
-
-// transient reports whether a status may be another one in a moment.
-func transient(status int) bool {
-	return status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= 500
-}
-
-// backoff returns the wait before the next attempt: what the appliance asks
-// for, else one that doubles with each attempt. Chance adds to it, so that
-// several inputs don't come back in step.
-func (c *Client) backoff(least, most time.Duration, n int, resp *http.Response) time.Duration {
-	if resp != nil && transient(resp.StatusCode) {
-		if wait, _ := retryAfter(resp.Header, c.now()); wait > 0 {
-			return max(least, wait+spread(min(wait/10, time.Second)))
+		timer := time.NewTimer(c.backoff(call.attempt-1, e.RetryAfter))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return canceled(ctx, call.op)
 		}
+		c.metrics.retry()
+	}
+}
+
+// backoff returns the wait before another attempt: what the appliance asks for,
+// else one that doubles with each of the n attempts before. Chance adds to it, so
+// that several inputs don't come back in step.
+func (c *Client) backoff(n int, asked time.Duration) time.Duration {
+	least, most := c.cfg.Request.Retry.WaitMin, c.cfg.Request.Retry.WaitMax
+	if asked > 0 {
+		return max(least, asked+spread(min(asked/10, time.Second)))
 	}
 	wait := most
 	if n < 32 && least<<n > 0 && least<<n < most {
@@ -149,25 +115,22 @@ func spread(d time.Duration) time.Duration {
 
 // retryAfter reads the header Retry-After: seconds, or a date. A date is
 // compared with the answer's own Date, so that a clock that is off here or
-// there doesn't matter. It returns false when there is none to read.
-func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
-	text := strings.TrimSpace(header.Get("Retry-After"))
-	if text == "" {
-		return 0, false
-	}
+// there doesn't matter. It returns 0 when there is none to read.
+func retryAfter(header http.Header, now time.Time) time.Duration {
 	const limit = 365 * 24 * time.Hour
+	text := strings.TrimSpace(header.Get("Retry-After"))
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
 		if !(seconds >= 0) {
-			return 0, false
+			return 0
 		}
-		return time.Duration(min(seconds, limit.Seconds()) * float64(time.Second)), true
+		return time.Duration(min(seconds, limit.Seconds()) * float64(time.Second))
 	}
 	date, err := http.ParseTime(text)
 	if err != nil {
-		return 0, false
+		return 0
 	}
 	if sent, err := http.ParseTime(header.Get("Date")); err == nil {
 		now = sent
 	}
-	return max(0, min(date.Sub(now), limit)), true
+	return max(0, min(date.Sub(now), limit))
 }

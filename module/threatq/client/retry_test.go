@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 func TestRetryAfter(t *testing.T) {
@@ -17,27 +19,26 @@ func TestRetryAfter(t *testing.T) {
 	for name, test := range map[string]struct {
 		value, date string
 		want        time.Duration
-		ok          bool
 	}{
-		"none":                   {"", "", 0, false},
-		"seconds":                {"120", "", 2 * time.Minute, true},
-		"zero":                   {"0", "", 0, true},
-		"blanks":                 {" 7 ", "", 7 * time.Second, true},
-		"fraction":               {"0.5", "", 500 * time.Millisecond, true},
-		"negative":               {"-1", "", 0, false},
-		"huge":                   {"99999999999999999999", "", 365 * 24 * time.Hour, true},
-		"not a number":           {"NaN", "", 0, false},
-		"infinite":               {"Inf", "", 365 * 24 * time.Hour, true},
-		"words":                  {"soon", "", 0, false},
-		"date":                   {"Fri, 02 Jan 2026 03:04:35 GMT", "", 30 * time.Second, true},
-		"date, RFC 850":          {"Friday, 02-Jan-26 03:04:35 GMT", "", 30 * time.Second, true},
-		"date, asctime":          {"Fri Jan  2 03:04:35 2026", "", 30 * time.Second, true},
-		"date in the past":       {"Fri, 02 Jan 2026 03:04:00 GMT", "", 0, true},
-		"date far away":          {"Fri, 02 Jan 2099 03:04:00 GMT", "", 365 * 24 * time.Hour, true},
-		"date, their clock fast": {"Fri, 02 Jan 2026 05:04:35 GMT", "Fri, 02 Jan 2026 05:04:05 GMT", 30 * time.Second, true},
-		"date, their clock slow": {"Fri, 02 Jan 2026 01:04:35 GMT", "Fri, 02 Jan 2026 01:04:05 GMT", 30 * time.Second, true},
-		"date, no clock":         {"Fri, 02 Jan 2026 03:04:35 GMT", "now", 30 * time.Second, true},
-		"two":                    {"1, 2", "", 0, false},
+		"none":                   {"", "", 0},
+		"seconds":                {"120", "", 2 * time.Minute},
+		"zero":                   {"0", "", 0},
+		"blanks":                 {" 7 ", "", 7 * time.Second},
+		"fraction":               {"0.5", "", 500 * time.Millisecond},
+		"negative":               {"-1", "", 0},
+		"huge":                   {"99999999999999999999", "", 365 * 24 * time.Hour},
+		"not a number":           {"NaN", "", 0},
+		"infinite":               {"Inf", "", 365 * 24 * time.Hour},
+		"words":                  {"soon", "", 0},
+		"date":                   {"Fri, 02 Jan 2026 03:04:35 GMT", "", 30 * time.Second},
+		"date, RFC 850":          {"Friday, 02-Jan-26 03:04:35 GMT", "", 30 * time.Second},
+		"date, asctime":          {"Fri Jan  2 03:04:35 2026", "", 30 * time.Second},
+		"date in the past":       {"Fri, 02 Jan 2026 03:04:00 GMT", "", 0},
+		"date far away":          {"Fri, 02 Jan 2099 03:04:00 GMT", "", 365 * 24 * time.Hour},
+		"date, their clock fast": {"Fri, 02 Jan 2026 05:04:35 GMT", "Fri, 02 Jan 2026 05:04:05 GMT", 30 * time.Second},
+		"date, their clock slow": {"Fri, 02 Jan 2026 01:04:35 GMT", "Fri, 02 Jan 2026 01:04:05 GMT", 30 * time.Second},
+		"date, no clock":         {"Fri, 02 Jan 2026 03:04:35 GMT", "now", 30 * time.Second},
+		"two":                    {"1, 2", "", 0},
 	} {
 		header := http.Header{}
 		if test.value != "" {
@@ -46,8 +47,7 @@ func TestRetryAfter(t *testing.T) {
 		if test.date != "" {
 			header.Set("Date", test.date)
 		}
-		got, ok := retryAfter(header, now)
-		assert.Equal(t, test.ok, ok, name)
+		got := retryAfter(header, now)
 		assert.Equal(t, test.want, got, name)
 	}
 }
@@ -58,45 +58,43 @@ func FuzzRetryAfter(f *testing.F) {
 	}
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, value, date string) {
-		wait, ok := retryAfter(http.Header{"Retry-After": {value}, "Date": {date}}, now)
+		wait := retryAfter(http.Header{"Retry-After": {value}, "Date": {date}}, now)
 		require.GreaterOrEqual(t, wait, time.Duration(0))
 		require.LessOrEqual(t, wait, 365*24*time.Hour)
-		if !ok {
-			require.Zero(t, wait)
-		}
 	})
 }
 
 func TestBackoff(t *testing.T) {
-	c, _, _ := newClient(t, testConfig("https://threatq.example.com"), WithClock(func() time.Time {
-		return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	}))
-	const least, most = time.Second, time.Minute
-	answer := func(status int, after string) *http.Response {
-		return &http.Response{StatusCode: status, Header: http.Header{"Retry-After": {after}}}
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	cfg := testConfig("https://threatq.example.com")
+	cfg.Request.Retry = config.RequestRetry{MaxAttempts: 5, WaitMin: time.Second, WaitMax: time.Minute}
+	c, _, _ := newClient(t, cfg, WithClock(func() time.Time { return now }))
+	asked := func(status int, after string) time.Duration {
+		resp := &http.Response{StatusCode: status, Header: http.Header{"Retry-After": {after}}}
+		return c.statusError(&call{}, resp, nil).RetryAfter
 	}
 	for name, test := range map[string]struct {
 		n        int
-		resp     *http.Response
+		asked    time.Duration
 		low, top time.Duration
 	}{
-		"first":                 {0, nil, time.Second, 1500 * time.Millisecond},
-		"second":                {1, nil, 2 * time.Second, 3 * time.Second},
-		"fourth":                {3, nil, 8 * time.Second, 12 * time.Second},
-		"at the top":            {9, nil, 45 * time.Second, time.Minute},
-		"far beyond the top":    {98, nil, 45 * time.Second, time.Minute},
-		"asked for":             {0, answer(429, "5"), 5 * time.Second, 5500 * time.Millisecond},
-		"asked for, with 503":   {3, answer(503, "5"), 5 * time.Second, 5500 * time.Millisecond},
-		"asked for, as a date":  {0, answer(429, "Fri, 02 Jan 2026 03:04:15 GMT"), 10 * time.Second, 11 * time.Second},
-		"asked for, above most": {0, answer(429, "120"), 2 * time.Minute, 2*time.Minute + time.Second},
-		"asked for nothing":     {1, answer(429, "0"), 2 * time.Second, 3 * time.Second},
-		"asked for the past":    {1, answer(429, "Fri, 02 Jan 2026 03:04:00 GMT"), 2 * time.Second, 3 * time.Second},
-		"asked for very little": {0, answer(429, "0.001"), time.Second, time.Second},
-		"asked for with a 200":  {0, answer(200, "50"), time.Second, 1500 * time.Millisecond},
+		"first":                 {0, 0, time.Second, 1500 * time.Millisecond},
+		"second":                {1, 0, 2 * time.Second, 3 * time.Second},
+		"fourth":                {3, 0, 8 * time.Second, 12 * time.Second},
+		"at the top":            {9, 0, 45 * time.Second, time.Minute},
+		"far beyond the top":    {98, 0, 45 * time.Second, time.Minute},
+		"asked for":             {0, asked(429, "5"), 5 * time.Second, 5500 * time.Millisecond},
+		"asked for, with 503":   {3, asked(503, "5"), 5 * time.Second, 5500 * time.Millisecond},
+		"asked for, as a date":  {0, asked(429, "Fri, 02 Jan 2026 03:04:15 GMT"), 10 * time.Second, 11 * time.Second},
+		"asked for, above most": {0, asked(429, "120"), 2 * time.Minute, 2*time.Minute + time.Second},
+		"asked for nothing":     {1, asked(429, "0"), 2 * time.Second, 3 * time.Second},
+		"asked for the past":    {1, asked(429, "Fri, 02 Jan 2026 03:04:00 GMT"), 2 * time.Second, 3 * time.Second},
+		"asked for very little": {0, asked(429, "0.001"), time.Second, time.Second},
+		"asked for with a 404":  {0, asked(404, "50"), time.Second, 1500 * time.Millisecond},
 	} {
 		seen := map[time.Duration]bool{}
 		for range 200 {
-			wait := c.backoff(least, most, test.n, test.resp)
+			wait := c.backoff(test.n, test.asked)
 			require.GreaterOrEqual(t, wait, test.low, name)
 			require.LessOrEqual(t, wait, test.top, name)
 			seen[wait] = true
@@ -105,7 +103,28 @@ func TestBackoff(t *testing.T) {
 			assert.Greater(t, len(seen), 10, "%s: chance adds to it", name)
 		}
 	}
-	assert.Equal(t, time.Second, c.backoff(time.Second, time.Second, 5, nil), "no room for chance")
+	c.cfg.Request.Retry.WaitMax = time.Second
+	assert.Equal(t, time.Second, c.backoff(5, 0), "no room for chance")
+}
+
+// Every kind of failure is in the table of what is tried again.
+func TestEveryKindIsInTheTable(t *testing.T) {
+	kinds := []Kind{KindCredentials, KindForbidden, KindCollectionUnknown, KindRateLimited, KindUnreachable, KindTLS, KindServer,
+		KindAnswer, KindStatus, KindRedirect, KindCursorRejected, KindBodyTooLarge, KindCanceled}
+	for _, kind := range kinds {
+		assert.Contains(t, repeated, kind)
+	}
+	assert.Len(t, repeated, len(kinds))
+}
+
+// A mark that is rejected once is tried again even where failures are not.
+func TestCursorRejectedOnce(t *testing.T) {
+	a := newAppliance(t, status(422), says(onePage))
+	cfg := a.config()
+	cfg.Request.Retry.MaxAttempts = 1
+	c, _, _ := newClient(t, cfg)
+	require.NoError(t, read(c))
+	assert.Len(t, a.seen(dataPath), 2)
 }
 
 // Between the attempts is a wait, and a Retry-After that is longer is honoured.

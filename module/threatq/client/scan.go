@@ -7,12 +7,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/jsonscan"
 )
 
 const (
@@ -25,49 +25,60 @@ const (
 
 // envelope is what a page holds around and as its indicators.
 type envelope struct {
-	total int64 // -1: unknown
-	next  string
-	elems [][]byte
+	total  int64 // -1: unknown
+	next   string
+	elems  [][]byte
+	listed bool // "data" is a list, which may be empty
+	failed bool // there is an "error" or "errors"
+	known  bool // there is a key of a page
 }
 
 // syntaxError says where a body stops to be JSON.
 type syntaxError struct {
-	offset int64
+	offset int
 	deep   bool // valid so far, but nested too deep to go on
 }
 
 func (e *syntaxError) Error() string { return fmt.Sprintf("not valid JSON from byte %d on", e.offset) }
 
-var errNoPage = errors.New("the answer is JSON, but not a page of indicators")
+// pageError says what is wrong with an answer that is JSON.
+type pageError string
 
-// decoderOptions: duplicate names and invalid UTF-8 are the business of whoever
-// reads an indicator, and no reason to fetch its page again.
-var decoderOptions = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+func (e pageError) Error() string { return string(e) }
 
-var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
+const (
+	errNoPage = pageError("the answer is JSON, but not a page of indicators")
+	errNoList = pageError(`the answer is JSON, but its "data" is no list of indicators`)
+)
+
+var (
+	errTooMany = pageError(fmt.Sprintf("the answer holds more than %d indicators", maxElements))
+	errMark    = pageError(fmt.Sprintf("the answer's nextCursorMark can't be read, or is longer than %d bytes", maxMark))
+)
 
 // scan takes a page apart. It is strict about JSON, so that damage on the way
 // is noticed, and tolerant about the envelope: keys may be missing, unknown,
 // repeated, in any order. The elements point into body and are appended to
 // elems[:0].
 func scan(body []byte, elems [][]byte) (envelope, error) {
-	dec := decoders.Get().(*jsontext.Decoder)
-	defer func() {
-		dec.Reset(eof{}) // lets go of the body
-		decoders.Put(dec)
-	}()
-	// Only a bytes.Buffer is read without a copy.
-	dec.Reset(bytes.NewBuffer(body[bomLength(body):]), decoderOptions...)
-	s := scanner{dec: dec, body: body[bomLength(body):], env: envelope{total: -1, elems: elems[:0]}}
-	if err := s.page(); err != nil {
-		return envelope{total: -1, elems: s.env.elems[:0]}, err
+	var s scanner
+	s.Reset(body[bomLength(body):])
+	env, err := s.read(elems)
+	if err != nil {
+		return envelope{total: -1, elems: env.elems[:0]}, err
 	}
-	return s.env, nil
+	return env, nil
 }
 
-type eof struct{}
-
-func (eof) Read([]byte) (int, error) { return 0, io.EOF }
+// salvage takes a damaged page apart by its brackets and quotes alone, and
+// returns the elements that end, valid JSON or not. whole says that the page
+// itself ends as well, so that nothing of it is missing.
+func salvage(body []byte, elems [][]byte) (env envelope, whole bool) {
+	var s scanner
+	s.ResetLenient(body[bomLength(body):])
+	env, err := s.read(elems)
+	return env, err == nil
+}
 
 func bomLength(body []byte) int {
 	if bytes.HasPrefix(body, []byte("\ufeff")) {
@@ -77,119 +88,120 @@ func bomLength(body []byte) int {
 }
 
 type scanner struct {
-	dec   *jsontext.Decoder
-	body  []byte
-	env   envelope
-	known bool // a key of a page has been seen
+	jsonscan.Scanner
+	env envelope
+}
+
+// read reads the page. With an error comes what was found before.
+func (s *scanner) read(elems [][]byte) (envelope, error) {
+	s.env = envelope{total: -1, elems: elems[:0]}
+	err := s.page()
+	if err == nil && !s.env.known {
+		err = errNoPage
+	}
+	if wrong := pageError(""); err == nil || errors.As(err, &wrong) {
+		return s.env, err
+	}
+	return s.env, &syntaxError{s.Pos(), errors.Is(err, jsonscan.ErrTooDeep)}
 }
 
 func (s *scanner) page() error {
-	if kind := s.dec.PeekKind(); kind != '{' {
-		if _, err := s.dec.ReadValue(); err != nil {
-			return s.syntax(err)
+	if s.Peek() != '{' {
+		if err := s.Skip(); err != nil {
+			return err
 		}
 		return errNoPage
 	}
-	if _, err := s.dec.ReadToken(); err != nil {
-		return s.syntax(err)
+	if err := s.Enter(); err != nil {
+		return err
 	}
-	for s.dec.PeekKind() != '}' {
-		name, err := s.dec.ReadToken()
-		if err != nil {
-			return s.syntax(err)
-		}
-		switch name.String() {
-		case "data":
-			err = s.data()
-		case "nextCursorMark":
-			err = s.next()
-		case "total":
-			err = s.total()
-		default:
-			_, err = s.dec.ReadValue()
-			err = s.syntax(err)
-		}
+	for i := 0; ; i++ {
+		key, more, err := s.NextKey(i)
 		if err != nil {
 			return err
 		}
+		if !more {
+			return s.End()
+		}
+		if err := s.member(key); err != nil {
+			return err
+		}
 	}
-	if _, err := s.dec.ReadToken(); err != nil {
-		return s.syntax(err)
+}
+
+func (s *scanner) member(key []byte) (err error) {
+	var value []byte
+	switch string(key) {
+	case "data":
+		s.env.known = true
+		return s.data()
+	case "nextCursorMark":
+		s.env.known = true
+		if value, err = s.Raw(); err == nil {
+			s.env.next, err = markOf(value)
+		}
+	case "total":
+		s.env.known = true
+		if value, err = s.Raw(); err == nil {
+			s.env.total = totalOf(value)
+		}
+	case "error", "errors":
+		s.env.failed = true
+		err = s.Skip()
+	default:
+		err = s.Skip()
 	}
-	end := s.dec.InputOffset()
-	if _, err := s.dec.ReadToken(); err != io.EOF {
-		return &syntaxError{offset: end}
-	}
-	if !s.known {
-		return errNoPage
-	}
-	return nil
+	return err
 }
 
 // data reads the indicators: an array, or an object with one per key, as PHP
-// writes an array that has gaps.
+// writes an array that has gaps. A null is none.
 func (s *scanner) data() error {
-	kind := s.dec.PeekKind()
-	switch kind {
-	case '[', '{':
-		s.known = true
-	default:
-		if _, err := s.dec.ReadValue(); err != nil {
-			return s.syntax(err)
+	kind := s.Peek()
+	if kind != '[' && kind != '{' {
+		if err := s.Skip(); err != nil {
+			return err
 		}
 		if kind != 'n' {
-			return errors.New(`the answer is JSON, but its "data" is no list of indicators`)
+			return errNoList
 		}
-		s.known = true
 		return nil
 	}
-	if _, err := s.dec.ReadToken(); err != nil {
-		return s.syntax(err)
+	s.env.listed = true
+	if err := s.Enter(); err != nil {
+		return err
 	}
-	end := kind + 2 // ] follows [ and } follows { two places on
-	for s.dec.PeekKind() != end {
-		if kind == '{' {
-			if _, err := s.dec.ReadToken(); err != nil {
-				return s.syntax(err)
-			}
+	for i := 0; ; i++ {
+		more, err := s.Next(i, kind+2) // ] follows [ and } follows { two places on
+		if err != nil || !more {
+			return err
 		}
-		value, err := s.dec.ReadValue()
-		if err != nil {
-			return s.syntax(err)
+		if kind == '{' {
+			if _, err := s.Key(); err != nil {
+				return err
+			}
 		}
 		if len(s.env.elems) == maxElements {
 			return errTooMany
 		}
-		stop := s.dec.InputOffset()
-		start := stop - int64(len(value))
-		s.env.elems = append(s.env.elems, s.body[start:stop:stop])
+		value, err := s.Raw()
+		if err != nil {
+			return err
+		}
+		s.env.elems = append(s.env.elems, value)
 	}
-	_, err := s.dec.ReadToken()
-	return s.syntax(err)
-}
-
-var errTooMany = fmt.Errorf("the answer holds more than %d indicators", maxElements)
-
-func (s *scanner) next() error {
-	value, err := s.dec.ReadValue()
-	if err != nil {
-		return s.syntax(err)
-	}
-	s.known = true
-	s.env.next, err = markOf(value)
-	return err
 }
 
 // markOf reads a cursor mark; a number is taken as it is written.
-func markOf(value jsontext.Value) (string, error) {
+func markOf(value []byte) (string, error) {
 	if len(value) > maxMark {
-		return "", fmt.Errorf("the answer's nextCursorMark is longer than %d bytes", maxMark)
+		return "", errMark
 	}
-	switch value.Kind() {
+	switch jsontext.Value(value).Kind() {
 	case '"':
 		text, err := jsontext.AppendUnquote(nil, value)
 		if err != nil && !strings.ContainsRune(string(text), '\ufffd') {
-			return "", fmt.Errorf("the answer's nextCursorMark can't be read")
+			return "", errMark
 		}
 		return string(text), nil
 	case '0':
@@ -198,18 +210,8 @@ func markOf(value jsontext.Value) (string, error) {
 	return "", nil
 }
 
-func (s *scanner) total() error {
-	value, err := s.dec.ReadValue()
-	if err != nil {
-		return s.syntax(err)
-	}
-	s.known = true
-	s.env.total = totalOf(value)
-	return nil
-}
-
 // totalOf reads a number of indicators, also from a string.
-func totalOf(value jsontext.Value) int64 {
+func totalOf(value []byte) int64 {
 	text := strings.TrimSpace(strings.Trim(string(value[:min(len(value), 64)]), `"`))
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
 		return n
@@ -220,19 +222,9 @@ func totalOf(value jsontext.Value) int64 {
 	return -1
 }
 
-// syntax turns an error of the decoder into one that holds nothing of the body.
-func (s *scanner) syntax(err error) error {
-	if err == nil {
-		return nil
-	}
-	var syntactic *jsontext.SyntacticError
-	if errors.As(err, &syntactic) {
-		return &syntaxError{syntactic.ByteOffset, strings.Contains(err.Error(), "exceeded max depth")}
-	}
-	return &syntaxError{offset: s.dec.InputOffset()}
-}
-
 // valid reports whether raw is one JSON value, as scan would accept it.
 func valid(raw []byte) bool {
-	return jsontext.Value(raw).IsValid(decoderOptions...)
+	var s jsonscan.Scanner
+	s.Reset(raw)
+	return s.Skip() == nil && s.End() == nil
 }

@@ -55,8 +55,8 @@ var scanTable = map[string]struct {
 	"cut off":             {`{"data":[{"id":1}`, nil, -1, "", "not valid JSON from byte 17 on"},
 	"cut off in a string": {`{"data":[{"id":"1`, nil, -1, "", "not valid JSON from byte 17 on"},
 	"wrong in a value":    {`{"data":[{"id":1},{"id":1.}]}`, nil, -1, "", "not valid JSON from byte 26 on"},
-	"comma too many":      {`{"data":[1,]}`, nil, -1, "", "not valid JSON from byte 10 on"},
-	"something behind":    {`{"data":[]} x`, nil, -1, "", "not valid JSON from byte 11 on"},
+	"comma too many":      {`{"data":[1,]}`, nil, -1, "", "not valid JSON from byte 11 on"},
+	"something behind":    {`{"data":[]} x`, nil, -1, "", "not valid JSON from byte 12 on"},
 	"another behind":      {`{"data":[]}{"data":[]}`, nil, -1, "", "not valid JSON from byte 11 on"},
 	"an array":            {`[{"id":1}]`, nil, -1, "", "the answer is JSON, but not a page of indicators"},
 	"a string":            {`"data"`, nil, -1, "", "the answer is JSON, but not a page of indicators"},
@@ -198,7 +198,7 @@ func benchPage(n int) []byte {
 
 func BenchmarkScan(b *testing.B) {
 	body := benchPage(1000)
-	b.Run("jsontext", func(b *testing.B) {
+	b.Run("scan", func(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
 		var elems [][]byte

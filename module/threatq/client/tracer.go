@@ -186,7 +186,7 @@ func (t *tracer) begin(r *record) *trace {
 		"@timestamp":           r.start.UTC().Format(time.RFC3339Nano),
 		"transaction.id":       strconv.FormatUint(t.count.Add(1), 10),
 		"http.request.method":  r.req.Method,
-		"url.full":             r.req.URL.Redacted(),
+		"url.full":             t.c.redact(r.req.URL.Redacted()),
 		"http.request.headers": t.headers(r.req.Header),
 		"attempt":              r.attempt,
 	}

@@ -148,6 +148,7 @@ func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	// A RoundTripper may not change the request of its caller.
 	req = req.Clone(ctx)
 	req.Header.Set("User-Agent", c.userAgent)
+	req.Header.Set("Accept", "application/json")
 
 	record := c.newRecord(req)
 	c.metrics.request()
@@ -161,6 +162,19 @@ func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.metrics.response(resp.StatusCode)
 	record.answer(resp)
 	resp.Body = newBody(resp.Body, c.cfg.Request.Timeout, cancel, record)
+	if noAnswer(resp.StatusCode) {
+		resp.Body.Close()
+		return nil, &Error{
+			Kind:   KindAnswer,
+			Status: resp.StatusCode,
+			Reason: "the appliance answered " + statusText(resp.StatusCode) + ", which holds no answer",
+			Hint:   "check url and what stands in between",
+		}
+	}
+	if record.call.token {
+		// oauth2 would read a text/plain as a form.
+		resp.Header.Set("Content-Type", "application/json")
+	}
 	return resp, nil
 }
 

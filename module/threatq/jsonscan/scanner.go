@@ -40,9 +40,10 @@ var (
 // Why not a library: docs/performance.md has the figures. The string
 // unescaping, which is the part that is easy to get wrong, is jsontext's.
 type Scanner struct {
-	data  []byte
-	pos   int
-	depth int
+	data    []byte
+	pos     int
+	depth   int
+	lenient bool // see ResetLenient
 	// unquoted is where strings with escapes are decoded to. It is reused: a
 	// string that Text returned is valid until the next call only.
 	unquoted []byte
@@ -54,7 +55,15 @@ func (s *Scanner) Reset(data []byte) {
 	if cap(s.unquoted) > MaxScratch {
 		s.unquoted = nil
 	}
-	s.data, s.pos, s.depth = data, 0, 0
+	s.data, s.pos, s.depth, s.lenient = data, 0, 0, false
+}
+
+// ResetLenient makes the scanner read data that may be damaged: it finds the ends of
+// values by brackets and quotes alone, permits a comma too many and anything behind
+// the end, returns strings as they are written, and follows values of any depth.
+func (s *Scanner) ResetLenient(data []byte) {
+	s.Reset(data)
+	s.lenient = true
 }
 
 // Pos returns the position in the text, in bytes; after an error, where it is.
@@ -87,7 +96,7 @@ func (s *Scanner) Peek() byte {
 
 // End makes sure that nothing but white space follows.
 func (s *Scanner) End() error {
-	if s.Peek(); s.pos < len(s.data) {
+	if s.Peek(); s.pos < len(s.data) && !s.lenient {
 		return s.syntaxError("the end of the text")
 	}
 	return nil
@@ -109,12 +118,18 @@ func (s *Scanner) Enter() error {
 // caller counts the elements: i is 0 at the first call.
 func (s *Scanner) Next(i int, closing byte) (bool, error) {
 	c := s.Peek()
+	between := i > 0
+	for s.lenient && c == ',' {
+		between = false
+		s.pos++
+		c = s.Peek()
+	}
 	if c == closing {
 		s.pos++
 		s.depth--
 		return false, nil
 	}
-	if i == 0 {
+	if !between {
 		return true, nil
 	}
 	if c != ',' {
@@ -166,7 +181,7 @@ func (s *Scanner) Text() ([]byte, error) {
 		return nil, err
 	}
 	quoted := s.data[start:s.pos]
-	if plain || (bytes.IndexByte(quoted, '\\') < 0 && utf8.Valid(quoted)) {
+	if plain || s.lenient || (bytes.IndexByte(quoted, '\\') < 0 && utf8.Valid(quoted)) {
 		return quoted[1 : len(quoted)-1], nil
 	}
 	// The one error left after skipString is invalid UTF-8, which AppendUnquote
@@ -183,6 +198,9 @@ const (
 // skipString moves past the string at the current position. It is plain when
 // its bytes between the quotes are printable ASCII without escapes.
 func (s *Scanner) skipString() (plain bool, err error) {
+	if s.lenient {
+		return false, s.skimString()
+	}
 	data, i := s.data, s.pos+1
 	plain = true
 	for {
@@ -356,7 +374,11 @@ func (s *Scanner) Scalar() (text []byte, ok bool, err error) {
 
 // Skip moves past the value at the current position, whatever it is.
 func (s *Scanner) Skip() error {
-	switch c := s.Peek(); c {
+	c := s.Peek()
+	if s.lenient {
+		return s.skim(c)
+	}
+	switch c {
 	case '"':
 		_, err := s.skipString()
 		return err

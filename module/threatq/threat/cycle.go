@@ -5,11 +5,8 @@ package threat
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
 
@@ -44,20 +41,13 @@ func newCycle(r *runner) *cycle {
 	return &cycle{runner: r, start: now, lastProgress: now, total: -1}
 }
 
-type fetched struct {
-	page *client.Page
-	sum  uint64 // of the indicators
-	at   time.Time
-	err  error
-}
-
 // run returns nil once the collection is drained; else the pages before the one
 // that failed have been published.
 func (c *cycle) run(ctx context.Context) error {
 	c.reporter.cycle(c)
 	ctx, cancel := context.WithCancel(ctx)
 	answers := make(chan fetched)
-	go c.fetch(ctx, c.state.Position(), answers)
+	go c.fetch(ctx, c.state.Position(), c.state.Collected, answers)
 	// The fetcher may hold a page whose buffer wants to go back.
 	defer func() {
 		cancel()
@@ -75,56 +65,6 @@ func (c *cycle) run(ctx context.Context) error {
 	}
 	return ctx.Err()
 }
-
-func (f fetched) release() {
-	if f.page != nil {
-		f.page.Release()
-	}
-}
-
-// fetch asks for page after page, starting at mark, and hands each on as soon as
-// it is taken. It ends after the last page or the first error.
-func (c *cycle) fetch(ctx context.Context, mark string, answers chan<- fetched) {
-	defer close(answers)
-	var (
-		marks    loopDetector[string]
-		contents loopDetector[uint64]
-		repeats  int
-	)
-	for {
-		page, err := c.runner.pages.Page(ctx, mark)
-		answer := fetched{page: page, at: time.Now(), err: err}
-		if page != nil {
-			answer.sum = sumOf(page)
-		}
-		last := err != nil || page.Last()
-		if !last {
-			mark = page.NextCursorMark
-			if contents.seen(answer.sum) {
-				repeats++
-			}
-			if marks.seen(mark) || repeats >= maxRepeats {
-				answer.err = errCursorLoop
-				last = true
-			}
-		}
-		select {
-		case answers <- answer:
-		case <-ctx.Done():
-			answer.release()
-			return
-		}
-		if last {
-			return
-		}
-	}
-}
-
-// maxRepeats is how often a page may come again in a cycle, under other marks,
-// before that counts as a circle.
-const maxRepeats = 3
-
-var errCursorLoop = errors.New("the appliance sends cursors in a circle, so that the data collection has no end: what it holds was published, the next cycle continues from the last cursor; check the appliance's search index")
 
 // consume publishes one page. The cursor is handed over with the page's last
 // indicator, so that it is saved when the output has acknowledged all of them.
@@ -176,6 +116,10 @@ func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
 		}
 		c.indicators++
 	}
+	if saves && len(page.Indicators) == 0 {
+		// No event carries this mark. The next one that is published does.
+		c.state.Advance(page.NextCursorMark, 0, c.fetchedAt)
+	}
 	if err := c.flush(); err != nil {
 		return err
 	}
@@ -213,35 +157,6 @@ func (c *cycle) backlog() int64 {
 type pageDigest struct {
 	mark string
 	sum  uint64
-}
-
-func sumOf(page *client.Page) uint64 {
-	var sum xxhash.Digest
-	sum.Reset()
-	for _, raw := range page.Indicators {
-		_, _ = sum.Write(raw)
-	}
-	return sum.Sum64()
-}
-
-// loopDetector finds out that a sequence runs in a circle, by Brent's method: it
-// keeps one element, whatever the sequence's length.
-type loopDetector[T comparable] struct {
-	kept  T
-	steps int
-	limit int
-}
-
-// seen takes the next element, and reports whether it is the one that is kept.
-func (l *loopDetector[T]) seen(next T) bool {
-	if next == l.kept && l.limit > 0 {
-		return true
-	}
-	if l.steps == l.limit {
-		l.kept, l.limit, l.steps = next, max(1, 2*l.limit), 0
-	}
-	l.steps++
-	return false
 }
 
 // progress tells every ten seconds how far a long cycle has come.

@@ -149,11 +149,12 @@ func TestCycle(t *testing.T) {
 			requests: []string{"b"},
 			marks:    map[int]string{},
 		},
-		"an empty page is the last though its mark moves": {
+		"an empty page whose mark moves is not the last": {
 			mark:     "b",
-			answers:  map[string][]answer{"b": {{next: "c"}}},
-			requests: []string{"b"},
-			marks:    map[int]string{},
+			answers:  map[string][]answer{"b": {{next: "c"}}, "c": {{next: "d"}}, "d": {{ids: []int{1}, next: "e"}}, "e": {{next: "e"}}},
+			requests: []string{"b", "c", "d", "e"},
+			ids:      []string{"1"},
+			marks:    map[int]string{1: "e"},
 		},
 		"a page without a next mark saves no cursor": {
 			mark:     "b",
@@ -265,6 +266,137 @@ func TestCycle(t *testing.T) {
 		})
 	}
 }
+
+// The mark behind empty pages is where the next cycle begins, and is saved with the
+// next indicator.
+func TestMarkBehindEmptyPages(t *testing.T) {
+	pages := &answers{t: t, byMark: map[string][]answer{
+		"a": {{next: "b"}},
+		"b": {{next: "c"}},
+		"c": {{next: "c"}, {ids: []int{1}, next: "d"}},
+		"d": {{next: "e"}},
+		"e": {{next: "e"}, {ids: []int{2}}},
+	}}
+	var out published
+	r := newTestRunner(t, pages, &out, nil)
+	r.state.Mark = "a"
+	require.NoError(t, r.cycle(t.Context()))
+	assert.Empty(t, out.ids)
+	require.NoError(t, r.cycle(t.Context()))
+	require.NoError(t, r.cycle(t.Context()))
+	assert.Equal(t, []string{"a", "b", "c", "c", "d", "e", "e"}, pages.requests)
+	assert.Equal(t, []string{"1", "2"}, out.ids)
+	assert.Equal(t, "d", out.states[1].Mark)
+	assert.Equal(t, "e", r.state.Mark)
+}
+
+// pager answers each request with what a function returns, by its number from 0.
+type pagerFunc func(request int) answer
+
+func (f pagerFunc) pager(t *testing.T, requests *int) pager {
+	return funcPager{t, f, requests}
+}
+
+type funcPager struct {
+	t        *testing.T
+	answer   pagerFunc
+	requests *int
+}
+
+func (p funcPager) Page(ctx context.Context, mark string) (*client.Page, error) {
+	next := p.answer(*p.requests)
+	*p.requests++
+	next.next = fmt.Sprint("mark-", *p.requests)
+	return (&answers{t: p.t, byMark: map[string][]answer{mark: {next}}, latency: 100 * time.Millisecond}).Page(ctx, mark)
+}
+
+// Empty pages without end are bounded, and the next cycle goes on behind them.
+func TestEmptyPagesWithoutEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		requests := 0
+		var out published
+		r := newTestRunner(t, pagerFunc(func(int) answer { return answer{} }).pager(t, &requests), &out, nil)
+		require.ErrorIs(t, r.cycle(t.Context()), errEmptyPages)
+		assert.Equal(t, maxEmpty, requests)
+		assert.Equal(t, fmt.Sprint("mark-", maxEmpty), r.state.Mark)
+	})
+}
+
+// Updates that come faster than pages don't keep a cycle from its end, but a first
+// collection that takes longer than the interval goes on.
+func TestCycleEnds(t *testing.T) {
+	ids := func(n, first int) (list []int) {
+		for i := range n {
+			list = append(list, first+i)
+		}
+		return list
+	}
+	for name, tt := range map[string]struct {
+		answer   pagerFunc
+		requests int // until a minute has passed, at 100 ms each
+	}{
+		"two updates per page":     {func(i int) answer { return answer{ids: ids(2, 2*i), total: -1} }, 600},
+		"a few, the total is less": {func(i int) answer { return answer{ids: ids(1+i%3, 3*i), total: 10} }, 600},
+		"full pages": {func(i int) answer {
+			if i < 700 {
+				return answer{ids: ids(200, 200*i), total: -1}
+			}
+			return answer{ids: ids(7, 200*i), total: -1}
+		}, 701},
+		"pages of less than page_size": {func(i int) answer {
+			if i < 700 {
+				return answer{ids: ids(150, 150*i), total: -1}
+			}
+			return answer{ids: ids(7, 150*i), total: -1}
+		}, 701},
+		"small pages, far from the total": {func(i int) answer { return answer{ids: ids(20, 20*i), total: 20 * 650} }, 650},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				requests := 0
+				var out published
+				r := newTestRunner(t, tt.answer.pager(t, &requests), &out, nil)
+				r.pageSize = 200
+				require.NoError(t, r.cycle(t.Context()))
+				assert.Equal(t, tt.requests, requests)
+				assert.Equal(t, fmt.Sprint("mark-", requests), r.state.Mark)
+			})
+		})
+	}
+}
+
+// A page that is large is not held beside the next one.
+func TestLargePageIsNotHeldBesideTheNext(t *testing.T) {
+	for _, large := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			requests, most := 0, 0
+			var out published
+			held := 0
+			r := newTestRunner(t, nil, &out, nil)
+			pages := pagerFunc(func(i int) answer { return answer{ids: []int{i}, total: 5} }).pager(t, &requests)
+			r.pages = pageFunc(func(ctx context.Context, mark string) (*client.Page, error) {
+				page, err := pages.Page(ctx, mark)
+				if large {
+					page.Bytes = maxPrefetch + 1
+				}
+				if requests == 5 {
+					page.NextCursorMark = mark
+				}
+				held++
+				most = max(most, held)
+				return page, err
+			})
+			out.delay = time.Second
+			out.stop = func(int) error { held--; return nil }
+			require.NoError(t, r.cycle(t.Context()))
+			assert.Equal(t, map[bool]int{true: 1, false: 2}[large], most)
+		})
+	}
+}
+
+type pageFunc func(ctx context.Context, mark string) (*client.Page, error)
+
+func (f pageFunc) Page(ctx context.Context, mark string) (*client.Page, error) { return f(ctx, mark) }
 
 // A page whose cursor doesn't lead on comes again in each cycle. It is published
 // once, and again only when it changes.

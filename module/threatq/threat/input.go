@@ -152,6 +152,7 @@ func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publi
 	}
 	run := &runner{
 		interval: in.cfg.Interval,
+		pageSize: in.cfg.PageSize,
 		pages:    cl,
 		mapper:   NewMapper(MapperConfigOf(&in.cfg)),
 		publish:  out.publish,
@@ -198,6 +199,7 @@ type pager interface {
 // runner runs one cycle after the other.
 type runner struct {
 	interval time.Duration
+	pageSize int
 	pages    pager
 	mapper   *Mapper
 	publish  publishFunc
@@ -215,6 +217,8 @@ type runner struct {
 	repeated pageDigest
 
 	saidAlive time.Time // when the last event said that the input collects
+	// largest is the largest number of indicators that a page had.
+	largest int
 }
 
 func (r *runner) loop(ctx context.Context) error {
