@@ -24,6 +24,8 @@ type selectedInput struct {
 	raw *conf.C
 }
 
+var errNoInput = errors.New("no input is configured: name one under threatqbeat.inputs, or switch on threatqbeat.config.inputs; see threatqbeat.reference.yml")
+
 // selectInputs returns the configured inputs with the id, all of them for "", and
 // the others.
 func selectInputs(l *loaded, id string) (selected, others []selectedInput, err error) {
@@ -32,7 +34,7 @@ func selectInputs(l *loaded, id string) (selected, others []selectedInput, err e
 		return nil, nil, err
 	}
 	if len(inputs) == 0 {
-		return nil, nil, errors.New("no input is configured: name one under threatqbeat.inputs, or switch on threatqbeat.config.inputs; see threatqbeat.reference.yml")
+		return nil, nil, errNoInput
 	}
 	var ids []string
 	for _, raw := range inputs {

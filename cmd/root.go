@@ -62,12 +62,23 @@ func newRootCmd() *cmd.BeatsRootCmd {
 		run(cmd, args)
 	}
 	root.AddCommand(newDemoCmd(settings), newSimulateCmd(), newCursorCmd(settings), newVerifyCmd(settings, loader.install))
+	replaceCommand(root.TestCmd, newTestOutputCmd(settings))
 	root.TestCmd.AddCommand(newTestInputCmd(settings))
 	root.TestCmd.Short = "Test the configuration, the way to ThreatQ and the output"
 	for _, group := range []*cobra.Command{root.ExportCmd, root.TestCmd, root.KeystoreCmd} {
 		refuseUnknown(group)
 	}
 	return root
+}
+
+// replaceCommand puts a command in the place of Libbeat's of the same name.
+func replaceCommand(group, command *cobra.Command) {
+	for _, c := range group.Commands() {
+		if c.Name() == command.Name() {
+			group.RemoveCommand(c)
+		}
+	}
+	group.AddCommand(command)
 }
 
 // refuseUnknown lets a command that only groups others fail for one that it

@@ -14,10 +14,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	"github.com/elastic/beats/v7/libbeat/cmd"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
-	"github.com/elastic/beats/v7/libbeat/idxmgmt"
-	"github.com/elastic/beats/v7/libbeat/outputs"
 	conf "github.com/elastic/elastic-agent-libs/config"
-	"github.com/elastic/elastic-agent-libs/testing"
 	"github.com/elastic/go-ucfg"
 
 	"github.com/threatqbeat/threatqbeat/config/secrets"
@@ -33,8 +30,6 @@ func guardCommands(root *cmd.BeatsRootCmd, settings instance.Settings, create be
 		switch c.Name() {
 		case "config":
 			guard(c, func() error { return testConfig(settings, create) })
-		case "output":
-			guard(c, func() error { return testOutput(settings) })
 		}
 	}
 	for _, c := range root.ExportCmd.Commands() {
@@ -61,32 +56,6 @@ func testConfig(settings instance.Settings, create beat.Creator) error {
 		return failed("initializing the beat", err)
 	}
 	return b.TestConfig(settings, create)
-}
-
-func testOutput(settings instance.Settings) error {
-	b, err := instance.NewInitializedBeat(settings)
-	if err != nil {
-		return failed("initializing the beat", err)
-	}
-	im, err := idxmgmt.DefaultSupport(b.Info, nil)
-	if err != nil {
-		return failed("initializing the index management", err)
-	}
-	output, err := outputs.Load(im, b.Info, nil, b.Config.Output.Name(), b.Config.Output.Config())
-	if err != nil {
-		return failed("initializing the output", err)
-	}
-	for _, client := range output.Clients {
-		testable, ok := client.(testing.Testable)
-		if !ok {
-			return failed("testing the output", fmt.Errorf("output.%s has no test", b.Config.Output.Name()))
-		}
-		testable.Test(testing.NewConsoleDriverWithKiller(os.Stdout, func() {
-			secrets.ReleaseStdio()
-			os.Exit(1)
-		}))
-	}
-	return nil
 }
 
 func exportConfig(settings instance.Settings) error {

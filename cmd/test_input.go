@@ -5,7 +5,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -82,9 +81,7 @@ func testInputs(ctx context.Context, out io.Writer, settings instance.Settings, 
 
 func writeReport(out io.Writer, report *doctor.Report, asJSON, more bool) error {
 	if asJSON {
-		encoder := json.NewEncoder(out)
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(report)
+		return writeJSON(out, report)
 	}
 	text := report.Text()
 	if more {

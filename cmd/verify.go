@@ -5,7 +5,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -112,9 +111,7 @@ func runVerify(ctx context.Context, out, warn io.Writer, settings instance.Setti
 		show.clear()
 	}
 	if opts.json {
-		encoder := json.NewEncoder(out)
-		encoder.SetEscapeHTML(false)
-		err = encoder.Encode(result)
+		err = writeJSON(out, result)
 	} else {
 		_, err = io.WriteString(out, result.Text())
 	}

@@ -20,6 +20,7 @@ const (
 	OK      Verdict = "ok"
 	Failed  Verdict = "failed"
 	Skipped Verdict = "skipped"
+	Warning Verdict = "warning" // of an output only
 )
 
 // The steps, in their order.

@@ -38,6 +38,8 @@ type Error struct {
 	Cause string
 	// Remedy is what to do, a sentence.
 	Remedy string
+	// Status is the HTTP status of the answer, 0 without one.
+	Status int
 	// Err is the error below, if any. Its text is not part of the message.
 	Err error
 }
@@ -102,7 +104,7 @@ var grantedBy = regexp.MustCompile(`granted by the (?:cluster|index) privileges 
 // least one that the request needs.
 func refusal(doing, asset, privilege string, status int, body []byte, err error) *Error {
 	a := readAnswer(body)
-	e := &Error{Kind: KindServer, Asset: asset, Doing: doing, Err: err}
+	e := &Error{Kind: KindServer, Asset: asset, Doing: doing, Status: status, Err: err}
 	text := strings.ToLower(a.reason)
 	switch {
 	case status == 0:

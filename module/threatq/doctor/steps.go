@@ -1,0 +1,107 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"encoding/json"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/elastic/elastic-agent-libs/testing"
+)
+
+// OutputStep is one thing that was looked at on the way to an output.
+type OutputStep struct {
+	// Section is where it belongs, such as "elasticsearch: https://... / connection".
+	Section string `json:"section,omitempty"`
+	// Step is what was looked at.
+	Step    string  `json:"step"`
+	Verdict Verdict `json:"verdict"`
+	// Detail is what was found, or why it failed and what to do.
+	Detail string `json:"detail,omitempty"`
+}
+
+// OutputReport collects the steps of testing an output. It is the driver of
+// Libbeat's own tests too.
+type OutputReport struct {
+	Output string       `json:"output"`
+	Steps  []OutputStep `json:"steps"`
+}
+
+// Passed tells whether no step failed.
+func (r *OutputReport) Passed() bool {
+	return !slices.ContainsFunc(r.Steps, func(s OutputStep) bool { return s.Verdict == Failed })
+}
+
+// MarshalJSON adds whether the output passed.
+func (r *OutputReport) MarshalJSON() ([]byte, error) {
+	type report OutputReport
+	return json.Marshal(struct {
+		*report
+		Passed bool `json:"passed"`
+	}{(*report)(r), r.Passed()})
+}
+
+// Run calls test with a driver that adds its steps to the report and shows them by
+// show. It returns when test has ended or a step was fatal.
+func (r *OutputReport) Run(show testing.Driver, test func(testing.Driver)) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		test(&recorder{report: r, show: show})
+	}()
+	<-done
+}
+
+// recorder is a testing.Driver that keeps what it is told.
+type recorder struct {
+	report *OutputReport
+	show   testing.Driver
+	path   []string
+}
+
+func (r *recorder) add(step string, verdict Verdict, detail string) {
+	r.report.Steps = append(r.report.Steps, OutputStep{strings.Join(r.path, " / "), step, verdict, detail})
+}
+
+// Run implements testing.Driver.
+func (r *recorder) Run(name string, test func(testing.Driver)) {
+	r.show.Run(name, func(show testing.Driver) {
+		test(&recorder{report: r.report, show: show, path: append(slices.Clone(r.path), name)})
+	})
+}
+
+// Info implements testing.Driver.
+func (r *recorder) Info(field, value string) {
+	r.add(field, OK, value)
+	r.show.Info(field, value)
+}
+
+// Warn implements testing.Driver.
+func (r *recorder) Warn(field, reason string) {
+	r.add(field, Warning, reason)
+	r.show.Warn(field, reason)
+}
+
+// Error implements testing.Driver.
+func (r *recorder) Error(field string, err error) {
+	if err != nil {
+		r.add(field, Failed, err.Error())
+	} else {
+		r.add(field, OK, "")
+	}
+	r.show.Error(field, err)
+}
+
+// Fatal implements testing.Driver.
+func (r *recorder) Fatal(field string, err error) {
+	r.Error(field, err)
+	if err != nil {
+		runtime.Goexit()
+	}
+}
+
+// Result implements testing.Driver.
+func (r *recorder) Result(data string) { r.show.Result(data) }
