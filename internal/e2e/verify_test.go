@@ -33,7 +33,7 @@ type transformed struct {
 
 func startTransformed(t *testing.T) *transformed {
 	es := &transformed{latest: map[[2]int64]beattest.Event{}}
-	es.bulk = elasticsearch{blocked: make(chan struct{}), refuse: func(beattest.Event) int { return 0 }, take: es.put}
+	es.bulk = elasticsearch{blocked: make(chan struct{}), refuse: func(beattest.Event) *verdict { return nil }, take: es.put}
 	close(es.bulk.blocked)
 	es.Server = httptest.NewServer(es)
 	es.bulk.Server = es.Server
