@@ -141,7 +141,7 @@ func DefaultInput() Input {
 	return Input{
 		Interval:              time.Minute,
 		PageSize:              1000,
-		FieldsParam:           "*,attributes,sources",
+		FieldsParam:           "*,sources,attributes,attributes.name,attributes.value",
 		IOCExpirationDuration: Lifetime(90 * day),
 		ExpiredStatuses:       []string{"Expired"},
 		Reconcile:             Reconcile{Interval: 24 * time.Hour, MaxRemoved: Share{percent: 20, text: "20%"}},

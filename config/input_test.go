@@ -85,7 +85,7 @@ func TestConfigDefaults(t *testing.T) {
 	cfg.DataCollectionID = "0123456789abcdef"
 	require.NoError(t, cfg.Validate())
 	assert.Equal(t, 1000, cfg.PageSize)
-	assert.Equal(t, "*,attributes,sources", cfg.FieldsParam)
+	assert.Equal(t, "*,sources,attributes,attributes.name,attributes.value", cfg.FieldsParam)
 	assert.Equal(t, 30*time.Second, cfg.Request.Timeout)
 	assert.Equal(t, RequestRetry{MaxAttempts: 5, WaitMin: time.Second, WaitMax: time.Minute}, cfg.Request.Retry)
 	assert.Equal(t, ByteSize(256<<20), cfg.Request.MaxBodySize)
@@ -128,7 +128,7 @@ func TestConfigRefusals(t *testing.T) {
 		"collection as a number":     {func(c *Input) { c.DataCollectionID = "1.2345e+25" }, `data_collection_id is "1.2345e+25", which can't be the hash of a data collection: letters, digits, '-', '_' and '.' only; put it in quotes when it is made of digits`},
 		"page size zero":             {func(c *Input) { c.PageSize = 0 }, "page_size is 0, set it to a number from 1 to 10000"},
 		"page size large":            {func(c *Input) { c.PageSize = 10001 }, "page_size is 10001, set it to a number from 1 to 10000"},
-		"fields with a line break":   {func(c *Input) { c.FieldsParam = "a\nb" }, `fields_param is "a\nb", set it to a list such as "*,attributes,sources"`},
+		"fields with a line break":   {func(c *Input) { c.FieldsParam = "a\nb" }, `fields_param is "a\nb", set it to a list such as "*,sources,attributes,attributes.name,attributes.value"`},
 		"no timeout":                 {func(c *Input) { c.Request.Timeout = 0 }, "request.timeout is 0s, set it to a duration above 0 and up to 1h, such as 30s"},
 		"proxy of another scheme":    {func(c *Input) { c.Request.ProxyURL = NewProxyURL("ftp://u:hunter22@proxy.example.com") }, "request.proxy_url doesn't begin with http://, https:// or socks5://, set it to an address such as http://proxy.example.com:3128"},
 		"proxy that can't be read":   {func(c *Input) { c.Request.ProxyURL = NewProxyURL("http://u:hunter%22@proxy.example.com") }, ""},

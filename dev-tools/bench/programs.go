@@ -17,7 +17,7 @@ import (
 )
 
 // fields is the fields parameter of every request.
-const fields = "*,attributes,sources"
+const fields = "*,sources,attributes,attributes.name,attributes.value"
 
 // program is a process to measure. A floor ends by itself and prints the
 // nanoseconds that its work took; the others run until they are stopped.

@@ -48,7 +48,7 @@ func TestPage(t *testing.T) {
 	require.Len(t, sent, 2)
 	assert.Equal(t, http.MethodGet, sent[0].Method)
 	assert.Equal(t, map[string][]string{
-		"sort": {"updated_at"}, "limit": {"1000"}, "cursorMark": {"*"}, "fields": {"*,attributes,sources"},
+		"sort": {"updated_at"}, "limit": {"1000"}, "cursorMark": {"*"}, "fields": {"*,sources,attributes,attributes.name,attributes.value"},
 	}, map[string][]string(sent[0].Form))
 	assert.Equal(t, "AoE/==", sent[1].Form.Get("cursorMark"))
 	assert.Contains(t, sent[1].URL.RawQuery, "AoE%2F%3D%3D")

@@ -5,6 +5,7 @@ package simulator
 
 import (
 	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -293,4 +294,34 @@ func TestFieldsParameter(t *testing.T) {
 		assert.Equal(t, []string{"attributes", "id", "value"}, keysOf("value, id,attributes,nonsense"))
 		require.NoError(t, s.Put(1, Fields{"score": 3}))
 	}
+}
+
+// Members that are asked for by name leave out the others of their parent, and change nothing else.
+func TestFieldsOfMembers(t *testing.T) {
+	s := newSimulator(t, testConfig(200))
+	read := func(fields string) (page []map[string]any) {
+		var body struct {
+			Data []map[string]any `json:"data"`
+		}
+		p := s.page(new([]byte), pageRequest{mark: StartMark, after: startPosition, limit: 200, fields: parseFields(fields)})
+		require.NoError(t, json.Unmarshal(p.body, &body))
+		return body.Data
+	}
+	all, some := read(testFields), read("*,sources,attributes.name,attributes.value,attributes.nonsense,nonsense.name,status.name")
+	require.Len(t, some, len(all))
+	attributes := 0
+	for i := range all {
+		want := all[i]
+		list, _ := want["attributes"].([]any)
+		for _, item := range list {
+			attribute := item.(map[string]any)
+			maps.DeleteFunc(attribute, func(name string, _ any) bool { return name != "name" && name != "value" })
+			attributes += len(attribute)
+		}
+		if status, ok := want["status"].(map[string]any); ok {
+			maps.DeleteFunc(status, func(name string, _ any) bool { return name != "name" })
+		}
+		require.Equal(t, want, some[i])
+	}
+	require.Positive(t, attributes)
 }

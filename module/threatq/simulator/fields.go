@@ -5,8 +5,8 @@ package simulator
 
 import "strings"
 
-// keys is a set of the top-level keys of an indicator.
-type keys uint32
+// keys is a set of the keys of an indicator, and of those members of its lists and objects that were asked for by name.
+type keys uint64
 
 const (
 	keyAdversaries keys = 1 << iota
@@ -63,8 +63,31 @@ var keyNames = map[string]keys{
 	"value":                 keyValue,
 }
 
-// parseFields reads the fields parameter: a list of keys, an asterisk for the default ones. Keys that the appliance
-// doesn't know are ignored. No list at all is the same as an asterisk.
+// nestedKey is the key of a member of a list or an object of an indicator.
+type nestedKey struct{ parent, name string }
+
+// memberKeys holds the members that can be asked for by name, parentKeys all those of a parent: when one of them is
+// asked for, the others are left out.
+var memberKeys, parentKeys = numberMembers()
+
+func numberMembers() (members map[nestedKey]keys, parents map[string]keys) {
+	members, parents = map[nestedKey]keys{}, map[string]keys{}
+	bit := allKeys + 1
+	for _, m := range []nestedKey{
+		{"adversaries", "name"}, {"attributes", "attribute_id"}, {"attributes", "id"}, {"attributes", "name"}, {"attributes", "value"},
+		{"attributes", "created_at"}, {"attributes", "updated_at"}, {"attributes", "touched_at"}, {"sources", "id"}, {"sources", "name"},
+		{"sources", "tlp_name"}, {"sources", "published_at"}, {"sources", "updated_at"}, {"status", "name"}, {"tags", "name"}, {"type", "name"},
+	} {
+		members[m] = bit
+		parents[m.parent] |= bit
+		bit <<= 1
+	}
+	return members, parents
+}
+
+// parseFields reads the fields parameter: a list of keys, an asterisk for the default ones, and members of lists and
+// objects such as attributes.name, which leave out the other members. What the appliance doesn't know is ignored. No
+// list at all is the same as an asterisk.
 func parseFields(param string) keys {
 	if strings.TrimSpace(param) == "" {
 		return starKeys
@@ -74,6 +97,12 @@ func parseFields(param string) keys {
 		name = strings.TrimSpace(name)
 		if name == "*" {
 			set |= starKeys
+			continue
+		}
+		if parent, of, nested := strings.Cut(name, "."); nested {
+			if bit := memberKeys[nestedKey{parent, of}]; bit != 0 {
+				set |= bit | keyNames[parent]
+			}
 			continue
 		}
 		set |= keyNames[name]

@@ -50,14 +50,20 @@ var descriptions = []string{
 
 // writer writes an indicator, or an object or a list within, as JSON.
 type writer struct {
-	b    []byte
-	set  keys // of the indicator that are asked for
-	some bool // something precedes in the object or list that is being written
+	b      []byte
+	set    keys   // of the indicator that are asked for
+	some   bool   // something precedes in the object or list that is being written
+	parent string // the key of the indicator that is being written
 }
 
 // key starts the entry of a key, unless the key isn't asked for.
 func (w *writer) key(bit keys, name string) bool {
 	if w.set&bit == 0 {
+		return false
+	}
+	if bit != within {
+		w.parent = name
+	} else if some := w.set & parentKeys[w.parent]; some != 0 && some&memberKeys[nestedKey{w.parent, name}] == 0 {
 		return false
 	}
 	w.next()
@@ -103,7 +109,7 @@ func (w *writer) raw(bit keys, name, value string) {
 	}
 }
 
-// Entries of objects within the indicator are always asked for.
+// Entries of objects within the indicator are asked for unless others of them are by name.
 const within = ^keys(0)
 
 func (w *writer) int(name string, n int64) { w.number(within, name, n, numberPlain) }
