@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,7 +22,7 @@ import (
 var (
 	// secretName matches the last part of the names of settings that hold secrets,
 	// wherever they stand: in a processor of somebody else's, for example.
-	secretName = regexp.MustCompile(`(?i)(^|[_-])(password|passphrase|passwd|pwd|secret|token|api_?key|authorization|cookie|credentials?|secret_?access_?key|private_?key)$|^auth$|^x-.*(key|token)$`)
+	secretName = regexp.MustCompile(`(?i)(^|[_-])(password|passphrase|passwd|pwd|secret|token|api_?key|authorization|cookie|credentials?|secret_?access_?key|private_?key)$|^x-.*(key|token)$`)
 
 	// headers matches the settings whose members are headers. What a header says
 	// is for the server alone.
@@ -127,7 +128,7 @@ func learnSettings(values map[string]string) {
 		if isVariable(value) {
 			continue // not replaced: the configuration is only shown
 		}
-		learnAddress(value)
+		learnAddress(name, value)
 		parent, last := split(name)
 		switch {
 		case IsSecret(name):
@@ -168,7 +169,10 @@ func IsSecret(name string) bool {
 	if headers.MatchString(name) {
 		return last != "key" || !strings.HasSuffix(parent, "headers") // kafka's are lists of keys and values
 	}
-	return secretName.MatchString(last)
+	if last == "auth" {
+		return true
+	}
+	return slices.ContainsFunc(strings.Split(name, "."), secretName.MatchString) // or anything below such a name
 }
 
 // split returns the name of a setting's parent and its own, without the places in
@@ -212,11 +216,19 @@ func learnCredentials(value string) {
 	}
 }
 
+// addressName matches the last part of the names of settings that hold addresses,
+// with a scheme or without.
+var addressName = regexp.MustCompile(`(^|_)(url|urls|host|hosts)$`)
+
 // learnAddress makes the user and password of an address known, and what in its
 // query has a secret's name. An address that can't be parsed has them as well.
-func learnAddress(value string) {
+func learnAddress(name, value string) {
 	scheme, rest, ok := strings.Cut(value, "://")
-	if !ok || strings.ContainsAny(scheme, " \n") {
+	switch _, last := split(name); {
+	case ok && !strings.ContainsAny(scheme, " \n"):
+	case addressName.MatchString(last):
+		rest = value
+	default:
 		return
 	}
 	if address, err := url.Parse(value); err == nil {

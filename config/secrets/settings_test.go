@@ -43,10 +43,12 @@ output.kafka:
   key: "%{[plain]}"
 output.redis: {hosts: ["redis://:canary-17@plain.example.com:6379"], password: canary-18, proxy_url: "socks5://me:canary-19@plain"}
 cloud.auth: user:canary-20
+auth.plain: plain-method
 setup.kibana: {password: canary-21, api_key: "id:canary-22", headers: {Cookie: canary-23}}
 monitoring.elasticsearch: {password: canary-24, api_key: "id:canary-25"}
 instrumentation: {api_key: canary-26, secret_token: canary-27}
 unknown: {some_token: canary-28, token_url: https://plain.example.com, token_format: plain-format}
+output.logstash: {proxy_url: "plain-user:canary-30@plain-host:1080", ssl.key_passphrase: {a: canary-31}}
 output.logstash.ssl.key: |
   -----BEGIN PRIVATE KEY-----
   canary-29

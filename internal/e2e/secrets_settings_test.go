@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	agentproto "github.com/elastic/elastic-agent-client/v7/pkg/proto"
+
 	"github.com/threatqbeat/threatqbeat/internal/beattest"
 )
 
@@ -145,4 +147,32 @@ func TestNoCommandShowsASecret(t *testing.T) {
 			}))
 		})
 	}
+}
+
+// Nor does a beat that Elastic Agent manages, in its log or in the diagnostics.
+func TestAgentIsShownNoSecretOfTheOutput(t *testing.T) {
+	t.Parallel()
+	box := &canaryBox{}
+	sim := startAppliance(t, tidy(20))
+	dir := beattest.NewDir(t)
+	agent := startElasticAgent(t)
+	input := withLogLevel(newInputUnit(t, inputUnit, 1, stream{id: "one", settings: sim.input("", map[string]any{
+		"request.proxy_headers": map[string]any{"X-Key": box.secret("proxy header")},
+	})}), agentproto.UnitLogLevel_TRACE)
+	output := newOutputUnit(t, dir, "events", 1)
+	output.Config.Type, output.Config.Name = "elasticsearch", "elasticsearch"
+	output.Config.Source = newStruct(t, map[string]any{
+		"type": "elasticsearch", "hosts": []any{"http://" + freeAddress(t)},
+		"username": "me", "password": box.secret("password"), "headers": map[string]any{"X-Key": box.secret("header")},
+		"proxy_url": "http://me:" + box.word("proxy") + "@" + freeAddress(t),
+	})
+	agent.expect(input, output)
+	beat := agent.start(dir)
+	beat.Eventually("an attempt to connect", func() bool { return strings.Contains(beat.Output(), "Failed to connect") })
+	for name, result := range agent.diagnostics(input) {
+		box.requireNone(t, name, string(result.Content))
+	}
+	assert.Contains(t, beat.Output(), "proxy URL")
+	beat.Kill()
+	box.requireNone(t, "the log", beat.Output())
 }
