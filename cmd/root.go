@@ -27,8 +27,8 @@ var RootCmd = newRootCmd()
 func newRootCmd() *cmd.BeatsRootCmd {
 	loader := &assets{}
 	settings := settings()
-	kafka.ReplaceOutput(kafka.Log{})
 	delivery.ReplaceOutputs()
+	delivery.ReplaceOutput("kafka", kafka.Around)
 	settings.IndexManagement = loader.indexManagement
 	elasticAgent := &agent.Agent{}
 	create := loader.install(beater.New(beater.ManagedBy(elasticAgent.Follow)))

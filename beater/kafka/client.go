@@ -23,11 +23,17 @@ import (
 // Kafka takes no more it may be for ever.
 const closeWait = time.Second
 
+// Around returns the output of a factory with a Client around each of its clients.
+func Around(factory outputs.Factory) outputs.Factory { return around(factory, nil) }
+
 // around returns the output of a factory with a Client around each of its clients.
-// reports is told what is held and refused.
+// reports is told what is held and refused; nil is the inputs' health.
 func around(factory outputs.Factory, reports Reports) outputs.Factory {
 	return func(im outputs.IndexManager, info beat.Info, observer outputs.Observer, cfg *conf.C) (outputs.Group, error) {
 		log := info.Logger.Named(loggerName)
+		if reports == nil {
+			reports = Delivery{Log: log}
+		}
 		heard := &complaints{}
 		info.Logger = heard.listen(info.Logger)
 		counted := &tally{Observer: observer}

@@ -4,10 +4,10 @@
 package kafka
 
 import (
-	"fmt"
-
 	"github.com/elastic/beats/v7/libbeat/publisher"
 	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/delivery"
 )
 
 // Reports is told how an output fares. Its methods may be called from any
@@ -21,19 +21,13 @@ type Reports interface {
 	Refused(events []publisher.Event, reason string)
 }
 
-// Log is told how an output fares, and logs what was refused.
-type Log struct{}
+// Delivery makes an output's reports part of the health and the metrics of the inputs.
+type Delivery struct{ Log *logp.Logger }
 
-// Held does nothing: the output logs it.
-func (Log) Held(string) {}
+// Held says why the output takes nothing for now.
+func (Delivery) Held(reason string) { delivery.Blocked(reason) }
 
-// Refused names the events in one line, and has them whole in the log of events.
-func (Log) Refused(events []publisher.Event, reason string) {
-	log := logp.NewLogger("output")
-	for i := range events {
-		event := &events[i].Content
-		log.Errorw("The output refuses an indicator for its content. It is left out, and kept in the log of events.",
-			"key", event.Meta["indicator_key"], "reason", reason)
-		log.Errorw(fmt.Sprintf("Refused event: %v", event.Fields), logp.TypeKey, logp.EventType)
-	}
+// Refused takes note of events that were refused for their content.
+func (d Delivery) Refused(events []publisher.Event, reason string) {
+	delivery.Refuse(d.Log, events, reason)
 }

@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -109,6 +110,16 @@ func TestKafkaRefusalsAreHeld(t *testing.T) {
 			assert.Zero(t, outputEvents(api)["dropped"])
 			assert.Zero(t, outputEvents(api)["acked"])
 			assert.Contains(t, strings.Join(dir.LogMessages("error"), "\n"), "Kafka takes no indicators for now")
+			beat.Eventually("health that says so", func() bool {
+				resp, err := http.Get("http://" + api + "/")
+				if err != nil {
+					return false
+				}
+				defer resp.Body.Close()
+				var root beattest.Event
+				_ = json.NewDecoder(resp.Body).Decode(&root)
+				return root.Get("health.status") == "degraded" && strings.Contains(fmt.Sprint(root.Get("health.reason")), "output.kafka: ")
+			})
 			beat.Kill()
 
 			beat = dir.Start("run")
@@ -178,7 +189,7 @@ func TestKafkaRefusesAMessageForItsContent(t *testing.T) {
 	assert.Equal(t, indicators, outputEvents(api)["total"])
 	assert.Equal(t, 0, outputEvents(api)["active"])
 	beat.Stop()
-	assert.Equal(t, 1, strings.Count(strings.Join(dir.LogMessages("error"), "\n"), "for its content"))
+	assert.Equal(t, 1, strings.Count(strings.Join(dir.LogMessages("error"), "\n"), "refused 1 document for the content"))
 }
 
 // A shutdown while the broker says nothing ends in time and without a panic.

@@ -110,7 +110,7 @@ func (in *Input) LogRefused(log *logp.Logger) {
 	if in.news == 0 {
 		return
 	}
-	log.Errorw(fmt.Sprintf("Elasticsearch refused %s for the content: %s. Each is kept in the log of events and was acknowledged. The last reason: %s",
+	log.Errorw(fmt.Sprintf("The output refused %s for the content: %s. Each is kept in the log of events and was acknowledged. The last reason: %s",
 		count(in.news, "document"), in.names(), in.lastWhy),
 		"refused", in.news, "missing", len(in.missing))
 	in.unlogged, in.news = nil, 0
@@ -240,7 +240,10 @@ func (in *Input) look(now time.Time) {
 func (in *Input) setOutput(now time.Time) {
 	keeper := in.tracker.board.Of(in.id)
 	limit := in.tracker.settings.MaxAckDelay
+	why := blocked.Load()
 	switch {
+	case why != nil && *why != "" && in.waiting > 0:
+		keeper.Set(health.Output, health.Degraded, *why)
 	case in.held > 0:
 		keeper.Set(health.Output, health.Degraded, fmt.Sprintf("Elasticsearch refuses %s, which are held and sent again until it accepts them: %s",
 			count(in.held, "document"), in.heldWhy))
@@ -259,7 +262,7 @@ func (in *Input) setRefused() {
 		return
 	}
 	keeper.Set(health.Refused, health.Degraded, fmt.Sprintf(
-		"Elasticsearch refused %s for the content, which it lacks now; the log names them, and the log of events has them whole. Correct the mapping or the indicators. The last reason: %s",
+		"the output refused %s for the content, which it lacks now; the log names them, and the log of events has them whole. Correct the mapping or the indicators. The last reason: %s",
 		count(len(in.missing), "document"), in.lastWhy))
 }
 
