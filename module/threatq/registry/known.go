@@ -102,14 +102,10 @@ func (k *Known) load() error {
 	if err != nil {
 		return err
 	}
-	if err := os.Truncate(k.files.log(generation), whole); err != nil {
-		return err
-	}
 	k.apply(r.changes)
 	k.logged = r.entries
 	k.merge()
-	k.out, err = os.OpenFile(k.files.log(generation), os.O_WRONLY|os.O_APPEND, k.files.mode)
-	if err != nil {
+	if k.out, err = k.files.openLog(generation, whole); err != nil {
 		return err
 	}
 	return k.removeOldLogs()

@@ -100,18 +100,6 @@ func (s *KnownStore) Use(inputID, url, dataCollectionID string) (k *Known, relea
 	}, nil
 }
 
-// Refuse notes that the output has refused the document of an indicator of an
-// input, before the batch that holds it is acknowledged.
-func (s *KnownStore) Refuse(inputID string, i Indicator) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for k, running := range s.running {
-		if id, _, _ := ParseRegistryKey(k.files.key); running && id == inputID {
-			k.Refuse(i)
-		}
-	}
-}
-
 // Elsewhere says which indicators other inputs know: running ones, and inputs that
 // have run within 90 days and don't now. Of an input that runs, its present data
 // collection counts only.

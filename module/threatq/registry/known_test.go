@@ -70,8 +70,7 @@ func TestKnownIsWhatWasAcknowledgedAndNotRefused(t *testing.T) {
 
 	publish(t, s, Entry{only(1), 10}, Entry{Indicator{Missing, Missing}, Undated}, Entry{only(2), 10}, Entry{only(3), 10})
 	assert.Empty(t, contentsOf(k.Snapshot()), "nothing is acknowledged")
-	store.Refuse("one", only(2))
-	store.Refuse("another", only(1))
+	k.Refuse(only(2))
 	s.ACKEvents(3)
 	assert.Equal(t, map[Indicator]Version{only(1): 10}, contentsOf(k.Snapshot()), "2 was refused, 3 is under way")
 	assert.Equal(t, 1, k.Refusals())
@@ -80,7 +79,7 @@ func TestKnownIsWhatWasAcknowledgedAndNotRefused(t *testing.T) {
 
 	// A version that was refused leaves the one before.
 	publish(t, s, Entry{only(1), 11}, Entry{only(1), 12})
-	store.Refuse("one", only(1))
+	k.Refuse(only(1))
 	s.ACKEvents(2)
 	publish(t, s, Entry{only(2), 13})
 	s.ACKEvents(1)
@@ -89,7 +88,7 @@ func TestKnownIsWhatWasAcknowledgedAndNotRefused(t *testing.T) {
 
 	// What is retired is not known any more, unless the output refuses that.
 	publish(t, s, Entry{only(2), Gone}, Entry{only(3), Gone})
-	store.Refuse("one", only(3))
+	k.Refuse(only(3))
 	s.ACKEvents(2)
 	delete(want, only(2))
 	assert.Equal(t, want, contentsOf(k.Snapshot()))

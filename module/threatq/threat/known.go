@@ -48,8 +48,8 @@ type knowingInput struct {
 func (in *knowingInput) Run(ctx v2.Context, pipeline beat.PipelineConnector) error {
 	cfg := &in.input.cfg
 	known, release, err := in.store.Use(cfg.ID, cfg.URL, cfg.DataCollectionID)
+	in.input.ignorance = err
 	if err != nil {
-		ctx.Logger.Errorw("The known indicators can't be read, so that nothing is reconciled until the next start.", "error", err)
 		return in.Input.Run(ctx, pipeline)
 	}
 	defer release()

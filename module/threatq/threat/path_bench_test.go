@@ -92,13 +92,13 @@ func BenchmarkPath(b *testing.B) {
 		collect(b, all, func(beat.Event, any) error { return nil })
 	})
 	b.Run("publish", func(b *testing.B) {
-		collect(b, named, connectDiscard(b))
+		collect(b, named, connectDiscard(b, nil))
 	})
 }
 
 // connectDiscard returns a function that publishes to the discard output as the
 // beater does.
-func connectDiscard(b *testing.B) publishFunc {
+func connectDiscard(b *testing.B, listener beat.EventListener) publishFunc {
 	log := logp.NewNopLogger()
 	info := beat.Info{Beat: "threatqbeat", Name: "bench", Version: "0.0.0", Logger: log}
 	support, err := processing.MakeDefaultBeatSupport(true)(info, log, conf.NewConfig())
@@ -113,7 +113,8 @@ func connectDiscard(b *testing.B) publishFunc {
 
 	normalize := false
 	conn, err := pipe.ConnectWith(beat.ClientConfig{
-		PublishMode: beat.GuaranteedSend,
+		PublishMode:   beat.GuaranteedSend,
+		EventListener: listener,
 		Processing: beat.ProcessingConfig{
 			EventNormalization: &normalize,
 			EventMetadata:      mapstr.EventMetadata{Tags: []string{"forwarded", "threatq-threat"}},

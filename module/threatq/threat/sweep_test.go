@@ -413,7 +413,7 @@ func TestRefusedDocumentsAreSentAgain(t *testing.T) {
 		w.acks = false
 		require.NoError(t, w.run.cycle(t.Context()))
 		refused := entryOf(w.pending[7].event).Indicator
-		w.store.Refuse("one", refused)
+		w.sweeper.known.Refuse(refused)
 		w.ack(len(w.pending))
 		delete(w.arrived, refused)
 		require.Equal(t, []registry.Indicator{refused}, w.differences())
@@ -426,7 +426,7 @@ func TestRefusedDocumentsAreSentAgain(t *testing.T) {
 			before := w.events
 			go func() { // between the publishing and the end of the sweep
 				time.Sleep(settlePoll * 10)
-				w.store.Refuse("one", refused)
+				w.sweeper.known.Refuse(refused)
 				w.ack(len(w.pending))
 			}()
 			require.NoError(t, w.sweep())

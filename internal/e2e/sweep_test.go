@@ -1,0 +1,261 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/threatqbeat/threatqbeat/internal/beattest"
+	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
+)
+
+const (
+	sweptIndicators = 50_000
+	changed         = 200
+	retiredReason   = "Expiration set since ThreatQ's data collection no longer holds the indicator"
+)
+
+// swept is a threatqbeat that sweeps a large collection again and again.
+type swept struct {
+	t    *testing.T
+	sim  *appliance
+	dir  *beattest.Dir
+	beat *beattest.Process
+
+	latest  map[int64]latestEvent
+	retired []int64
+	offset  int64
+	rest    []byte
+	left    map[int64]bool // at any time
+}
+
+// latestEvent is the latest event of an indicator.
+type latestEvent struct {
+	updated string
+	retired bool
+}
+
+func startSwept(t *testing.T) *swept {
+	cfg := tidy(sweptIndicators)
+	cfg.Latency = 5 * time.Millisecond
+	s := &swept{t: t, sim: startAppliance(t, cfg), dir: beattest.NewDir(t), latest: map[int64]latestEvent{}, left: map[int64]bool{}}
+	s.dir.Configure(map[string]any{
+		"threatqbeat.inputs": []any{s.sim.input("one", map[string]any{
+			"interval": "1s", "reconcile.interval": "1s", "page_size": 500,
+			"request.timeout": "1s", "request.retry": map[string]any{"max_attempts": 2, "wait_min": "10ms", "wait_max": "20ms"},
+		})},
+		"logging": map[string]any{"level": "info", "to_files": true, "metrics.enabled": false},
+	})
+	s.beat = s.dir.Start("run")
+	s.equal()
+	s.beat.Eventually("a sweep", func() bool { return len(s.sweeps()) > 0 })
+	return s
+}
+
+// follow reads what the output has written since.
+func (s *swept) follow() {
+	names, err := filepath.Glob(s.dir.File("events", "*"))
+	require.NoError(s.t, err)
+	if len(names) == 0 {
+		return
+	}
+	require.Len(s.t, names, 1)
+	file, err := os.Open(names[0])
+	require.NoError(s.t, err)
+	defer file.Close()
+	_, err = file.Seek(s.offset, io.SeekStart)
+	require.NoError(s.t, err)
+	text, err := io.ReadAll(file)
+	require.NoError(s.t, err)
+	s.offset += int64(len(text))
+	text = append(s.rest, text...)
+	for {
+		line, rest, whole := bytes.Cut(text, []byte{'\n'})
+		if !whole {
+			break
+		}
+		s.take(line)
+		text = rest
+	}
+	s.rest = bytes.Clone(text)
+}
+
+func (s *swept) take(line []byte) {
+	var event struct {
+		ThreatQ struct {
+			ID      int64  `json:"id"`
+			Updated string `json:"updated_at"`
+			Reason  string `json:"ioc_expiration_reason"`
+		} `json:"threatq"`
+	}
+	if json.Unmarshal(line, &event) != nil {
+		// A kill has cut a line short, and the next start has continued it.
+		at := bytes.LastIndex(line, []byte(`{"@timestamp"`))
+		require.Positive(s.t, at, "%s", line)
+		require.NoError(s.t, json.Unmarshal(line[at:], &event))
+	}
+	if event.ThreatQ.ID == 0 {
+		return // what could not be read, as a fault has made it
+	}
+	id, retired := event.ThreatQ.ID, event.ThreatQ.Reason == retiredReason
+	s.latest[id] = latestEvent{event.ThreatQ.Updated, retired}
+	if retired {
+		s.retired = append(s.retired, id)
+		assert.True(s.t, s.left[id], "indicator %d was retired and has never left the collection", id)
+	}
+}
+
+// differences counts the indicators whose latest event does not agree with the
+// collection.
+func (s *swept) differences() int {
+	s.follow()
+	n, held := 0, map[int64]bool{}
+	for indicator := range s.sim.Expected() {
+		held[indicator.ID] = true
+		latest, arrived := s.latest[indicator.ID]
+		if !arrived || latest.retired || latest.updated != indicator.UpdatedAt.Format("2006-01-02T15:04:05.000Z") {
+			n++
+		}
+	}
+	for id, latest := range s.latest {
+		if !held[id] && !latest.retired {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *swept) equal() {
+	s.beat.Eventually("the latest event of each indicator agrees with the collection", func() bool {
+		time.Sleep(200 * time.Millisecond)
+		return s.differences() == 0
+	})
+}
+
+// change lets indicators leave, join and be updated, the last in the middle of a
+// sweep.
+func (s *swept) change(n int) {
+	for _, id := range s.sim.Leave(n) {
+		s.left[id] = true
+	}
+	s.sim.Join(n)
+	if s.beat.Exited() {
+		s.sim.Touch(n)
+		return
+	}
+	before := s.sim.Stats().Total(simulator.EndpointData)
+	s.beat.Eventually("the middle of a sweep", func() bool { return s.sim.Stats().Total(simulator.EndpointData) > before+30 })
+	s.sim.Touch(n)
+}
+
+// sweeps are the log lines of the sweeps that counted.
+func (s *swept) sweeps() []beattest.Event {
+	return slices.DeleteFunc(s.dir.Logs(), func(line beattest.Event) bool { return line["message"] != "The sweep is complete." })
+}
+
+func TestSweepMakesTheEventsAgree(t *testing.T) {
+	s := startSwept(t)
+	s.change(changed)
+	s.equal()
+	s.beat.Eventually("the line of the sweep", func() bool {
+		last := s.sweeps()
+		return last[len(last)-1].Get("missing") == float64(0)
+	})
+	s.beat.Stop()
+	var retired, missing, whole float64
+	for _, line := range s.sweeps() {
+		retired += line.Get("retired").(float64)
+		missing += line.Get("missing").(float64)
+		whole += line.Get("pages_whole").(float64)
+	}
+	t.Logf("%v sweeps retired %v, found %v missing and fetched %v pages whole.", len(s.sweeps()), retired, missing, whole)
+	assert.EqualValues(t, changed, retired)
+	assert.Len(t, s.retired, changed)
+	assert.LessOrEqual(t, missing, float64(2*changed), "what joined, and what of the updates a cycle had not collected yet")
+	assert.GreaterOrEqual(t, missing, float64(changed)*9/10)
+	assert.Less(t, whole, 5*missing)
+	assert.Empty(t, s.dir.LogMessages("error"))
+}
+
+// The same while the appliance does wrong all that the fault matrix knows.
+func TestSweepsUnderFaults(t *testing.T) {
+	s := startSwept(t)
+	for _, name := range slices.Sorted(maps.Keys(faults)) {
+		spec := faults[name].spec
+		// Faults of the start mean nothing here, and others take the whole machine.
+		if spec == "" || strings.HasPrefix(spec, "token/") || strings.Contains(spec, "endless") || strings.Contains(spec, "oversized") {
+			continue
+		}
+		list, err := simulator.ParseFaults(spec)
+		require.NoError(t, err, name)
+		s.change(changed / 40)
+		require.NoError(t, s.sim.Inject(list...))
+		deadline := time.Now().Add(2 * time.Second)
+		s.beat.Eventually("the end of "+name, func() bool { return len(s.sim.PendingFaults()) == 0 || time.Now().After(deadline) })
+		s.sim.ClearFaults()
+	}
+	s.equal()
+	s.beat.Stop()
+	t.Logf("%d sweeps counted.", len(s.sweeps()))
+}
+
+// An input whose known indicators can't be read collects all the same, and says so.
+func TestKnownIndicatorsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	sim := startAppliance(t, tidy(100))
+	dir := beattest.NewDir(t)
+	dir.Configure(map[string]any{"threatqbeat.inputs": []any{sim.input("one", nil)}})
+	beat := dir.Start("run")
+	beat.Eventually("the collection", func() bool { return dir.Lines() == 100 })
+	beat.Stop()
+	names, err := filepath.Glob(dir.File("data", "registry", "known", "*.known"))
+	require.NoError(t, err)
+	require.Len(t, names, 1)
+	require.NoError(t, os.Remove(names[0]))
+	require.NoError(t, os.Mkdir(names[0], 0o700))
+
+	sim.Touch(10)
+	beat = dir.Start("run")
+	beat.Eventually("the updates", func() bool { return dir.Lines() == 110 })
+	messages := strings.Join(dir.LogMessages("error"), "\n")
+	assert.Contains(t, messages, "The known indicators can't be read.")
+	beat.Stop()
+}
+
+// The same with ten SIGKILLs at random moments.
+func TestSweepsAreKilled(t *testing.T) {
+	s := startSwept(t)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("Seed %d.", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for range 10 {
+		s.change(changed / 10)
+		time.Sleep(time.Duration(random.Int64N(int64(1500 * time.Millisecond))))
+		s.beat.Kill()
+		require.NotContains(t, s.beat.Output(), "panic")
+		if random.IntN(2) == 0 {
+			s.change(changed / 10)
+		}
+		s.beat = s.dir.Start("run")
+	}
+	s.equal()
+	s.beat.Stop()
+	for _, line := range s.dir.Logs() {
+		assert.NotContains(t, fmt.Sprint(line["message"]), "damaged")
+	}
+}
