@@ -161,15 +161,26 @@ func (s *Scanner) Key() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.pos < len(s.data) && s.data[s.pos] == ':' {
-		s.pos++
-		return name, nil
+	return name, s.colon()
+}
+
+// skipKey moves past a member's name and the colon after it.
+func (s *Scanner) skipKey() error {
+	if s.Peek() != '"' {
+		return s.syntaxError("the name of a member in double quotes")
 	}
+	if _, err := s.skipString(); err != nil {
+		return err
+	}
+	return s.colon()
+}
+
+func (s *Scanner) colon() error {
 	if s.Peek() != ':' {
-		return nil, s.syntaxError("a colon")
+		return s.syntaxError("a colon")
 	}
 	s.pos++
-	return name, nil
+	return nil
 }
 
 // Text reads the string at the current position: decoded, valid UTF-8, and
@@ -391,7 +402,7 @@ func (s *Scanner) Skip() error {
 			if err != nil || !more {
 				return err
 			}
-			if _, err = s.Key(); err != nil {
+			if err = s.skipKey(); err != nil {
 				return err
 			}
 			if err = s.Skip(); err != nil {
