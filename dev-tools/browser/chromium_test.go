@@ -39,6 +39,10 @@ func (s *stack) open() *tab {
 	s.t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithErrorf(func(string, ...any) {}))
 	s.t.Cleanup(cancel)
+	// The browser lives as long as the context of the first run.
+	if err := chromedp.Run(ctx); err != nil {
+		s.t.Fatalf("starting Chromium: %v", err)
+	}
 	t := &tab{stack: s, ctx: ctx}
 	t.run(2*time.Minute,
 		chromedp.Navigate(s.kibana+"/login"),
@@ -102,6 +106,9 @@ func (t *tab) failed(why string) {
 func (t *tab) screenshot(name string, height float64) {
 	t.t.Helper()
 	var png []byte
+	// Kibana explains its search sessions on top of the page when it is slow.
+	var hidden int
+	t.ask(`[...document.querySelectorAll('.euiPopover__panel, [data-popover-panel]')].map(e => e.style.display = 'none').length`, &hidden)
 	t.run(time.Minute, chromedp.ActionFunc(func(ctx context.Context) error {
 		var err error
 		png, err = page.CaptureScreenshot().WithClip(&page.Viewport{Width: width, Height: height, Scale: scale}).Do(ctx)

@@ -73,9 +73,9 @@ const panels = `[...document.querySelectorAll('[data-test-subj="embeddablePanel"
 	const text = s => (p.querySelector(s) || {}).innerText || '';
 	const error = p.querySelector('[class*="error" i], [data-test-subj*="error" i], [data-test-subj="embeddable-lens-failure"]');
 	return {
-		Title: text('[data-test-subj="dashboardPanelTitle"]') || text('[data-test-subj="metric_label"]'),
+		Title: text('[data-test-subj="dashboardPanelTitle"]').split('\n').pop() || text('[data-test-subj="metric_label"]'),
 		Current: text('[data-test-subj="markdownBody"] strong'),
-		Columns: [...p.querySelectorAll('[data-test-subj^="dataGridHeaderCell-"]')].map(e => e.getAttribute('data-test-subj').slice(19)),
+		Columns: [...p.querySelectorAll('[data-test-subj="embeddedSavedSearchDocTable"] [data-test-subj^="dataGridHeaderCell-"]')].map(e => e.getAttribute('data-test-subj').slice(19)),
 		Error: error ? error.innerText || 'an error mark' : '',
 		Empty: !p.querySelector('canvas, [data-test-subj="metric_value"], [data-test-subj="markdownBody"], [role="row"]') ||
 			!!p.querySelector('[data-test-subj="emptyPlaceholder"]') || /No results found/.test(p.innerText),

@@ -88,9 +88,9 @@ var dashboards = []dashboard{
 				}},
 			}},
 			{height: 14, panels: []panel{
-				{"by-confidence", "Confidence", 16, donut{by: byConfidence}},
-				{"by-tlp", "Traffic light protocol", 16, donut{by: byTLP}},
-				{"by-status", "Status", 16, donut{by: byStatus}},
+				{"by-confidence", "Confidence", 16, pie{by: byConfidence}},
+				{"by-tlp", "Traffic light protocol", 16, pie{by: byTLP}},
+				{"by-status", "Status", 16, pie{by: byStatus}},
 			}},
 			{height: 14, panels: []panel{
 				{"expiring", "Expiring in the next 30 days", 24, timeline{
@@ -140,7 +140,7 @@ var dashboards = []dashboard{
 					{"ssdeep", "threat.indicator.file.hash.ssdeep : *"},
 				}}},
 				{"by-provider", "Providers", 16, bars{by: byProvider}},
-				{"by-confidence", "Confidence", 16, donut{by: byConfidence}},
+				{"by-confidence", "Confidence", 16, pie{by: byConfidence}},
 			}},
 			{height: 16, panels: []panel{
 				{"file-names", "File names", 16, table{by: []terms{
@@ -177,9 +177,9 @@ var dashboards = []dashboard{
 					count{query: "threatq.ioc_expired_at >= now and threatq.ioc_expired_at < now+7d"}},
 			}},
 			{height: 14, panels: []panel{
-				{"by-type", "Indicators by type", 16, donut{by: byType}},
+				{"by-type", "Indicators by type", 16, pie{by: byType}},
 				{"by-provider", "Providers", 16, bars{by: byProvider}},
-				{"schemes", "URL schemes", 16, donut{by: terms{
+				{"schemes", "URL schemes", 16, pie{by: terms{
 					field: "threat.indicator.url.scheme", label: "Scheme", size: 5,
 				}}},
 			}},

@@ -81,8 +81,8 @@ type count struct{ query string }
 // matches.
 type unique struct{ field, query string }
 
-// donut shows the shares of a field's values.
-type donut struct{ by terms }
+// pie shows the shares of a field's values.
+type pie struct{ by terms }
 
 // bars shows a field's most frequent values, one horizontal bar for each.
 type bars struct{ by terms }

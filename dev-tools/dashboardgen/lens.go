@@ -104,11 +104,11 @@ func metric(value column, query string) rendered {
 	}.render()
 }
 
-func (d donut) render(panel) rendered {
+func (d pie) render(panel) rendered {
 	return lens{
 		visualizationType: "lnsPie",
 		visualization: object{
-			"shape": "donut",
+			"shape": "pie",
 			"layers": []any{object{
 				"layerId":         layerID,
 				"layerType":       "data",

@@ -243,7 +243,9 @@ func (c *cluster) beatAs(output, settings object, inputs ...any) *beattest.Dir {
 		"setup.transforms.sync_delay": "5s",
 	}
 	for k, v := range settings {
-		all[k] = v
+		if all[k] = v; v == nil {
+			delete(all, k)
+		}
 	}
 	dir.Configure(all)
 	return dir
