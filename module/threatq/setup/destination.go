@@ -70,15 +70,20 @@ func (i *Installer) ensureDestination(ctx context.Context) (destination, error) 
 			Remedy: "Remove it from all but the one that the transform writes to, and run setup again.",
 		}
 	}
-	if owner := ownerOf(metas[d.current]); owner != "" {
-		return i.takeOver(ctx, d, owner, properties)
-	}
-
 	template, err := assets.DestTemplate(i.server)
 	if err != nil {
 		return d, err
 	}
 	want := object(object(template["template"])["mappings"])
+	if assets.MetaManagedBy(metas[d.current]) != assets.ManagedBy {
+		conflict, err := i.mappingConflicts(ctx, d.current, want)
+		if err != nil {
+			return d, err
+		}
+		if conflict != "" {
+			return i.takeOver(ctx, d, conflict, properties)
+		}
+	}
 	switch judge(metas[d.current], want, replaceDifferent) {
 	case current:
 		if len(behind) == 0 {

@@ -618,13 +618,14 @@ func TestOtherTemplatesAreNoRivals(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// An index of active indicators that an integration left keeps the alias until the
-// next one is filled.
+// An index of active indicators that an integration left with other types keeps the
+// alias until the next one is filled.
 func TestIndexThatFleetLeftIsReplaced(t *testing.T) {
 	f := newFake(t)
 	left := &fakeIndex{
-		mapping: object_{"_meta": object_{"managed_by": "fleet"}}, aliases: object_{assets.Alias: object_{}},
-		docs: map[string]string{"a": "1", "b": "2", "c": "3"},
+		mapping: object_{"properties": object_{"threatq": object_{"properties": object_{"status": object_{"properties": object_{}}}}}},
+		aliases: object_{assets.Alias: object_{}},
+		docs:    map[string]string{"a": "1", "b": "2", "c": "3"},
 	}
 	f.indices["logs-ti_threatq_latest.dest_threat-1"] = left
 	const next = "logs-ti_threatq_latest.dest_threat-2"

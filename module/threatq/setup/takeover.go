@@ -6,17 +6,47 @@ package setup
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
-// takeOver replaces the index of active indicators that an integration left, whose
-// fields may have other types, so that it can't be copied. The alias stays on it
+// mappingConflicts returns a field that is an object in the index and none in our
+// mapping, or the other way around: with it, documents can't be copied. "" is none.
+func (i *Installer) mappingConflicts(ctx context.Context, index string, want assets.Body) (string, error) {
+	var answer map[string]struct {
+		Mappings assets.Body `json:"mappings"`
+	}
+	if _, err := i.find(ctx, "index "+index, privDest, "/"+index+"/_mapping", &answer); err != nil {
+		return "", err
+	}
+	return conflictOf(answer[index].Mappings, want, ""), nil
+}
+
+func conflictOf(have, want assets.Body, prefix string) string {
+	theirs, ours := object(have["properties"]), object(want["properties"])
+	for _, name := range slices.Sorted(maps.Keys(ours)) {
+		h, w := object(theirs[name]), object(ours[name])
+		if h == nil {
+			continue
+		}
+		if (h["properties"] == nil) != (w["properties"] == nil) {
+			return prefix + name
+		}
+		if conflict := conflictOf(h, w, prefix+name+"."); conflict != "" {
+			return conflict
+		}
+	}
+	return ""
+}
+
+// takeOver replaces an index of active indicators that an integration left and that
+// can't be copied, because the field conflict has another type. The alias stays on it
 // while the transform fills the next index, and moves in a later run, when that has
 // about as many active indicators: a search never sees none.
-func (i *Installer) takeOver(ctx context.Context, d destination, owner string, properties assets.Body) (destination, error) {
+func (i *Installer) takeOver(ctx context.Context, d destination, conflict string, properties assets.Body) (destination, error) {
 	left := d.current
 	var ours []int
 	for name, meta := range d.metas {
@@ -31,7 +61,7 @@ func (i *Installer) takeOver(ctx context.Context, d destination, owner string, p
 			return d, err
 		}
 		d.metas[d.current] = meta
-		i.done("index "+d.current, Created, fmt.Sprintf("to replace %s, which was left by %s", left, owner))
+		i.done("index "+d.current, Created, fmt.Sprintf("to replace %s, which can't be copied: it has another type of %s", left, conflict))
 	} else {
 		d.current = indexName(slices.Max(ours))
 	}

@@ -31,6 +31,12 @@ func TestFromAnIntegrationOfFleet(t *testing.T) {
 		c.reset()
 		version, err := assets.Version()
 		require.NoError(t, err)
+		theirs := "logs-threatq.latest_ioc-default-" + version
+		stop := "/_transform/" + theirs + "/_stop?wait_for_completion=true&force=true&timeout=30s"
+		t.Cleanup(func() {
+			c.try("POST", stop, nil)
+			c.try("DELETE", "/_transform/"+theirs, nil)
+		})
 		c.installPackage(url, "threatq", "0.1.0", fleetPackage(t))
 		sim := startAppliance(t, 1, 40)
 		off := object{
@@ -43,11 +49,13 @@ func TestFromAnIntegrationOfFleet(t *testing.T) {
 		})
 		beat.Stop()
 		// The package's transform waits 120 s for late events.
-		c.must("POST", "/_transform/logs-threatq.latest_ioc-default-"+version+"/_update", object{
+		c.must("POST", stop, nil)
+		c.must("POST", "/_transform/"+theirs+"/_update", object{
 			"sync": object{"time": object{"field": "event.ingested", "delay": "1s"}}, "frequency": "1s",
 		})
+		c.must("POST", "/_transform/"+theirs+"/_start", nil)
 		c.eventually("the package's transform has filled its index", patience, func() bool { return len(c.active()) == 40 })
-		takeOver(c, sim, "logs-threatq.latest_ioc-default-"+version, "the integration threatq", func() {
+		takeOver(c, sim, theirs, "the integration threatq", true, func() {
 			require.Equal(t, http.StatusOK, c.uninstallPackage(url, "threatq", "0.1.0"))
 		})
 	})
@@ -56,7 +64,7 @@ func TestFromAnIntegrationOfFleet(t *testing.T) {
 		c.reset()
 		const id = assets.TransformPrefix + "0.5.0"
 		leave := c.elastics(id, 40)
-		takeOver(c, startAppliance(t, 1, 40), id, "Elastic's integration ThreatQuotient (ti_threatq)", leave)
+		takeOver(c, startAppliance(t, 1, 40), id, "Elastic's integration ThreatQuotient (ti_threatq)", false, leave)
 	})
 }
 
@@ -78,7 +86,9 @@ func (c *cluster) elastics(id string, indicators int) (leave func()) {
 	})
 	const template = "logs-ti_threatq.latest_ioc-template"
 	c.must("PUT", "/_index_template/"+template, object{
-		"index_patterns": []string{assets.DestIndexPrefix + "1"}, "priority": 250, "_meta": meta, "template": object{"mappings": mappings},
+		"index_patterns": []string{assets.DestIndexPrefix + "1"}, "priority": 250, "_meta": meta,
+		// Fleet doesn't say in the mapping whose it is.
+		"template": object{"mappings": object{"properties": mappings["properties"]}},
 	})
 	c.must("PUT", "/"+assets.DestIndexPrefix+"1", object{"aliases": object{assets.Alias: object{}}})
 	leave = func() {
@@ -114,7 +124,7 @@ func (c *cluster) elastics(id string, indicators int) (leave func()) {
 var placeholderID = regexp.MustCompile(`\bID\b`)
 
 // takeOver follows docs/upgrading.md from step 3 on. The requests are the page's own.
-func takeOver(c *cluster, sim *appliance, transform, owner string, uninstall func()) {
+func takeOver(c *cluster, sim *appliance, transform, owner string, sameTypes bool, uninstall func()) {
 	t := c.t
 	page, err := os.ReadFile(docs + "upgrading.md")
 	require.NoError(t, err)
@@ -152,6 +162,19 @@ func takeOver(c *cluster, sim *appliance, transform, owner string, uninstall fun
 	assert.Len(t, c.active(), 40)
 
 	output = c.setup(dir)
+	if sameTypes {
+		assert.Contains(t, output, "moved (from "+assets.DestIndexPrefix+"1 to "+assets.DestIndexPrefix+"2, 40 indicators)")
+		beat := dir.Start("run")
+		sim.put(1, map[string]any{"value": "192.0.2.201"})
+		c.eventually("an update arrives", patience, func() bool {
+			return get(c.active()[1], "threatq", "indicator_value") == "192.0.2.201"
+		})
+		beat.Stop()
+		close(done)
+		watching.Wait()
+		assert.Empty(t, empty, "searches through the alias that found too little")
+		return
+	}
 	assert.Contains(t, output, "index "+assets.DestIndexPrefix+"2: created (to replace "+assets.DestIndexPrefix+"1")
 	assert.Contains(t, output, "alias "+assets.Alias+": kept (on "+assets.DestIndexPrefix+"1 with 40 active indicators")
 	beat := dir.Start("run")
