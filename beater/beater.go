@@ -5,14 +5,12 @@ package beater
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
-	"github.com/elastic/beats/v7/libbeat/common/reload"
 	"github.com/elastic/beats/v7/libbeat/monitoring/inputmon"
 	"github.com/elastic/beats/v7/libbeat/publisher/pipetool"
 	conf "github.com/elastic/elastic-agent-libs/config"
@@ -28,7 +26,9 @@ import (
 
 // Beater runs the threatq inputs.
 type Beater struct {
-	config   config.Config
+	config   config.Beat
+	inputs   []*config.Input
+	files    *inputFiles // nil without
 	log      *logp.Logger
 	inflight *inflight
 	pipeline *drainingPipeline
@@ -47,10 +47,17 @@ func OnAcknowledged(f func(events int)) Option {
 	return func(bt *Beater) { bt.inflight.onACK = f }
 }
 
+// Factory reads the configurations of inputs and creates their runners.
+type Factory interface {
+	cfgfile.RunnerFactory
+	// Read reads and checks the configuration of an input.
+	Read(raw *conf.C) (*config.Input, error)
+}
+
 // Inputs is what runs inputs beside those of the configuration.
 type Inputs struct {
-	// Factory checks the configuration of an input and creates its runner.
-	Factory cfgfile.RunnerFactory
+	// Factory reads the configuration of an input and creates its runner.
+	Factory Factory
 	// Pipeline is where the inputs publish.
 	Pipeline beat.PipelineConnector
 	// Store keeps the cursors.
@@ -80,15 +87,16 @@ func newBeater(b *beat.Beat, section *conf.C, opts []Option) (*Beater, error) {
 	if err := checkSelectors(logp.HasSelector); err != nil {
 		return nil, err
 	}
-	if err := config.CheckBeat(section); err != nil {
-		return nil, err
-	}
-	cfg, err := config.Unpack(section)
+	cfg, err := config.ReadBeat(section)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkInputs(cfg, b); err != nil {
+	inputs, files, err := configured(&cfg, b.Info.Logger, b.Paths)
+	if err != nil {
 		return nil, err
+	}
+	if len(inputs) == 0 && !cfg.ReadsFiles() && !b.Manager.Enabled() && !b.InSetupCmd {
+		return nil, ErrNoInput
 	}
 	if b.API != nil {
 		if err := inputmon.AttachHandler(b.API.Router(), b.Monitoring.InputsRegistry()); err != nil {
@@ -98,6 +106,8 @@ func newBeater(b *beat.Beat, section *conf.C, opts []Option) (*Beater, error) {
 
 	bt := &Beater{
 		config:   cfg,
+		inputs:   inputs,
+		files:    files,
 		log:      b.Info.Logger,
 		inflight: newInflight(b.Monitoring.StatsRegistry()),
 		stop:     make(chan struct{}),
@@ -142,16 +152,19 @@ func (bt *Beater) Run(b *beat.Beat) error {
 
 	configured := cfgfile.NewRunnerList("inputs", factory, pipeline, bt.log)
 	defer configured.Stop()
-	if err := configured.Reload(withoutMeta(bt.config.EnabledInputs())); err != nil {
+	if err := start(factory, configured, bt.inputs); err != nil {
 		return fmt.Errorf("starting the inputs: %w", err)
 	}
-
-	if bt.config.ConfigInputs.Enabled() {
-		stopReloader, err := followFiles(bt.log, pipeline, factory, bt.config.ConfigInputs, b.Paths)
-		if err != nil {
-			return err
-		}
-		defer stopReloader()
+	if bt.files != nil {
+		list := cfgfile.NewRunnerList("reload", factory, pipeline, bt.log)
+		defer list.Stop()
+		done := make(chan struct{})
+		var following sync.WaitGroup
+		following.Go(func() {
+			bt.files.follow(done, bt.config.Config.Inputs.Reload.Period, factory, list, factory.health.Shared())
+		})
+		defer following.Wait()
+		defer close(done)
 	}
 
 	if bt.follow != nil {
@@ -204,24 +217,4 @@ func (bt *Beater) drain() {
 		bt.log.Warnw("The output has not acknowledged everything before shutdown_timeout. What is left is collected again at the next start.",
 			"shutdown_timeout", bt.config.ShutdownTimeout.String(), "events", bt.inflight.count())
 	}
-}
-
-// checkInputs refuses inputs that could not run and a configuration without any.
-func checkInputs(cfg config.Config, b *beat.Beat) error {
-	inputs := cfg.EnabledInputs()
-	if len(inputs) == 0 && !cfg.ConfigInputs.Enabled() && !b.Manager.Enabled() {
-		if b.InSetupCmd {
-			return nil
-		}
-		return errors.New("no input is configured: name one under threatqbeat.inputs, or switch on threatqbeat.config.inputs; see threatqbeat.reference.yml")
-	}
-	return checkInputConfigs(inputs)
-}
-
-func withoutMeta(inputs []*conf.C) []*reload.ConfigWithMeta {
-	list := make([]*reload.ConfigWithMeta, 0, len(inputs))
-	for _, input := range inputs {
-		list = append(list, &reload.ConfigWithMeta{Config: input})
-	}
-	return list
 }

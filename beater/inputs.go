@@ -6,6 +6,7 @@ package beater
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/elastic/beats/v7/filebeat/channel"
 	v2 "github.com/elastic/beats/v7/filebeat/input/v2"
@@ -25,23 +26,22 @@ import (
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
-// defaultTags are the tags of an input that names none: forwarded, for the
-// indicators are not about the host that collects them.
-var defaultTags = []string{"forwarded", "threatq-threat"}
-
 // inputFactory creates the runners of inputs, with the common input settings of
-// Beats. It checks a configuration before Libbeat's own factories see it, so
-// that their wording never stands between a user and the reason.
+// Beats. It reads a configuration before Libbeat's own factories see it, so that
+// their wording never stands between a user and the reason.
 type inputFactory struct {
 	cfgfile.RunnerFactory
-	managed bool
+	// unknown is told of settings that an input doesn't have, where a manager's policy
+	// carries them; nil has them refused.
+	unknown func(error)
 	store   *registry.Store
 	reports *threat.Reports
 	health  *health.Board
 	tracker *delivery.Tracker
+	read    sync.Map // *config.Input by its id: read, and not made a runner yet
 }
 
-func newInputFactory(b *beat.Beat, cfg config.Config, store *registry.Store, group unison.Group) (*inputFactory, error) {
+func newInputFactory(b *beat.Beat, cfg config.Beat, store *registry.Store, group unison.Group) (*inputFactory, error) {
 	reports, board := &threat.Reports{}, &health.Board{}
 	totals := b.Monitoring.StatsRegistry().GetOrCreateRegistry("threatqbeat")
 	tracker := delivery.NewTracker(delivery.Settings{
@@ -49,7 +49,12 @@ func newInputFactory(b *beat.Beat, cfg config.Config, store *registry.Store, gro
 		MaxAckDelay: cfg.MaxAckDelay,
 	}, board, totals)
 	log := b.Info.Logger.Named("input")
+	f := &inputFactory{store: store, reports: reports, health: board, tracker: tracker}
+	if b.Manager.Enabled() {
+		f.unknown = func(err error) { log.Warnf("A setting of the policy has no effect: %s.", err) }
+	}
 	plugin := threat.Plugin(threat.Environment{
+		Read:      f.take,
 		Log:       log,
 		Store:     store,
 		Known:     store.Known(),
@@ -67,117 +72,104 @@ func newInputFactory(b *beat.Beat, cfg config.Config, store *registry.Store, gro
 	if err := loader.Init(group); err != nil {
 		return nil, fmt.Errorf("starting the store of the cursors: %w", err)
 	}
-	return &inputFactory{
-		RunnerFactory: channel.RunnerFactoryWithCommonInputSettings(b.Info,
-			compat.RunnerFactory(log, b.Info, b.Monitoring.InputsRegistry(), loader)),
-		managed: b.Manager.Enabled(),
-		store:   store,
-		reports: reports,
-		health:  board,
-		tracker: tracker,
-	}, nil
+	f.RunnerFactory = channel.RunnerFactoryWithCommonInputSettings(b.Info,
+		compat.RunnerFactory(log, b.Info, b.Monitoring.InputsRegistry(), loader))
+	return f, nil
 }
 
-// CheckConfig refuses a configuration that could not run.
-func (f *inputFactory) CheckConfig(input *conf.C) error { return f.check(input) }
+// Read reads and checks the configuration of an input.
+func (f *inputFactory) Read(raw *conf.C) (*config.Input, error) { return readInput(raw, f.unknown) }
 
-// check refuses unknown settings only where a person wrote them: a manager's
-// policy carries settings that are not for the input.
-func (f *inputFactory) check(input *conf.C) error {
-	if f.managed {
-		return checkValues(input)
+// CheckConfig refuses a configuration that could not run.
+func (f *inputFactory) CheckConfig(raw *conf.C) error {
+	_, err := f.Read(raw)
+	return err
+}
+
+// keep keeps what has been read until its runner is made.
+func (f *inputFactory) keep(inputs ...*config.Input) {
+	for _, in := range inputs {
+		f.read.Store(in.ID, in)
 	}
-	return checkInput(input)
+}
+
+// take returns what has been kept of an input, or reads it.
+func (f *inputFactory) take(raw *conf.C) (*config.Input, error) {
+	if id, err := raw.String("id", -1); err == nil {
+		if in, ok := f.read.LoadAndDelete(id); ok {
+			return in.(*config.Input), nil
+		}
+	}
+	return f.Read(raw)
 }
 
 // Create returns the runner of an input.
-func (f *inputFactory) Create(pipeline beat.PipelineConnector, input *conf.C) (cfgfile.Runner, error) {
-	if err := f.check(input); err != nil {
-		return nil, err
-	}
-	input, err := WithDefaults(input)
+func (f *inputFactory) Create(pipeline beat.PipelineConnector, raw *conf.C) (cfgfile.Runner, error) {
+	in, err := f.take(raw)
 	if err != nil {
 		return nil, err
 	}
-	id, err := input.String("id", -1)
-	if err != nil {
-		return nil, err
-	}
-	return f.RunnerFactory.Create(f.tracker.Input(id).Pipeline(pipeline), input)
+	f.keep(in) // for the input, which Filebeat configures
+	defer f.read.Delete(in.ID)
+	return f.RunnerFactory.Create(f.tracker.Input(in.ID).Pipeline(pipeline), in.Raw())
 }
 
-// WithDefaults adds what an input has that doesn't say otherwise: its tags, and
-// no host.name, because an indicator is no event of the host that collects it.
-func WithDefaults(input *conf.C) (*conf.C, error) {
-	merged, err := conf.NewConfigFrom(input)
-	if err != nil {
-		return nil, fmt.Errorf("copying the settings of an input: %w", err)
-	}
-	defaults := map[string]any{}
-	if !input.HasField("tags") {
-		defaults["tags"] = defaultTags
-	}
-	if set, err := input.Has("publisher_pipeline.disable_host", -1); err != nil || !set {
-		defaults["publisher_pipeline.disable_host"] = true
-	}
-	if err := merged.Merge(defaults); err != nil {
-		return nil, fmt.Errorf("adding the defaults of an input: %w", err)
-	}
-	return merged, nil
+func readInput(raw *conf.C, unknown func(error)) (*config.Input, error) {
+	secrets.LearnConfig(raw) // those of files and of Elastic Agent as well
+	return config.ReadInput(raw, unknown)
 }
 
-// checkInputConfigs checks the inputs one by one and that no two share an id.
-func checkInputConfigs(inputs []*conf.C) error {
+// ErrNoInput says that a configuration has nothing to collect from.
+var ErrNoInput = errors.New("no input is configured: name one under threatqbeat.inputs, or switch on threatqbeat.config.inputs; see threatqbeat.reference.yml")
+
+// configured reads the inputs that Run starts, and refuses what could not run: the
+// enabled ones of the configuration and those of the files that it names, unless they
+// are followed.
+func configured(cfg *config.Beat, log *logp.Logger, p *paths.Path) (inputs []*config.Input, followed *inputFiles, err error) {
 	var errs []error
-	seen := map[string]bool{}
-	for i, input := range inputs {
-		if err := checkInput(input); err != nil {
-			errs = append(errs, fmt.Errorf("threatqbeat.inputs.%d: %w", i, err))
+	places := map[string]string{}
+	for i, raw := range cfg.Inputs {
+		if !raw.Enabled() {
 			continue
 		}
-		id, _ := input.String("id", -1)
-		if seen[id] {
-			errs = append(errs, fmt.Errorf("threatqbeat.inputs.%d.id is %q, as that of another input: each input needs an id of its own, because its cursor is saved under it", i, id))
+		place := fmt.Sprintf("threatqbeat.inputs.%d", i)
+		in, err := readInput(raw, nil)
+		if err == nil {
+			err = claim(places, in.ID, place)
 		}
-		seen[id] = true
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", place, err))
+			continue
+		}
+		inputs = append(inputs, in)
 	}
-	return errors.Join(errs...)
+	if err := config.Join(errs...); err != nil || !cfg.ReadsFiles() {
+		return inputs, nil, err
+	}
+	files := newInputFiles(cfg, inputs, p, log)
+	if cfg.Config.Inputs.Reload.Enabled {
+		return inputs, files, nil
+	}
+	more, err := files.read()
+	return append(inputs, more...), nil, err
 }
 
-// checkInput refuses settings that don't exist and values that could not work.
-func checkInput(input *conf.C) error {
-	return errors.Join(config.CheckInput(input), checkValues(input))
+// ConfiguredInputs returns the inputs of a configuration and of the files that it
+// names, followed or not, and refuses what could not run.
+func ConfiguredInputs(cfg *config.Beat, log *logp.Logger, p *paths.Path) ([]*config.Input, error) {
+	inputs, files, err := configured(cfg, log, p)
+	if err != nil || files == nil {
+		return inputs, err
+	}
+	more, err := files.read()
+	return append(inputs, more...), err
 }
 
-func checkValues(input *conf.C) error {
-	secrets.LearnConfig(input) // those of files and of Elastic Agent as well
-	kind, err := input.String("type", -1)
-	if err != nil {
-		return fmt.Errorf("type is missing: it must be %s", config.InputType)
+// claim takes an id for the input at a place, or says where it has been taken.
+func claim(places map[string]string, id, place string) error {
+	if other, taken := places[id]; taken {
+		return fmt.Errorf("id is %q, as that of %s: each input needs an id of its own, because its cursor is saved under it", id, other)
 	}
-	if kind != config.InputType {
-		return fmt.Errorf("type is %q: it must be %s, the only input of threatqbeat", kind, config.InputType)
-	}
-	if _, err = config.UnpackInput(input); err != nil {
-		return config.ExplainInput(input, err)
-	}
-	return checkCommon(input)
-}
-
-// followFiles runs the inputs of the files that threatqbeat.config.inputs names
-// and, with reload.enabled, follows them. The returned function stops all that.
-func followFiles(log *logp.Logger, pipeline beat.PipelineConnector, factory cfgfile.RunnerFactory, section *conf.C, p *paths.Path) (func(), error) {
-	reloader := cfgfile.NewReloader(log.Named("reloader"), pipeline, section, p)
-	if err := reloader.Check(factory); err != nil {
-		return nil, fmt.Errorf("checking the files of threatqbeat.config.inputs: %w", err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		reloader.Run(factory)
-	}()
-	return func() {
-		reloader.Stop()
-		<-done
-	}, nil
+	places[id] = place
+	return nil
 }

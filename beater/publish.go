@@ -42,10 +42,6 @@ func (p *publisher) Run(b *beat.Beat) error {
 	pipeline := pipetool.WithDefaultGuarantees(pipetool.WithACKer(b.Publisher, p.inflight), beat.GuaranteedSend)
 	pipeline = pipetool.WithClientConfigEdit(pipeline, withoutNormalization)
 	connect := func(input *conf.C) (beat.Client, error) {
-		input, err := WithDefaults(input)
-		if err != nil {
-			return nil, err
-		}
 		var caught catcher
 		if _, err := channel.RunnerFactoryWithCommonInputSettings(b.Info, &caught).Create(pipeline, input); err != nil {
 			return nil, fmt.Errorf("applying the settings of the input: %w", err)

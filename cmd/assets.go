@@ -13,6 +13,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/paths"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/config/secrets"
 	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
 )
@@ -64,6 +65,9 @@ func (a *assets) install(create beat.Creator) beat.Creator {
 		bt, err := create(b, section)
 		if err != nil {
 			return nil, err
+		}
+		for _, warning := range config.Warnings(a.root) {
+			b.Info.Logger.Warn(warning)
 		}
 		// Elastic Agent's integration brings the assets of a managed beat.
 		if b.Config.Output.Name() == "elasticsearch" && !b.Manager.Enabled() {

@@ -112,7 +112,7 @@ func cursorStore(settings instance.Settings) (registry.Files, *loaded, error) {
 	return registry.Files{
 		Root:     registry.Root(l.config.Registry, l.paths),
 		Name:     settings.Name,
-		FileMode: l.config.Registry.Permissions,
+		FileMode: l.config.Registry.FilePermissions,
 	}, l, nil
 }
 

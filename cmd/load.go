@@ -6,9 +6,11 @@ package cmd
 import (
 	"flag"
 	"fmt"
+	"path/filepath"
 
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
+	"github.com/elastic/beats/v7/libbeat/management"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/logp/configure"
@@ -20,36 +22,22 @@ import (
 
 // loaded is the configuration as run would see it.
 type loaded struct {
-	config config.Config
+	config config.Beat
 	output conf.Namespace
 	all    *conf.C // everything, Libbeat's sections included
 	paths  *paths.Path
 	log    *logp.Logger
 }
 
-// load reads the configuration as run does (-c, -E, --path.*, the keystore, the
-// environment) and initialises nothing else: instance.NewInitializedBeat would
-// open log files, write meta.json and look up this host's name, which a command
-// that looks at a beat from beside should not. It logs to stderr with -e only.
+// load reads the configuration as run does and initialises nothing else:
+// instance.NewInitializedBeat would open log files, write meta.json and look up this
+// host's name, which a command that looks at a beat from beside should not. It logs
+// to stderr with -e only.
 func load(settings instance.Settings) (*loaded, error) {
-	if err := cfgfile.HandleFlags(); err != nil {
-		return nil, fmt.Errorf("reading the flags: %w", err)
-	}
-	cfg, err := cfgfile.Load("", settings.ConfigOverrides)
+	cfg, err := loadFile(settings)
 	if err != nil {
-		return nil, fmt.Errorf("loading the configuration: %w", err)
+		return nil, err
 	}
-	if err := instance.InitPaths(cfg); err != nil {
-		return nil, fmt.Errorf("resolving the paths: %w", err)
-	}
-	store, err := instance.LoadKeystore(cfg, settings.Name, paths.Paths)
-	if err != nil {
-		return nil, fmt.Errorf("opening the keystore: %w", err)
-	}
-	useVariables(store)
-	secrets.LearnKeystore(store)
-	secrets.LearnConfig(cfg)
-
 	l := &loaded{all: cfg, paths: paths.Paths, log: logp.NewNopLogger()}
 	outputs := struct {
 		Output *conf.Namespace `config:"output"`
@@ -74,10 +62,57 @@ func load(settings instance.Settings) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.config, err = config.Unpack(own); err != nil {
+	if l.config, err = config.ReadBeat(own); err != nil {
 		return nil, err
 	}
 	return l, nil
+}
+
+// loadFile returns the configuration as run sees it (-c, -E, --path.*, the keystore,
+// the environment), and refuses the mistakes that stand above the inputs.
+func loadFile(settings instance.Settings) (*conf.C, error) {
+	if err := cfgfile.HandleFlags(); err != nil {
+		return nil, fmt.Errorf("reading the flags: %w", err)
+	}
+	cfg, err := cfgfile.Load("", settings.ConfigOverrides)
+	if err != nil {
+		return nil, fmt.Errorf("loading the configuration: %w", err)
+	}
+	if management.UnderAgent() {
+		return cfg, nil // Libbeat reads no file then
+	}
+	if err := instance.InitPaths(cfg); err != nil {
+		return nil, fmt.Errorf("resolving the paths: %w", err)
+	}
+	store, err := instance.LoadKeystore(cfg, settings.Name, paths.Paths)
+	if err != nil {
+		return nil, fmt.Errorf("opening the keystore: %w", err)
+	}
+	useVariables(store)
+	secrets.LearnKeystore(store)
+	secrets.LearnConfig(cfg)
+	var errs []error
+	for _, file := range configFiles() {
+		_, err := config.ReadLines(file)
+		errs = append(errs, err)
+	}
+	return cfg, config.Join(append(errs, config.CheckFile(cfg))...)
+}
+
+// configFiles returns the files that -c names.
+func configFiles() []string {
+	files, ok := flag.Lookup("c").Value.(*conf.StringsFlag)
+	if !ok {
+		return nil
+	}
+	var paths []string
+	for _, file := range files.List() {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(cfgfile.GetPathConfig(), file)
+		}
+		paths = append(paths, file)
+	}
+	return paths
 }
 
 // section returns the settings under a key, none when the key is missing.

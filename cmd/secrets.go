@@ -14,9 +14,14 @@ import (
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	"github.com/elastic/beats/v7/libbeat/cmd"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
+	"github.com/elastic/beats/v7/libbeat/management"
 	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/paths"
 	"github.com/elastic/go-ucfg"
 
+	"github.com/threatqbeat/threatqbeat/beater"
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
@@ -24,7 +29,12 @@ import (
 // with an error and not the process: what they print passes through a guard, which
 // has to finish.
 func guardCommands(root *cmd.BeatsRootCmd, settings instance.Settings, create beat.Creator) {
-	guard(root.RunCmd, func() error { return instance.Run(settings, create) })
+	guard(root.RunCmd, func() error {
+		if _, err := loadFile(settings); err != nil {
+			return exiting(err)
+		}
+		return instance.Run(settings, create)
+	})
 	root.Run = root.RunCmd.Run
 	for _, c := range root.TestCmd.Commands() {
 		switch c.Name() {
@@ -51,6 +61,10 @@ func guard(c *cobra.Command, run func() error) {
 }
 
 func testConfig(settings instance.Settings, create beat.Creator) error {
+	// What Libbeat would ignore, and what run would only be degraded by.
+	if err := checkAll(settings); err != nil {
+		return exiting(err)
+	}
 	b, err := instance.NewBeat(settings.Name, settings.IndexPrefix, settings.Version, settings.ElasticLicensed, settings.Initialize)
 	if err != nil {
 		return failed("initializing the beat", err)
@@ -65,15 +79,38 @@ func exportConfig(settings instance.Settings) error {
 	if err != nil {
 		return failed("reading the configuration", err)
 	}
-	var config map[string]any
-	if err := cfg.Unpack(&config); err != nil {
+	var all map[string]any
+	if err := cfg.Unpack(&all); err != nil {
 		return failed("reading the configuration", err)
 	}
-	text, err := yaml.Marshal(secrets.HideConfig(config))
+	text, err := yaml.Marshal(secrets.HideConfig(all))
 	if err != nil {
 		return failed("encoding the configuration", err)
 	}
 	_, err = os.Stdout.Write(text)
+	return err
+}
+
+func checkAll(settings instance.Settings) error {
+	cfg, err := loadFile(settings)
+	if err != nil || management.UnderAgent() {
+		return err
+	}
+	own, err := section(cfg, settings.Name)
+	if err != nil {
+		return err
+	}
+	read, err := config.ReadBeat(own)
+	if err != nil {
+		return err
+	}
+	_, err = beater.ConfiguredInputs(&read, logp.NewNopLogger(), paths.Paths)
+	return err
+}
+
+// exiting prints an error as Libbeat does when it refuses a configuration.
+func exiting(err error) error {
+	fmt.Fprintf(os.Stderr, "Exiting: %s\n", err)
 	return err
 }
 

@@ -92,6 +92,9 @@ func forSetup(file *conf.C) bool {
 
 func runSetup(cmd *cobra.Command, settings instance.Settings, parts setup.Parts) error {
 	settings.ConfigOverrides = append(settings.ConfigOverrides, cfgfile.ConditionalOverride{Check: forSetup})
+	if _, err := loadFile(settings); err != nil {
+		return err
+	}
 	b, err := instance.NewInitializedBeat(settings)
 	if err != nil {
 		return err

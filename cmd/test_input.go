@@ -104,8 +104,8 @@ func testTargets(settings instance.Settings, opts testInputOptions) ([]doctor.Ta
 	var targets []doctor.Target
 	for _, in := range selected {
 		targets = append(targets, doctor.Target{
-			Input:     in.Input,
-			Map:       mapper(in.Input, opts.original),
+			Input:     *in,
+			Map:       mapper(*in, opts.original),
 			Log:       l.log.Named("input").With("id", in.ID),
 			UserAgent: userAgent(settings),
 		})

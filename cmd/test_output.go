@@ -18,6 +18,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	"github.com/elastic/elastic-agent-libs/testing"
 
+	"github.com/threatqbeat/threatqbeat/beater"
 	"github.com/threatqbeat/threatqbeat/module/threatq/doctor"
 	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
 )
@@ -67,6 +68,9 @@ func writeJSON(out io.Writer, report any) error {
 }
 
 func testOutput(ctx context.Context, settings instance.Settings, show testing.Driver) (*doctor.OutputReport, error) {
+	if _, err := loadFile(settings); err != nil {
+		return nil, err
+	}
 	b, err := instance.NewInitializedBeat(settings)
 	if err != nil {
 		return nil, fmt.Errorf("initializing the beat: %w", err)
@@ -128,7 +132,7 @@ func configuredNamespaces(settings instance.Settings) ([]string, error) {
 		return nil, err
 	}
 	selected, _, err := selectInputs(l, "")
-	if errors.Is(err, errNoInput) {
+	if errors.Is(err, beater.ErrNoInput) {
 		return []string{"default"}, nil
 	}
 	if err != nil {

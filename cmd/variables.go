@@ -4,7 +4,10 @@
 package cmd
 
 import (
+	"fmt"
 	"os"
+	"reflect"
+	"strings"
 
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/keystore"
@@ -13,9 +16,10 @@ import (
 )
 
 // useVariables lets settings refer to the keystore and to the environment, as
-// every Beat does, but for one thing: a variable that can't be parsed is a plain
-// text. Libbeat's own way ends in an error that quotes it, and a password that
-// begins with a bracket would stand in the log.
+// every Beat does, but for one thing: a variable of the environment reaches a setting
+// as it is, unless it is a list, an object or in quotes. Libbeat's own way makes 42798
+// of 0123456, cuts blanks off, and ends in an error that quotes a password when it
+// begins with a bracket.
 func useVariables(store keystore.Keystore) {
 	options := []ucfg.Option{ucfg.PathSep("."), ucfg.Resolve(fromEnvironment), ucfg.VarExp}
 	if store != nil {
@@ -29,10 +33,13 @@ func fromEnvironment(name string) (string, parse.Config, error) {
 	if value == "" {
 		return "", parse.EnvConfig, ucfg.ErrMissing
 	}
-	if _, err := parse.ValueWithConfig(value, parse.EnvConfig); err != nil {
-		return value, parse.NoopConfig, nil
+	parsed, err := parse.ValueWithConfig(value, parse.EnvConfig)
+	_, isText := parsed.(string)
+	quoted := isText && strings.ContainsAny(value[:1], `'"`)
+	if kind := reflect.ValueOf(parsed).Kind(); err == nil && (quoted || kind == reflect.Slice || kind == reflect.Map || fmt.Sprint(parsed) == value) {
+		return value, parse.EnvConfig, nil
 	}
-	return value, parse.EnvConfig, nil
+	return value, parse.NoopConfig, nil
 }
 
 // variablesAreShown tells whether settings show the variables that they refer to

@@ -21,6 +21,7 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/go-concert/timed"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/doctor"
 	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
 )
@@ -132,14 +133,14 @@ func newVerifier(l *loaded, settings instance.Settings, opts verifyOptions) (*do
 	var raw []*conf.C
 	for _, in := range selected {
 		v.Targets = append(v.Targets, doctor.VerifyTarget{
-			Input: in.Input, Log: l.log.Named("input").With("id", in.ID), UserAgent: userAgent(settings),
+			Input: *in, Log: l.log.Named("input").With("id", in.ID), UserAgent: userAgent(settings),
 		})
 		v.Namespaces = append(v.Namespaces, in.DataStream.Namespace)
-		raw = append(raw, in.raw)
+		raw = append(raw, in.Raw())
 	}
 	slices.Sort(v.Namespaces)
 	v.Namespaces = slices.Compact(v.Namespaces)
-	v.Partial = slices.ContainsFunc(others, func(in selectedInput) bool {
+	v.Partial = slices.ContainsFunc(others, func(in *config.Input) bool {
 		return slices.Contains(v.Namespaces, in.DataStream.Namespace)
 	})
 	return v, raw, nil

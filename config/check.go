@@ -4,73 +4,33 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/elastic/elastic-agent-libs/config"
-	"github.com/elastic/go-ucfg"
 )
 
-// CheckInput refuses settings that a threatq input does not have. The error
-// names the input, each unknown setting and the one that was probably meant.
-// Settings that every input shares (tags, processors, index, ...) and those
-// that Elastic Agent adds are known. Values are not looked at.
-func CheckInput(cfg *config.C) error {
-	return check(cfg, InputSettings(), describeInput(cfg))
-}
-
-// CheckBeat does the same for the section threatqbeat of threatqbeat.yml, given
-// without its key. It does not look into the inputs.
-func CheckBeat(section *config.C) error {
-	return check(section, scopeBelow("threatqbeat."), "section threatqbeat")
-}
-
-// CheckSetup does the same for the section setup, given without its key, of which
-// only the settings of the pipelines and of the transforms are threatqbeat's alone.
-func CheckSetup(section *config.C) error {
-	scope := scopeBelow("setup.")
-	for _, field := range section.GetFields() {
-		if field != "pipelines" && field != "transforms" {
-			scope.Accepted = append(scope.Accepted, field)
-		}
-	}
-	return check(section, scope, "section setup")
-}
-
-// scopeBelow returns the settings above the inputs whose names begin with prefix,
-// without it.
-func scopeBelow(prefix string) *Scope {
-	scope := &Scope{}
-	for _, option := range BeatSettings().All() {
-		if name, ok := strings.CutPrefix(option.Name, prefix); ok {
-			option.Name = name
-			scope.Sections = append(scope.Sections, Section{Options: []Option{option}})
-		}
-	}
-	return scope
-}
-
-func describeInput(cfg *config.C) string {
-	id, err := cfg.String("id", -1)
-	if err != nil || id == "" {
-		return "an input without an id"
-	}
-	return fmt.Sprintf("input %q", id)
-}
-
-func check(cfg *config.C, scope *Scope, where string) error {
-	checker := checker{scope: scope, names: scope.Names(), where: where}
-	checker.walk(cfg, "")
-	return Join(checker.problems...)
-}
-
+// checker compares a configuration with the definitions of its settings.
 type checker struct {
-	scope    *Scope
-	names    []string
-	where    string
-	problems []error
+	scope   *Scope
+	options map[string]Option
+	names   []string
+	// where continues a message on an unknown setting, as in ` in input "a"`.
+	where string
+	// unresolved are the settings whose variables can't be resolved, which may be
+	// no error as long as nobody reads them.
+	unresolved []error
+	unknown    []error
+	wrong      []error
+}
+
+func newChecker(scope *Scope, where string) *checker {
+	c := &checker{scope: scope, options: map[string]Option{}, names: scope.Names(), where: where}
+	for _, option := range scope.All() {
+		c.options[option.Name] = option
+	}
+	return c
 }
 
 // walk visits the settings below cfg, which stands at prefix ("" or a path with
@@ -80,7 +40,15 @@ func (c *checker) walk(cfg *config.C, prefix string) {
 	slices.Sort(fields)
 	for _, field := range fields {
 		path := prefix + field
-		if c.known(path) {
+		if instead, ok := c.scope.Refused[path]; ok {
+			c.wrong = append(c.wrong, wrongf(path, "can't be set: %s", instead))
+			continue
+		}
+		if option, ok := c.options[path]; ok {
+			c.value(cfg, field, option)
+			continue
+		}
+		if slices.Contains(c.scope.Accepted, path) {
 			continue
 		}
 		child, err := cfg.Child(field, -1)
@@ -90,19 +58,65 @@ func (c *checker) walk(cfg *config.C, prefix string) {
 			c.report(cfg, field, path)
 		case nested:
 			c.walk(child, path+".")
-		case err != nil && !errors.Is(err, ucfg.ErrMissing), err == nil && child.IsArray():
-			c.problems = append(c.problems, fmt.Errorf("%s in %s has a value of its own: below it there are %s",
-				path, c.where, strings.Join(c.siblings(path+"."), ", ")))
-		default:
-			// Nothing stands below, or a variable that is missing: the one who reads
-			// the value says so better.
+		case err != nil && !isMissing(err), err == nil && child.IsArray():
+			c.wrong = append(c.wrong, wrongf(path, "has a value of its own: below it there are %s",
+				strings.Join(c.siblings(path+"."), ", ")))
+		case err != nil:
+			c.unresolved = append(c.unresolved, unresolved(path))
 		}
 	}
 }
 
-// known reports whether path is a setting, or accepted unseen.
-func (c *checker) known(path string) bool {
-	return slices.Contains(c.names, path) || slices.Contains(c.scope.Accepted, path)
+// value looks at the value of a known setting.
+func (c *checker) value(cfg *config.C, field string, option Option) {
+	if option.Free() || option.Type == TypeList {
+		return
+	}
+	if n, err := cfg.CountField(field); err == nil && n == 0 {
+		return // nothing is set
+	}
+	text, err := cfg.String(field, -1)
+	switch {
+	case isMissing(err):
+		c.unresolved = append(c.unresolved, unresolved(option.Name))
+	case err != nil:
+		c.wrong = append(c.wrong, wrongf(option.Name, "can't be read: it must be %s", option.expectation()))
+	case option.Required && strings.TrimSpace(text) == "":
+		// It is missing.
+	default:
+		if err := option.check(text); err != nil {
+			c.wrong = append(c.wrong, wrongf(option.Name, "%w", err))
+		}
+	}
+}
+
+// require refuses that a required setting is missing or empty.
+func (c *checker) require(cfg *config.C) {
+	for _, option := range c.scope.All() {
+		if !option.Required {
+			continue
+		}
+		has, err := cfg.Has(option.Name, -1)
+		if text, textErr := cfg.String(option.Name, -1); err == nil && (!has || textErr == nil && strings.TrimSpace(text) == "") {
+			c.wrong = append(c.wrong, wrongf(option.Name, "is missing: it must be %s", option.expectation()))
+		}
+	}
+}
+
+// settingError is an error about the setting at a path.
+type settingError struct {
+	error
+	path string
+}
+
+func (e settingError) Unwrap() error { return e.error }
+
+func wrongf(path, format string, args ...any) error {
+	return settingError{fmt.Errorf(path+" "+format, args...), path}
+}
+
+func unresolved(path string) error {
+	return wrongf(path, "refers to a variable that is neither in the keystore nor in the environment: set it, or add it with the command keystore add")
 }
 
 // leadsOn reports whether there are known settings below path.
@@ -125,19 +139,19 @@ func (c *checker) report(parent *config.C, field, path string) {
 			return
 		}
 	}
-	c.problems = append(c.problems, c.problem(path))
+	c.unknown = append(c.unknown, settingError{c.problem(path), path})
 }
 
 func (c *checker) problem(path string) error {
 	parent := c.parent(path)
 	if meant := nearest(path, parent, c.names); meant != "" {
-		return fmt.Errorf("unknown setting %q in %s: did you mean %q?", path, c.where, meant)
+		return fmt.Errorf("unknown setting %q%s: did you mean %q?", path, c.where, meant)
 	}
 	if parent != "" {
-		return fmt.Errorf("unknown setting %q in %s: below %s there are %s",
+		return fmt.Errorf("unknown setting %q%s: below %s there are %s",
 			path, c.where, strings.TrimSuffix(parent, "."), strings.Join(c.siblings(parent), ", "))
 	}
-	return fmt.Errorf("unknown setting %q in %s: docs/configuration.md and threatqbeat.reference.yml list the settings", path, c.where)
+	return fmt.Errorf("unknown setting %q%s: docs/configuration.md and threatqbeat.reference.yml list the settings", path, c.where)
 }
 
 // parent returns the longest part of path that leads to known settings, with its

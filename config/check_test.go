@@ -11,7 +11,14 @@ import (
 	"github.com/elastic/elastic-agent-libs/config"
 )
 
-func TestCheckInput(t *testing.T) {
+// checkNames looks at an input's settings by themselves.
+func checkNames(raw *config.C) error {
+	c := newChecker(InputSettings(), " in "+describeInput(raw))
+	c.walk(raw, "")
+	return Join(append(c.unknown, c.wrong...)...)
+}
+
+func TestCheckNames(t *testing.T) {
 	tests := map[string]struct {
 		yaml string
 		want string // "" means accepted
@@ -44,11 +51,11 @@ meta.package.name: threatq`},
 		"groups without settings":    {yaml: "id: x\nrequest:\nauth: {}"},
 		"a value instead of a group": {
 			yaml: `{id: x, auth.oauth2: token}`,
-			want: `auth.oauth2 in input "x" has a value of its own: below it there are client.id, client.secret, token_url`,
+			want: `auth.oauth2 has a value of its own: below it there are client.id, client.secret, token_url`,
 		},
 		"a list instead of a group": {
 			yaml: `{id: x, request.retry: [5]}`,
-			want: `request.retry in input "x" has a value of its own: below it there are max_attempts, wait_min, wait_max`,
+			want: `request.retry has a value of its own: below it there are max_attempts, wait_min, wait_max`,
 		},
 		"a misspelt name": {
 			yaml: `{id: x, interal: 1m}`,
@@ -106,7 +113,7 @@ meta.package.name: threatq`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := CheckInput(parse(t, test.yaml))
+			err := checkNames(parse(t, test.yaml))
 			if test.want == "" {
 				require.NoError(t, err)
 				return
@@ -126,15 +133,15 @@ threatqbeat.inputs:
 
 	first, err := file.Child("threatqbeat.inputs", 0)
 	require.NoError(t, err)
-	require.NoError(t, CheckInput(first))
+	require.NoError(t, checkNames(first))
 
 	second, err := file.Child("threatqbeat.inputs", 1)
 	require.NoError(t, err)
-	require.EqualError(t, CheckInput(second),
+	require.EqualError(t, checkNames(second),
 		`unknown setting "request.timout" in input "b": did you mean "request.timeout"?`)
 }
 
-func TestCheckBeat(t *testing.T) {
+func TestReadBeatNames(t *testing.T) {
 	tests := map[string]struct {
 		yaml string
 		want string
@@ -159,7 +166,7 @@ registry: {path: registry, file_permissions: 0600, cleanup_interval: 5m}`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := CheckBeat(parse(t, test.yaml))
+			_, err := ReadBeat(parse(t, test.yaml))
 			if test.want == "" {
 				require.NoError(t, err)
 				return

@@ -22,16 +22,21 @@ type LibbeatSection struct {
 	Key string `yaml:"key"`
 	// Active shows Key without the comment sign.
 	Active bool `yaml:"active"`
+	// Accepted are names of settings that Libbeat has and that are not documented
+	// here. Anything may stand below them.
+	Accepted []string `yaml:"accepted"`
 	// SSL is the prefix of the section's TLS settings, if it has any.
 	SSL string `yaml:"ssl"`
 }
 
 // FullName returns the full name of one of the section's settings.
-func (s LibbeatSection) FullName(option Option) string {
+func (s LibbeatSection) FullName(option Option) string { return s.fullName(option.Name) }
+
+func (s LibbeatSection) fullName(name string) string {
 	if s.Key == "" {
-		return option.Name
+		return name
 	}
-	return s.Key + "." + option.Name
+	return s.Key + "." + name
 }
 
 //go:embed libbeat/*.yml
@@ -67,8 +72,14 @@ var LibbeatSettings = sync.OnceValue(func() *Scope {
 		for _, section := range LibbeatSections()[file] {
 			full := Section{Title: section.Title}
 			for _, option := range section.Options {
-				option.Name = section.FullName(option)
+				option.Name = section.fullName(option.Name)
+				// Libbeat takes more spellings than are documented.
+				option.Harmless = option.Harmless || len(option.Values) > 0
+				option.Values = nil
 				full.Options = append(full.Options, option)
+			}
+			for _, name := range section.Accepted {
+				scope.Accepted = append(scope.Accepted, section.fullName(name))
 			}
 			if section.SSL != "" {
 				for _, option := range sslOptions() {

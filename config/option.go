@@ -5,6 +5,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -21,6 +22,7 @@ const (
 	TypeDuration   Type = "duration"   // as Go writes it: 30s, 1m30s, 2h
 	TypeLifetime   Type = "lifetime"   // a whole number of days, hours or minutes: 90d, 12h, 30m
 	TypeBytes      Type = "bytes"      // a number of bytes, or one with a unit: 256MiB
+	TypeShare      Type = "share"      // a share of something, or a number: 20%, 500
 	TypeFileMode   Type = "file mode"  // octal: 0600
 	TypeList       Type = "list"       // of strings
 	TypeObject     Type = "object"     // anything below it is allowed
@@ -53,8 +55,11 @@ type Option struct {
 	Values []string `yaml:"values"`
 	// Required is true for a setting that has to be given.
 	Required bool `yaml:"required"`
-	// Secret is true for a value that must not stand in the file in the clear.
-	Secret bool `yaml:"secret"`
+	// Harmless is true for a text that anybody may see. One that is not said to be
+	// harmless counts as a secret; see Secret.
+	Harmless bool `yaml:"harmless"`
+	// Expected says in words what the value must be, where type and range don't.
+	Expected string `yaml:"expected"`
 	// Description says what the setting does, in one or more sentences of
 	// Markdown.
 	Description string `yaml:"description"`
@@ -70,6 +75,17 @@ func (o Option) Free() bool {
 	switch o.Type {
 	case TypeObject, TypeProcessors, TypeInputs:
 		return true
+	default:
+		return false
+	}
+}
+
+// Secret reports whether the value must not be shown: it is a text, or anything
+// that texts stand in, and not said to be harmless.
+func (o Option) Secret() bool {
+	switch o.Type {
+	case TypeString, TypeURL, TypeList, TypeObject, TypeProcessors, TypeInputs:
+		return !o.Harmless && len(o.Values) == 0
 	default:
 		return false
 	}
@@ -121,6 +137,9 @@ type Scope struct {
 	// somebody else sets them, such as Elastic Agent. Anything may stand below
 	// them.
 	Accepted []string `yaml:"accepted"`
+	// Refused are names that other Beats know and that have no effect here, with
+	// what to do instead.
+	Refused map[string]string `yaml:"refused"`
 }
 
 // All returns the documented settings in order.
@@ -143,10 +162,10 @@ func (s *Scope) Names() []string {
 
 // Lookup returns the setting of that name.
 func (s *Scope) Lookup(name string) (Option, bool) {
-	for _, option := range s.All() {
-		if option.Name == name {
-			return option, true
-		}
+	all := s.All()
+	at := slices.IndexFunc(all, func(option Option) bool { return option.Name == name })
+	if at < 0 {
+		return Option{}, false
 	}
-	return Option{}, false
+	return all[at], true
 }

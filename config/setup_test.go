@@ -26,7 +26,9 @@ func TestSetupFrom(t *testing.T) {
 		"switched off": {map[string]any{
 			"setup.template.enabled": false, "setup.ilm.enabled": false,
 			"setup.pipelines.enabled": false, "setup.transforms.enabled": false,
-		}, func(c *Setup) { *c = Setup{} }},
+		}, func(c *Setup) {
+			c.Template.Enabled, c.ILM.Enabled, c.Pipelines.Enabled, c.Transforms.Enabled = false, false, false, false
+		}},
 		"overwriting": {map[string]any{
 			"setup.template.overwrite": true, "setup.ilm.overwrite": true,
 		}, func(c *Setup) { c.Template.Overwrite, c.ILM.Overwrite = true, true }},
@@ -44,22 +46,22 @@ func TestSetupFrom(t *testing.T) {
 	assert.Equal(t, DefaultSetup(), got)
 }
 
-func TestSetupFromRefuses(t *testing.T) {
+func TestCheckFileOfSetup(t *testing.T) {
 	for setting, tc := range map[string]struct {
 		value any
 		want  []string
 	}{
-		"setup.transforms.frequency":                     {"2h", []string{"setup.transforms.frequency is 2h0m0s", "from 1s to 1h"}},
-		"setup.transforms.sync_delay":                    {"100ms", []string{"setup.transforms.sync_delay is 100ms", "from 1s to 24h"}},
+		"setup.transforms.frequency":                     {"2h", []string{"setup.transforms.frequency is 2h: it must be a duration such as 30s or 1m (1s to 1h)"}},
+		"setup.transforms.sync_delay":                    {"100ms", []string{"setup.transforms.sync_delay is 100ms", "(1s to 24h)"}},
 		"setup.transforms.enabled":                       {"perhaps", []string{`setup.transforms.enabled is "perhaps": it must be true or false`}},
-		"setup.transforms.frequenzy":                     {"1m", []string{`unknown setting "transforms.frequenzy" in section setup: did you mean "transforms.frequency"?`}},
-		"setup.pipelines.enable":                         {true, []string{`did you mean "pipelines.enabled"?`}},
+		"setup.transforms.frequenzy":                     {"1m", []string{`unknown setting "setup.transforms.frequenzy": did you mean "setup.transforms.frequency"?`}},
+		"setup.pipelines.enable":                         {true, []string{`did you mean "setup.pipelines.enabled"?`}},
 		"setup.template.name":                            {"mine", []string{"setup.template.name can't be set", "logs-ti_threatq.threat"}},
 		"setup.template.settings.index.number_of_shards": {1, []string{"setup.template.settings can't be set", "@custom"}},
 		"setup.ilm.policy_name":                          {"mine", []string{"setup.ilm.policy_name can't be set"}},
 	} {
 		t.Run(setting, func(t *testing.T) {
-			_, err := SetupFrom(config.MustNewConfigFrom(map[string]any{setting: tc.value}))
+			err := CheckFile(config.MustNewConfigFrom(map[string]any{setting: tc.value}))
 			for _, want := range tc.want {
 				assert.ErrorContains(t, err, want)
 			}

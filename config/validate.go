@@ -10,24 +10,19 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
-	"github.com/elastic/elastic-agent-libs/file"
+	"github.com/elastic/beats/v7/libbeat/common/fmtstr"
+	"github.com/elastic/beats/v7/libbeat/processors"
+	"github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 )
 
 const (
-	maxPageSize    = 10_000
-	maxAttempts    = 100
-	minBodySize    = 1 << 10
-	maxBodySize    = 1 << 30
-	maxTraceSizeMB = 1024
-	longest        = time.Hour
-	minInterval    = time.Second
-
 	maxNamespaceBytes    = 100
 	forbiddenInNamespace = `\/*?"<>|,#:`
 )
@@ -36,67 +31,63 @@ const (
 // own ids are hexadecimal.
 var collectionID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,255}$`)
 
-// problems collects the refusals of a configuration.
+// problems collects what is wrong with a configuration.
 type problems []error
 
 func (p *problems) add(path, format string, args ...any) {
-	*p = append(*p, fmt.Errorf("%s %w", path, fmt.Errorf(format, args...)))
+	*p = append(*p, wrongf(path, format, args...))
 }
 
-// Validate refuses what can't work. The error names every wrong setting by its
-// path within the input, with its value (never a secret) and what would be right.
-func (in *Input) Validate() error {
+// check refuses what can't work though each value by itself could. An error names a
+// setting by its path within the input, with its value (never a secret) and what
+// would be right. That a required setting is missing is said elsewhere.
+func (in *Input) check() []error {
 	var p problems
-
-	if _, err := in.BaseURL(); err != nil {
-		p.add("url", "%w", err)
+	if in.URL != "" {
+		if _, err := in.BaseURL(); err != nil {
+			p.add("url", "%w", err)
+		}
 	}
-	in.validateAuth(&p)
-
-	switch {
-	case in.DataCollectionID == "":
-		p.add("data_collection_id", "is missing, set it to the hash of a data collection, such as 0123456789abcdef")
-	case !collectionID.MatchString(in.DataCollectionID):
+	in.checkAuth(&p)
+	if id := in.DataCollectionID; id != "" && !collectionID.MatchString(id) {
 		p.add("data_collection_id", "is %q, which can't be the hash of a data collection: "+
-			"letters, digits, '-', '_' and '.' only; put it in quotes when it is made of digits", Shorten(in.DataCollectionID))
-	}
-	if in.PageSize < 1 || in.PageSize > maxPageSize {
-		p.add("page_size", "is %d, set it to a number from 1 to %d", in.PageSize, maxPageSize)
+			"letters, digits, '-', '_' and '.' only; put it in quotes when it is made of digits", Shorten(id))
 	}
 	if strings.ContainsFunc(in.FieldsParam, unicode.IsControl) || len(in.FieldsParam) > 4096 {
 		p.add("fields_param", "is %q, set it to a list such as %q", Shorten(in.FieldsParam), DefaultInput().FieldsParam)
 	}
-	in.Request.validate(&p)
-	if strings.TrimSpace(in.ID) == "" {
-		p.add("id", "is missing: give the input a name of its own, such as threatq-default; the cursor is saved under it")
-	}
-	if in.Interval < minInterval {
-		p.add("interval", "is %s: it must be at least %s, such as 1m", in.Interval, minInterval)
-	}
-	if every := in.Reconcile.Interval; every != 0 && every < minInterval {
-		p.add("reconcile.interval", "is %s: it must be at least %s, such as 24h, or 0 for no sweeps", every, minInterval)
+	if every := in.Reconcile.Interval; every != 0 && every < time.Second {
+		p.add("reconcile.interval", "is %s: it must be at least 1s, such as 24h, or 0 for no sweeps", every)
 	}
 	for i, status := range in.ExpiredStatuses {
 		if strings.TrimSpace(status) == "" {
 			p.add(fmt.Sprintf("expired_statuses.%d", i), "is empty: it must be the name of a ThreatQ status, such as Expired")
 		}
 	}
-	validateNamespace(&p, in.DataStream.Namespace)
-	return Join(p...)
+	checkNamespace(&p, in.DataStream.Namespace)
+	in.Request.checkProxy(&p)
+	if r := in.Request.Retry; r.WaitMax < r.WaitMin {
+		p.add("request.retry.wait_max", "is %v, set it to a duration from request.retry.wait_min (%v) to 1h", r.WaitMax, r.WaitMin)
+	}
+	if ssl := in.Request.SSL.Settings(); ssl != nil {
+		for _, v := range ssl.Versions {
+			if v < tlscommon.TLSVersion12 {
+				p.add("request.ssl.supported_protocols", "holds %v, which is not secure: TLSv1.2 and TLSv1.3 can be used", v)
+			}
+		}
+		p = append(p, checkTLS("request.ssl", ssl)...)
+	}
+	checkIndex(&p, in.Index)
+	checkProcessors(&p, in.Processors)
+	return p
 }
 
-func (in *Input) validateAuth(p *problems) {
+func (in *Input) checkAuth(p *problems) {
 	oauth2 := &in.Auth.OAuth2
-	switch id := oauth2.Client.ID; {
-	case id == "":
-		p.add("auth.oauth2.client.id", "is missing, set it to the id of an API client of ThreatQ")
-	case strings.ContainsFunc(id, unicode.IsControl):
+	if id := oauth2.Client.ID; strings.ContainsFunc(id, unicode.IsControl) {
 		p.add("auth.oauth2.client.id", "is %q, which holds control characters", Shorten(id))
 	}
-	switch secret := oauth2.Client.Secret.Reveal(); {
-	case secret == "":
-		p.add("auth.oauth2.client.secret", "is missing, set it to the secret of an API client of ThreatQ, best from the keystore or the environment")
-	case strings.ContainsFunc(secret, unicode.IsControl):
+	if strings.ContainsFunc(oauth2.Client.Secret.Reveal(), unicode.IsControl) {
 		p.add("auth.oauth2.client.secret", "holds control characters, perhaps a line break from a file")
 	}
 	if oauth2.TokenURL != "" {
@@ -106,40 +97,7 @@ func (in *Input) validateAuth(p *problems) {
 	}
 }
 
-func (r *Request) validate(p *problems) {
-	if r.Timeout <= 0 || r.Timeout > longest {
-		p.add("request.timeout", "is %v, set it to a duration above 0 and up to 1h, such as 30s", r.Timeout)
-	}
-	r.validateProxy(p)
-	r.validateSSL(p)
-
-	if n := r.Retry.MaxAttempts; n < 1 || n > maxAttempts {
-		p.add("request.retry.max_attempts", "is %d, set it to a number from 1 (no retry) to %d", n, maxAttempts)
-	}
-	if w := r.Retry.WaitMin; w <= 0 || w > longest {
-		p.add("request.retry.wait_min", "is %v, set it to a duration above 0 and up to 1h, such as 1s", w)
-	}
-	if w := r.Retry.WaitMax; w < r.Retry.WaitMin || w > longest {
-		p.add("request.retry.wait_max", "is %v, set it to a duration from request.retry.wait_min (%v) to 1h", w, r.Retry.WaitMin)
-	}
-	if l := r.RateLimit.Limit; !(l >= 0 && l <= 10_000) {
-		p.add("request.rate_limit.limit", "is %v, set it to requests per second up to 10000, or to 0 for no limit", l)
-	}
-	if b := r.RateLimit.Burst; b < 1 || b > 10_000 {
-		p.add("request.rate_limit.burst", "is %d, set it to a number from 1 to 10000", b)
-	}
-	if s := r.MaxBodySize; s < minBodySize || s > maxBodySize {
-		p.add("request.max_body_size", "is %v, set it to a size from %v to %v, such as 256MiB", s, ByteSize(minBodySize), ByteSize(maxBodySize))
-	}
-	if s := r.Tracer.Maxsize; s < 1 || s > maxTraceSizeMB {
-		p.add("request.tracer.maxsize", "is %d, set it to a size in MB from 1 to %d", s, maxTraceSizeMB)
-	}
-	if b := r.Tracer.Maxbackups; b < 0 || b > file.MaxBackupsLimit {
-		p.add("request.tracer.maxbackups", "is %d, set it to a number of files from 0 to %d", b, file.MaxBackupsLimit)
-	}
-}
-
-func (r *Request) validateProxy(p *problems) {
+func (r *Request) checkProxy(p *problems) {
 	if r.ProxyURL.IsZero() {
 		return
 	}
@@ -152,6 +110,43 @@ func (r *Request) validateProxy(p *problems) {
 		p.add("request.proxy_url", "doesn't begin with http://, https:// or socks5://, %s", right)
 	case u.Hostname() == "":
 		p.add("request.proxy_url", "names no host, %s", right)
+	case !validPort(u.Port()):
+		p.add("request.proxy_url", "has a port above 65535, %s", right)
+	}
+}
+
+// checkIndex refuses an index that Elasticsearch would refuse with each document.
+func checkIndex(p *problems, index string) {
+	if index == "" {
+		return
+	}
+	if _, err := fmtstr.CompileEvent(index); err != nil {
+		p.add("index", "is %q: %w; it must be a name such as my-indicators-%%{+yyyy.MM}", Shorten(index), err)
+		return
+	}
+	if fixed := formats.ReplaceAllString(index, ""); strings.ToLower(fixed) != fixed {
+		p.add("index", "is %q: an index has a name in lower case, such as %q", Shorten(index), strings.ToLower(fixed))
+	}
+}
+
+// formats are the parts of an index that each event fills in.
+var formats = regexp.MustCompile(`%\{[^}]*\}`)
+
+func checkProcessors(p *problems, list []*config.C) {
+	for i, processor := range list {
+		// The log is for the processors that run, these only have to be possible.
+		made, err := processors.New(processors.PluginConfig{processor}, logp.NewNopLogger())
+		if err == nil {
+			err = made.Close()
+		}
+		if path, reason, ok := unwrap(err); ok {
+			if err = reason; path != "" {
+				err = fmt.Errorf("%s: %w", path, reason)
+			}
+		}
+		if err != nil {
+			p.add(fmt.Sprintf("processors.%d", i), "can't be used: %w", err)
+		}
 	}
 }
 
@@ -162,22 +157,6 @@ func (r *Request) usesProxy() bool {
 	}
 	_, err := r.ProxyURL.URL()
 	return err == nil
-}
-
-func (r *Request) validateSSL(p *problems) {
-	settings := r.SSL.Settings()
-	if settings == nil {
-		return
-	}
-	for _, v := range settings.Versions {
-		if v < tlscommon.TLSVersion12 {
-			p.add("request.ssl.supported_protocols", "holds %v, which is not secure: TLSv1.2 and TLSv1.3 can be used", v)
-		}
-	}
-	if _, err := tlscommon.LoadTLSConfig(settings, logp.NewNopLogger()); err != nil {
-		// The error names the reader of a file even where opening it failed.
-		p.add("request.ssl", "can't be used: %s", strings.ReplaceAll(err.Error(), " reading <nil>", ""))
-	}
 }
 
 // BaseURL returns the appliance's address without a trailing slash or /api.
@@ -222,6 +201,8 @@ func ParseEndpoint(address string, r Request, example string) (*url.URL, error) 
 		return nil, fmt.Errorf("holds a '?' or a '#', set it to an address without, such as %s", example)
 	case u.Scheme != "https" && u.Scheme != "http" || u.Opaque != "":
 		return nil, fmt.Errorf("is %q, which doesn't begin with https://, set it to an address such as %s", Shorten(address), example)
+	case !validPort(u.Port()):
+		return nil, fmt.Errorf("is %q, whose port is above 65535, set it to an address such as %s", Shorten(address), example)
 	case u.Hostname() == "":
 		return nil, fmt.Errorf("is %q, which names no host, set it to an address such as %s", Shorten(address), example)
 	}
@@ -235,6 +216,12 @@ func ParseEndpoint(address string, r Request, example string) (*url.URL, error) 
 		}
 	}
 	return u, nil
+}
+
+// validPort reports whether port is "" or a number that a port can have.
+func validPort(port string) bool {
+	_, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil
 }
 
 // isLoopback reports whether a host is this one, judged by its name: resolving
@@ -271,7 +258,7 @@ func Shorten(value string) string {
 	return strings.ToValidUTF8(value[:limit], "") + "..."
 }
 
-func validateNamespace(p *problems, namespace string) {
+func checkNamespace(p *problems, namespace string) {
 	const path = "data_stream.namespace"
 	blank := func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 	switch {

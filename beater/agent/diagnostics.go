@@ -4,7 +4,6 @@
 package agent
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 
-	"github.com/threatqbeat/threatqbeat/beater"
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
@@ -78,24 +76,18 @@ func (f *runnerFactory) diagnose(input *conf.C, refused error) []byte {
 }
 
 func (f *runnerFactory) diagnosisOf(input *conf.C, refused error) diagnosis {
-	if err := cmp.Or(refused, f.CheckConfig(input)); err != nil {
+	var in *config.Input
+	if refused == nil {
+		in, refused = f.read(input)
+	}
+	if refused != nil {
 		var settings map[string]any
 		_ = input.Unpack(&settings) // what can't be read isn't shown
-		return diagnosis{Configuration: redact("", settings), Error: err.Error()}
+		return diagnosis{Configuration: config.ShowInput(settings), Error: refused.Error()}
 	}
-	complete, err := beater.WithDefaults(input)
-	if err != nil {
-		return diagnosis{Error: err.Error()}
-	}
-	cfg, err := config.UnpackInput(complete)
-	if err != nil {
-		return diagnosis{Error: err.Error()}
-	}
-	settings := cfg.Describe()
-	describeCommon(settings, complete)
-	d := diagnosis{Configuration: settings}
-	d.Report, d.Running = f.reports.Of(cfg.ID)
-	saved, found, err := f.store.Saved(cfg.ID, cfg.URL, cfg.DataCollectionID)
+	d := diagnosis{Configuration: in.Describe()}
+	d.Report, d.Running = f.reports.Of(in.ID)
+	saved, found, err := f.store.Saved(in.ID, in.URL, in.DataCollectionID)
 	switch {
 	case err != nil:
 		d.Error = err.Error()
@@ -103,38 +95,6 @@ func (f *runnerFactory) diagnosisOf(input *conf.C, refused error) diagnosis {
 		d.SavedCursor = &saved
 	}
 	return d
-}
-
-// describeCommon adds those of the common input settings that are no secrets. A
-// processor's settings may be anything, so that only its name is shown.
-func describeCommon(settings map[string]any, raw *conf.C) {
-	var common struct {
-		Tags              []string         `config:"tags"`
-		Index             string           `config:"index"`
-		Pipeline          string           `config:"pipeline"`
-		Processors        []map[string]any `config:"processors"`
-		PublisherPipeline struct {
-			DisableHost bool `config:"disable_host"`
-		} `config:"publisher_pipeline"`
-	}
-	if err := raw.Unpack(&common); err != nil {
-		return
-	}
-	settings["tags"] = common.Tags
-	settings["publisher_pipeline.disable_host"] = common.PublisherPipeline.DisableHost
-	if common.Index != "" {
-		settings["index"] = common.Index
-	}
-	if common.Pipeline != "" {
-		settings["pipeline"] = common.Pipeline
-	}
-	names := []string{}
-	for _, processor := range common.Processors {
-		for name := range processor {
-			names = append(names, name)
-		}
-	}
-	settings["processors"] = names
 }
 
 // fileName makes an id fit to be a part of a file's name anywhere.

@@ -10,10 +10,12 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/elastic/elastic-agent-client/v7/pkg/client"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 func TestRedactConfig(t *testing.T) {
-	const config = `
+	const rendered = `
 inputs:
   - type: threatq
     id: one
@@ -26,7 +28,7 @@ inputs:
     request:
       proxy_url: http://user:never-seen@proxy.example.com:3128
       proxy_headers: {X-Key: [never-seen, 1234567]}
-      ssl: {certificate: never-seen, key: never-seen, key_passphrase: 1234567, verification_mode: full}
+      ssl: {certificate: cert.pem, key: never-seen, key_passphrase: 1234567, verification_mode: full}
     processors:
       - add_fields: {target: data_stream, fields: {dataset: ti_threatq.threat, note: never-seen}}
       - script: {source: never-seen}
@@ -40,7 +42,7 @@ outputs:
 features: null
 apm: {secret_token: never-seen, sampling: 0.5}
 `
-	shown := redactConfig([]byte(config))
+	shown := redactConfig([]byte(rendered))
 	assert.NotContains(t, string(shown), "never-seen")
 	assert.NotContains(t, string(shown), "1234567")
 	var got map[string]any
@@ -50,11 +52,11 @@ apm: {secret_token: never-seen, sampling: 0.5}
 	assert.Equal(t, 100, input["page_size"])
 	assert.Equal(t, true, input["preserve_original_event"])
 	assert.Equal(t, []any{"forwarded", 1}, input["tags"])
-	assert.Equal(t, map[string]any{"id": "me", "secret": redacted}, input["auth"].(map[string]any)["oauth2"].(map[string]any)["client"])
-	assert.Equal(t, map[string]any{"X-Key": []any{redacted, redacted}}, input["request"].(map[string]any)["proxy_headers"])
+	assert.Equal(t, map[string]any{"id": "me", "secret": "(set)"}, input["auth"].(map[string]any)["oauth2"].(map[string]any)["client"])
+	assert.Equal(t, []any{"X-Key"}, input["request"].(map[string]any)["proxy_headers"])
 	output := got["outputs"].(map[string]any)["elasticsearch"].(map[string]any)
-	assert.Equal(t, []any{"https://es.example.com:9200", redacted}, output["hosts"])
-	assert.Equal(t, redacted, output["api_key"])
+	assert.Equal(t, []any{"https://es.example.com:9200", config.Redacted}, output["hosts"])
+	assert.Equal(t, "(set)", output["api_key"])
 
 	assert.NotContains(t, string(redactConfig([]byte("a: [never-seen"))), "never-seen")
 }
@@ -74,6 +76,6 @@ func TestOnlyTheRenderedConfigurationIsRedacted(t *testing.T) {
 	for _, name := range []string{renderedConfigHook, "beat_metrics"} {
 		c.RegisterDiagnosticHook(name, "", "", "", func() []byte { return []byte("secret: seen") })
 	}
-	assert.Equal(t, "secret: "+redacted+"\n", string(h.content[renderedConfigHook]))
+	assert.Equal(t, "secret: "+config.Redacted+"\n", string(h.content[renderedConfigHook]))
 	assert.Equal(t, "secret: seen", string(h.content["beat_metrics"]))
 }

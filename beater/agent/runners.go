@@ -19,6 +19,7 @@ import (
 	"github.com/elastic/go-ucfg"
 
 	"github.com/threatqbeat/threatqbeat/beater"
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
@@ -29,7 +30,7 @@ func (a *Agent) Follow(b *beat.Beat, inputs beater.Inputs) (stop func()) {
 	log := b.Info.Logger
 	a.checkins.watch(inputs.Health)
 	registerInputMetrics(b, log)
-	factory := &runnerFactory{RunnerFactory: inputs.Factory, store: inputs.Store, reports: inputs.Reports}
+	factory := &runnerFactory{Factory: inputs.Factory, store: inputs.Store, reports: inputs.Reports}
 	managed := &managedInputs{
 		factory: factory,
 		runners: cfgfile.NewRunnerList(management.DebugK, factory, inputs.Pipeline, log),
@@ -45,8 +46,8 @@ const refusalSetting = "threatqbeat_refusal"
 // refusedInput stands for a stream of Elastic Agent's policy that can't be made
 // an input. It never runs, and the stream's state is failed, for that reason.
 func refusedInput(id string, reason error) *reload.ConfigWithMeta {
-	config := ucfg.MustNewFrom(map[string]any{"id": id, refusalSetting: reason.Error()}) // without variables
-	return &reload.ConfigWithMeta{Config: (*conf.C)(config)}
+	input := ucfg.MustNewFrom(map[string]any{"id": id, refusalSetting: reason.Error()}) // without variables
+	return &reload.ConfigWithMeta{Config: (*conf.C)(input)}
 }
 
 // refusal returns why refusedInput was called for an input.
@@ -124,17 +125,18 @@ func withConfig(input, other *reload.ConfigWithMeta) *reload.ConfigWithMeta {
 
 // runnerFactory creates the runners of streams.
 type runnerFactory struct {
-	cfgfile.RunnerFactory
+	beater.Factory
 	store   *registry.Store
 	reports *threat.Reports
 }
 
-// CheckConfig refuses a stream that could not run.
-func (f *runnerFactory) CheckConfig(input *conf.C) error {
+// read reads and checks the configuration of a stream.
+func (f *runnerFactory) read(input *conf.C) (*config.Input, error) {
 	if err := refusal(input); err != nil {
-		return err
+		return nil, err
 	}
-	return ofStream(input, f.RunnerFactory.CheckConfig(input))
+	in, err := f.Read(input)
+	return in, ofStream(input, err)
 }
 
 // Create returns the runner of a stream.
@@ -142,7 +144,7 @@ func (f *runnerFactory) Create(pipeline beat.PipelineConnector, input *conf.C) (
 	if err := refusal(input); err != nil {
 		return nil, err
 	}
-	runner, err := f.RunnerFactory.Create(pipeline, input)
+	runner, err := f.Factory.Create(pipeline, input)
 	if err != nil {
 		return nil, ofStream(input, err)
 	}

@@ -47,15 +47,18 @@ func (p nullPipeline) Connect() (beat.Client, error) { return p.ConnectWith(beat
 // fakeRunners creates runners that do nothing but are counted.
 type fakeRunners struct{ running map[string]int }
 
+func (f *fakeRunners) Read(input *conf.C) (*config.Input, error) {
+	return config.ReadInput(input, func(error) {})
+}
+
 func (f *fakeRunners) CheckConfig(input *conf.C) error {
 	_, err := f.Create(nil, input)
 	return err
 }
 func (f *fakeRunners) Create(_ beat.PipelineConnector, input *conf.C) (cfgfile.Runner, error) {
-	cfg, err := config.UnpackInput(input)
+	cfg, err := f.Read(input)
 	if err != nil {
-		id, _ := input.String("id", -1)
-		return nil, fmt.Errorf("input %q: %w", id, err)
+		return nil, err
 	}
 	return &fakeRunner{f, cfg.ID}, nil
 }
@@ -75,7 +78,7 @@ func (r *fakeRunner) Stop() {
 
 func newTestManaged(t *testing.T) (*managedInputs, *fakeRunners) {
 	runners := &fakeRunners{running: map[string]int{}}
-	factory := &runnerFactory{RunnerFactory: runners}
+	factory := &runnerFactory{Factory: runners}
 	return &managedInputs{factory: factory, runners: cfgfile.NewRunnerList("test", factory, nullPipeline{}, logptest.NewTestingLogger(t, ""))}, runners
 }
 

@@ -146,7 +146,7 @@ var defined = sync.OnceValue(func() map[string]bool {
 	names := map[string]bool{}
 	for _, scope := range []*config.Scope{config.LibbeatSettings(), config.BeatSettings(), config.InputSettings()} {
 		for _, option := range scope.All() {
-			if option.Secret {
+			if option.Secret() {
 				names[option.Name] = true
 			}
 		}

@@ -97,7 +97,7 @@ func TestSettingsDefinedAsSecrets(t *testing.T) {
 	found := 0
 	for _, scope := range []*config.Scope{config.InputSettings(), config.BeatSettings(), config.LibbeatSettings()} {
 		for _, option := range scope.All() {
-			if !option.Secret || strings.HasSuffix(option.Name, "ssl.key") || strings.HasSuffix(option.Name, "proxy_url") {
+			if !option.Secret() || option.Free() || strings.HasSuffix(option.Name, "ssl.key") || strings.HasSuffix(option.Name, "proxy_url") {
 				continue
 			}
 			found++

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	_ "github.com/elastic/beats/v7/libbeat/processors/actions"
 	conf "github.com/elastic/elastic-agent-libs/config"
 
 	"github.com/threatqbeat/threatqbeat/config"
@@ -91,7 +92,7 @@ func TestVariablesAreSettings(t *testing.T) {
 			asked[name] = true
 			option, ok := config.InputSettings().Lookup(name)
 			require.True(t, ok, "the input has no setting %s", name)
-			assert.Equal(t, option.Secret, v.Secret)
+			assert.Equal(t, option.Secret() && !option.Free(), v.Secret)
 			assert.Contains(t, types[option.Type], v.Type)
 			assert.Equal(t, option.Type == config.TypeList, v.Multi)
 			if strings.HasPrefix(fmt.Sprint(option.Default), "*") {
@@ -129,9 +130,9 @@ func TestStreamsAreAccepted(t *testing.T) {
 			stream["id"] = "threatq-1"
 			cfg, err := conf.NewConfigFrom(stream)
 			require.NoError(t, err)
-			require.NoError(t, config.CheckInput(cfg))
-			unpacked[name], err = config.UnpackInput(cfg)
+			in, err := config.ReadInput(cfg, nil)
 			require.NoError(t, err)
+			unpacked[name] = *in
 		})
 	}
 

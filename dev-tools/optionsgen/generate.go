@@ -20,7 +20,14 @@ func generate(root string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := map[string][]byte{"docs/threatqbeat.schema.json": schema}
+	structs, err := renderStructs(config.InputSettings(), config.BeatSettings())
+	if err != nil {
+		return nil, fmt.Errorf("generating the structs: %w", err)
+	}
+	files := map[string][]byte{
+		"docs/threatqbeat.schema.json": schema,
+		"config/settings_generated.go": structs,
+	}
 	for name, source := range map[string]string{
 		"threatqbeat.yml":           "_meta/threatqbeat.yml.tmpl",
 		"threatqbeat.reference.yml": "_meta/threatqbeat.reference.yml.tmpl",

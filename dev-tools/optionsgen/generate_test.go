@@ -24,7 +24,9 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 func TestCheckNoticesAChange(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(filepath.Join(dir, "_meta"), os.DirFS(filepath.Join(root, "_meta"))))
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "docs"), 0o755))
+	for _, name := range []string{"docs", "config"} {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o755))
+	}
 	require.Error(t, run(dir, true), "no file is there yet")
 	require.NoError(t, run(dir, false))
 	require.NoError(t, run(dir, true))

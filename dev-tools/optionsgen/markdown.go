@@ -87,7 +87,7 @@ func markdownOption(option config.Option) (string, error) {
 	if text := rangeAndUnit(option); text != "" {
 		facts = append(facts, text)
 	}
-	if option.Secret {
+	if option.Secret() && !option.Free() {
 		facts = append(facts, "secret")
 	}
 	if option.Since != config.InputSettings().Since {

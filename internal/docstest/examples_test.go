@@ -5,7 +5,6 @@ package docstest
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -59,13 +58,6 @@ func setVariables(t *testing.T, text string) {
 
 func TestConfigurationExamples(t *testing.T) {
 	_, pages := load(t)
-	known := config.BeatSettings().Names()
-	for _, option := range config.LibbeatSettings().All() {
-		known = append(known, option.Name)
-		if option.Free() {
-			known = append(known, option.Name+".")
-		}
-	}
 
 	for _, block := range blocksIn(pages, "yaml", "yml") {
 		t.Run(block.String(), func(t *testing.T) {
@@ -83,21 +75,20 @@ func TestConfigurationExamples(t *testing.T) {
 				requireInputs(t, inputs)
 				return
 			}
-			requireConfiguration(t, cfg, known)
+			requireConfiguration(t, cfg)
 		})
 	}
 }
 
 // requireConfiguration accepts a threatqbeat.yml, or a part of one.
-func requireConfiguration(t *testing.T, cfg *conf.C, known []string) {
+func requireConfiguration(t *testing.T, cfg *conf.C) {
 	t.Helper()
-	require.NoError(t, unknownSettings(cfg, known))
+	require.NoError(t, config.CheckSettings(cfg))
 	section, err := cfg.Child("threatqbeat", -1)
 	if err != nil {
 		return
 	}
-	require.NoError(t, config.CheckBeat(section))
-	beat, err := config.Unpack(section)
+	beat, err := config.ReadBeat(section)
 	require.NoError(t, err)
 	requireInputs(t, beat.Inputs)
 }
@@ -106,42 +97,11 @@ func requireInputs(t *testing.T, inputs []*conf.C) {
 	t.Helper()
 	ids := map[string]bool{}
 	for _, input := range inputs {
-		require.NoError(t, config.CheckInput(input))
-		unpacked, err := config.UnpackInput(input)
+		unpacked, err := config.ReadInput(input, nil)
 		require.NoError(t, err)
 		require.False(t, ids[unpacked.ID], "two inputs with the id %s", unpacked.ID)
 		ids[unpacked.ID] = true
 	}
-}
-
-var listItem = regexp.MustCompile(`\.[0-9]+(\.|$)`)
-
-// unknownSettings returns an error for a setting above the inputs that neither
-// threatqbeat nor the reference configuration has.
-func unknownSettings(cfg *conf.C, known []string) error {
-	for _, key := range cfg.FlattenedKeys() {
-		name := key
-		if at := listItem.FindStringIndex(name); at != nil {
-			name = name[:at[0]]
-		}
-		if !slices.ContainsFunc(known, func(k string) bool {
-			return k == name || strings.HasSuffix(k, ".") && strings.HasPrefix(name+".", k)
-		}) {
-			return fmt.Errorf("setting %s is not in the reference configuration", name)
-		}
-	}
-	return nil
-}
-
-func TestUnknownSettingsAreFound(t *testing.T) {
-	known := []string{"output.kafka.hosts", "processors", "processors."}
-	accepted := conf.MustNewConfigFrom(map[string]any{
-		"output.kafka.hosts": []string{"a", "b"},
-		"processors":         []any{map[string]any{"drop_event": nil, "add_fields": map[string]any{"a": 1}}},
-	})
-	require.NoError(t, unknownSettings(accepted, known))
-	require.EqualError(t, unknownSettings(conf.MustNewConfigFrom(map[string]any{"output.kafka.hots": "a"}), known),
-		"setting output.kafka.hots is not in the reference configuration")
 }
 
 func TestJSONExamples(t *testing.T) {

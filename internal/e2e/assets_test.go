@@ -135,7 +135,7 @@ func TestSetupRefusals(t *testing.T) {
 		},
 		"a frequency out of range": {
 			settings: map[string]any{"setup.transforms.frequency": "2h"},
-			want:     []string{"setup.transforms.frequency", "2h0m0s", "from 1s to 1h"},
+			want:     []string{"setup.transforms.frequency", "2h", "1s to 1h"},
 		},
 	}
 	for name, tt := range tests {

@@ -75,7 +75,7 @@ func TestRefusalOfTwoInputsWithOneID(t *testing.T) {
 	dir.Configure(map[string]any{"threatqbeat.inputs": []any{input, input}})
 	output, code := dir.Run("run")
 	assert.Equal(t, 1, code)
-	assert.Contains(t, output, `threatqbeat.inputs.1.id is "twice"`)
+	assert.Contains(t, output, `threatqbeat.inputs.1: id is "twice", as that of threatqbeat.inputs.0`)
 }
 
 func TestRefusalWithoutInputs(t *testing.T) {

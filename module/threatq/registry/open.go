@@ -40,7 +40,7 @@ func Open(log *logp.Logger, cfg config.Registry, name string, p *paths.Path) (*S
 	if err != nil {
 		return nil, err
 	}
-	if s.known, err = OpenKnown(root, cfg.Permissions, log.Named("known")); err != nil {
+	if s.known, err = OpenKnown(root, cfg.FilePermissions, log.Named("known")); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -55,11 +55,11 @@ func openCursors(log *logp.Logger, cfg config.Registry, name, root string) (_ *S
 		return nil, false, err
 	}
 	open := func() (*Store, error) {
-		backend, err := memlog.New(log, memlog.Settings{Root: root, FileMode: cfg.Permissions})
+		backend, err := memlog.New(log, memlog.Settings{Root: root, FileMode: cfg.FilePermissions})
 		if err != nil {
 			return nil, err
 		}
-		s := &Store{registry: statestore.NewRegistry(sturdyBackend{backend}), name: name, cleanInterval: cfg.CleanInterval}
+		s := &Store{registry: statestore.NewRegistry(sturdyBackend{backend}), name: name, cleanInterval: cfg.CleanupInterval}
 		s.opened, err = s.registry.Get(name)
 		if err != nil {
 			_ = s.registry.Close()

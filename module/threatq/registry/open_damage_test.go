@@ -105,7 +105,7 @@ func TestDamagedRegistry(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			cfg := config.Default().Registry
+			cfg := config.DefaultBeat().Registry
 			p := &paths.Path{Data: t.TempDir()}
 			home := filepath.Join(Root(cfg, p), "threatqbeat")
 			s, err := Open(logp.NewNopLogger(), cfg, "threatqbeat", p)
@@ -170,7 +170,7 @@ func dataFile(t *testing.T, home string) string {
 // What is no registry at all is refused with what to do, because it may be somebody
 // else's.
 func TestRegistryPathIsAFile(t *testing.T) {
-	cfg := config.Default().Registry
+	cfg := config.DefaultBeat().Registry
 	p := &paths.Path{Data: t.TempDir()}
 	require.NoError(t, os.WriteFile(Root(cfg, p), []byte("mine"), 0o600))
 	_, err := Open(logp.NewNopLogger(), cfg, "threatqbeat", p)
@@ -182,7 +182,7 @@ func TestRegistryPathIsAFile(t *testing.T) {
 
 // A place that can't be looked at is refused as well.
 func TestRegistryCannotBeLookedAt(t *testing.T) {
-	cfg := config.Default().Registry
+	cfg := config.DefaultBeat().Registry
 	p := &paths.Path{Data: t.TempDir()}
 	require.NoError(t, os.MkdirAll(Root(cfg, p), 0o700))
 	home := filepath.Join(Root(cfg, p), "threatqbeat")

@@ -64,7 +64,7 @@ func TestOpenStoreAfterDamage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			log := logptest.NewTestingLogger(t, "")
 			p := testPaths(t)
-			cfg := config.Default().Registry
+			cfg := config.DefaultBeat().Registry
 			s, err := Open(log, cfg, "threatqbeat", p)
 			require.NoError(t, err)
 			store, err := s.StoreFor("threatq")

@@ -26,13 +26,10 @@ import (
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
-// cleanInactive is how long the cursor of an input that is gone is kept. It is
-// long, because an input that comes back after a holiday should not have to collect
-// its whole data collection anew.
-const cleanInactive = 90 * 24 * time.Hour
-
 // Environment is what an input needs from the Beat that hosts it.
 type Environment struct {
+	// Read reads the configuration of an input, or returns what has been read of it.
+	Read func(raw *conf.C) (*config.Input, error)
 	// Log is the logger that the inputs' loggers are named under.
 	Log *logp.Logger
 	// Store keeps the cursors.
@@ -60,12 +57,11 @@ func Plugin(env Environment) v2.Plugin {
 	totals := newTotals(env.Totals)
 	manager := &knowing{store: env.Known}
 	manager.InputManager = cursor.InputManager{
-		Logger:              env.Log,
-		StateStore:          env.Store,
-		Type:                config.InputType,
-		DefaultCleanTimeout: cleanInactive,
+		Logger:     env.Log,
+		StateStore: env.Store,
+		Type:       config.InputType,
 		Configure: func(raw *conf.C, _ *logp.Logger) ([]cursor.Source, cursor.Input, error) {
-			cfg, err := config.UnpackInput(raw)
+			cfg, err := env.Read(raw)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -74,8 +70,8 @@ func Plugin(env Environment) v2.Plugin {
 					return nil, nil, fmt.Errorf("input %q: %w", cfg.ID, err)
 				}
 			}
-			manager.created = &input{cfg: cfg, env: env, totals: totals}
-			return []cursor.Source{source{cfg: &cfg}}, manager.created, nil
+			manager.created = &input{cfg: *cfg, env: env, totals: totals}
+			return []cursor.Source{source{cfg: cfg}}, manager.created, nil
 		},
 	}
 	return v2.Plugin{

@@ -84,6 +84,7 @@ func newInput(t *testing.T, indicators int) (*simulator.Simulator, func(ctx cont
 	var group unison.TaskGroup
 	t.Cleanup(func() { require.NoError(t, group.Stop()) })
 	env := Environment{
+		Read:  func(raw *conf.C) (*config.Input, error) { return config.ReadInput(raw, nil) },
 		Log:   logp.NewNopLogger(),
 		Store: memoryStates{statestore.NewRegistry(storetest.NewMemoryStoreBackend())},
 		Paths: &paths.Path{Logs: t.TempDir()},

@@ -22,8 +22,8 @@ auth.oauth2: {client.id: x, client.secret: never-shown}
 data_collection_id: 0123456789abcdef
 `
 
-func TestUnpackInputDefaults(t *testing.T) {
-	cfg, err := UnpackInput(config.MustNewConfigFrom(plainInput))
+func TestReadInputDefaults(t *testing.T) {
+	cfg, err := ReadInput(config.MustNewConfigFrom(plainInput), nil)
 	require.NoError(t, err)
 	assert.Equal(t, time.Minute, cfg.Interval)
 	assert.Equal(t, 90*24*time.Hour, time.Duration(cfg.IOCExpirationDuration))
@@ -32,29 +32,29 @@ func TestUnpackInputDefaults(t *testing.T) {
 	assert.False(t, cfg.PreserveOriginalEvent)
 }
 
-func TestUnpackInputListsReplaceTheDefault(t *testing.T) {
+func TestReadInputListsReplaceTheDefault(t *testing.T) {
 	for text, want := range map[string][]string{
 		"[]":                     {},
 		"[Whitelisted]":          {"Whitelisted"},
 		"[Expired, Whitelisted]": {"Expired", "Whitelisted"},
 	} {
-		cfg, err := UnpackInput(config.MustNewConfigFrom(plainInput + "expired_statuses: " + text))
+		cfg, err := ReadInput(config.MustNewConfigFrom(plainInput+"expired_statuses: "+text), nil)
 		require.NoError(t, err)
 		assert.Equal(t, want, cfg.ExpiredStatuses, text)
 	}
 }
 
 // However the address is written, the cursor stays the same.
-func TestUnpackInputAddressHasOneForm(t *testing.T) {
+func TestReadInputAddressHasOneForm(t *testing.T) {
 	for _, url := range []string{"https://threatq.example.com", "https://threatq.example.com/", "https://threatq.example.com/api", "https://threatq.example.com/api/"} {
 		text := strings.Replace(plainInput, "https://threatq.example.com", url, 1)
-		cfg, err := UnpackInput(config.MustNewConfigFrom(text))
+		cfg, err := ReadInput(config.MustNewConfigFrom(text), nil)
 		require.NoError(t, err)
 		assert.Equal(t, "https://threatq.example.com", cfg.URL, url)
 	}
 }
 
-func TestUnpackInputRefusals(t *testing.T) {
+func TestReadInputRefusesValues(t *testing.T) {
 	tests := map[string]struct {
 		settings string
 		want     []string
@@ -70,7 +70,7 @@ func TestUnpackInputRefusals(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := UnpackInput(config.MustNewConfigFrom(plainInput + tt.settings))
+			_, err := ReadInput(config.MustNewConfigFrom(plainInput+tt.settings), nil)
 			require.Error(t, err)
 			for _, want := range tt.want {
 				assert.Contains(t, err.Error(), want)

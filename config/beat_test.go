@@ -13,8 +13,8 @@ import (
 	"github.com/elastic/elastic-agent-libs/config"
 )
 
-func TestUnpack(t *testing.T) {
-	cfg, err := Unpack(config.MustNewConfigFrom(`
+func TestReadBeat(t *testing.T) {
+	cfg, err := ReadBeat(config.MustNewConfigFrom(`
 inputs:
   - {type: threatq, id: a}
   - {type: threatq, id: b, enabled: false}
@@ -31,16 +31,16 @@ registry.path: cursors
 		ids = append(ids, id)
 	}
 	assert.Equal(t, []string{"a", "c"}, ids)
-	assert.True(t, cfg.ConfigInputs.Enabled())
+	assert.True(t, cfg.ReadsFiles())
 	assert.Equal(t, 5*time.Second, cfg.ShutdownTimeout)
-	assert.Equal(t, Registry{Path: "cursors", Permissions: 0o600, CleanInterval: 5 * time.Minute}, cfg.Registry)
+	assert.Equal(t, Registry{Path: "cursors", FilePermissions: 0o600, CleanupInterval: 5 * time.Minute}, cfg.Registry)
 }
 
-func TestUnpackNothing(t *testing.T) {
-	cfg, err := Unpack(config.NewConfig())
+func TestReadBeatNothing(t *testing.T) {
+	cfg, err := ReadBeat(config.NewConfig())
 	require.NoError(t, err)
-	assert.Equal(t, Default(), cfg)
-	assert.False(t, cfg.ConfigInputs.Enabled())
+	assert.Equal(t, DefaultBeat(), cfg)
+	assert.False(t, cfg.ReadsFiles())
 }
 
 func TestRefusals(t *testing.T) {
@@ -52,10 +52,10 @@ func TestRefusals(t *testing.T) {
 		"a timeout that isn't": {"shutdown_timeout: soon", `threatqbeat.shutdown_timeout is "soon": it must be a duration such as 30s or 1m (0 or more)`},
 		"inputs no list":       {"inputs: 5", "threatqbeat.inputs is no list"},
 		"inputs without dash":  {"inputs: {type: threatq, id: a}", "threatqbeat.inputs is no list: each input begins with a dash"},
-		"too eager reload":     {"config.inputs: {path: inputs.d/*.yml, reload: {enabled: true, period: 1ms}}", "threatqbeat.config.inputs.reload.period is 1ms: it must be at least 1s, such as 10s"},
+		"too eager reload":     {"config.inputs: {path: inputs.d/*.yml, reload: {enabled: true, period: 1ms}}", "threatqbeat.config.inputs.reload.period is 1ms: it must be a duration such as 30s or 1m (1s or more)"},
 		"a period that isn't":  {"config.inputs: {path: inputs.d/*.yml, reload.period: often}", `threatqbeat.config.inputs.reload.period is "often": it must be a duration such as 30s or 1m (1s or more)`},
 		"no files":             {"config.inputs.reload.enabled: true", "threatqbeat.config.inputs.path is missing"},
-		"two at once":          {"{shutdown_timeout: -1s, registry.path: ''}", "such as 5s; threatqbeat.registry.path is empty"},
+		"two at once":          {"{registry.file_permissions: 0200, registry.path: ''}", "such as registry; threatqbeat.registry.file_permissions is 0200"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestRefusals(t *testing.T) {
 			file := config.MustNewConfigFrom(map[string]any{"threatqbeat": config.MustNewConfigFrom(tt.text)})
 			section, err := file.Child("threatqbeat", -1)
 			require.NoError(t, err)
-			_, err = Unpack(section)
+			_, err = ReadBeat(section)
 			require.ErrorContains(t, err, tt.want)
 			assert.NotContains(t, err.Error(), "accessing")
 		})

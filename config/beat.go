@@ -1,0 +1,83 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/elastic/elastic-agent-libs/config"
+)
+
+// ReadBeat reads the section threatqbeat, given without its key, over the defaults.
+// It refuses what could not work, naming the setting, its value and what would be
+// right. It does not look into the inputs.
+func ReadBeat(section *config.C) (Beat, error) {
+	c := newChecker(scopeBelow("threatqbeat."), " in section threatqbeat")
+	c.walk(section, "")
+	if err := Join(append(c.unknown, prefixed("threatqbeat.", append(c.unresolved, c.wrong...))...)...); err != nil {
+		return Beat{}, err
+	}
+	var cfg Beat
+	if err := checkIsList(section); err != nil {
+		return Beat{}, err
+	}
+	if err := readSection(section, "threatqbeat", &cfg); err != nil {
+		return Beat{}, err
+	}
+	var errs []error
+	if files := cfg.Config.Inputs; section.HasField("config") && files.Enabled && files.Path == "" {
+		errs = append(errs, errors.New("threatqbeat.config.inputs.path is missing: it must be a pattern of files, such as inputs.d/*.yml"))
+	}
+	if cfg.Registry.Path == "" {
+		errs = append(errs, errors.New("threatqbeat.registry.path is empty: it must name a directory, absolute or relative to path.data, such as registry"))
+	}
+	if cfg.Registry.FilePermissions&0o600 != 0o600 {
+		errs = append(errs, fmt.Errorf("threatqbeat.registry.file_permissions is %#o: the owner must be able to read and write, as in 0600", uint32(cfg.Registry.FilePermissions)))
+	}
+	return cfg, Join(errs...)
+}
+
+func prefixed(prefix string, errs []error) []error {
+	for i, err := range errs {
+		errs[i] = fmt.Errorf("%s%w", prefix, err)
+	}
+	return errs
+}
+
+// DefaultBeat returns the configuration of an empty file.
+func DefaultBeat() Beat {
+	cfg, err := ReadBeat(config.NewConfig())
+	if err != nil {
+		panic(fmt.Sprintf("the defaults of the section threatqbeat can't be read: %s", err)) // they are part of the binary
+	}
+	return cfg
+}
+
+// checkIsList refuses an input that stands below threatqbeat.inputs without a
+// dash: what isn't a list would count as an empty one.
+func checkIsList(section *config.C) error {
+	if !section.HasField("inputs") {
+		return nil
+	}
+	inputs, err := section.Child("inputs", -1)
+	if err == nil && (inputs.IsArray() || !inputs.IsDict()) {
+		return nil // a list, or nothing
+	}
+	return errors.New("threatqbeat.inputs is no list: each input begins with a dash, as in - type: threatq")
+}
+
+// ReadsFiles reports whether inputs are read from files.
+func (b *Beat) ReadsFiles() bool { return b.Config.Inputs.Path != "" && b.Config.Inputs.Enabled }
+
+// EnabledInputs returns the inputs that are not switched off by enabled: false.
+func (b *Beat) EnabledInputs() []*config.C {
+	var enabled []*config.C
+	for _, input := range b.Inputs {
+		if input.Enabled() {
+			enabled = append(enabled, input)
+		}
+	}
+	return enabled
+}
