@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -222,6 +224,40 @@ func TestAgentHealth(t *testing.T) {
 	requireCleanStop(t, agent, beat, input, output)
 	a.requireEach(t, dir.Events(), true)
 	assert.NotContains(t, beat.Output(), "a-wrong-secret")
+}
+
+// Input and output are degraded while the output takes nothing, with its reason.
+func TestAgentHealthOfTheOutput(t *testing.T) {
+	t.Parallel()
+	const indicators = 50
+	a := startAppliance(t, tidy(indicators))
+	es := startElasticsearch(t)
+	var corrected atomic.Bool
+	es.refuse = func(beattest.Event) *verdict {
+		if corrected.Load() {
+			return nil
+		}
+		return refusal(http.StatusForbidden, "cluster_block_exception", "index [logs] blocked by: [FORBIDDEN/8/index write (api)];")
+	}
+	dir := beattest.NewDir(t)
+	agent := startElasticAgent(t)
+	input := newInputUnit(t, inputUnit, 1, stream{id: "one", settings: a.input("", nil)})
+	output := newOutputUnit(t, dir, "events", 1)
+	output.Config.Type, output.Config.Name = "elasticsearch", "elasticsearch"
+	output.Config.Source = newStruct(t, map[string]any{
+		"type": "elasticsearch", "hosts": []any{es.URL}, "queue.mem.flush.timeout": "0s",
+		"backoff": map[string]any{"init": "100ms", "max": "200ms"},
+	})
+	agent.expect(input, output)
+	beat := agent.start(dir)
+	for _, unit := range []*agentproto.UnitExpected{input, output} {
+		beat.Eventually("degraded: "+unit.Id, func() bool { return agent.is(unit, agentproto.State_DEGRADED, "cluster_block_exception") })
+	}
+
+	corrected.Store(true)
+	beat.Eventually("the events", func() bool { return len(es.events()) >= indicators })
+	beat.Eventually("healthy again", agent.healthy(input, output))
+	requireCleanStop(t, agent, beat, input, output)
 }
 
 func TestAgentReportsWrongSettings(t *testing.T) {
