@@ -80,12 +80,10 @@ func runDemo(out io.Writer, settings instance.Settings, opts demoOptions) error 
 	defer os.RemoveAll(work)
 
 	fmt.Fprintf(out, "A simulated ThreatQ appliance with %d indicators listens on %s.\n", opts.indicators, appliance.URL)
-	start := time.Now()
-	events, err := collectDemo(out, settings, appliance, work, opts)
+	events, took, err := collectDemo(out, settings, appliance, work, opts)
 	if err != nil {
 		return err
 	}
-	took := time.Since(start)
 	if err := os.Rename(events, target); err != nil {
 		return fmt.Errorf("moving the events to %s: %w", target, err)
 	}
@@ -94,21 +92,31 @@ func runDemo(out io.Writer, settings instance.Settings, opts demoOptions) error 
 	if err != nil {
 		return err
 	}
-	sum.print(out, took)
-	fmt.Fprintf(out, "\nThe events are in %s.\n", target)
-	if sum.total != opts.indicators {
-		return fmt.Errorf("%d of %d indicators were collected", sum.total, opts.indicators)
+	sum.print(out)
+	fmt.Fprintf(out, "\n%d indicators in %.1f s, %.0f per second.\n", opts.indicators, took.Seconds(), float64(opts.indicators)/took.Seconds())
+	if n := sum.differences(appliance.Expected()); n > 0 {
+		return fmt.Errorf("the latest events in %s differ from what the appliance holds, in %d indicators", target, n)
 	}
+	fmt.Fprintf(out, "Then %d left the data collection and %d joined it, without being updated. One sweep later the file agrees with the appliance.\n",
+		opts.changes(), opts.changes())
+	fmt.Fprintf(out, "The events are in %s.\n", target)
 	fmt.Fprintf(out, "Next: name your ThreatQ appliance in %s.yml, and see with `%s test input` what it sends.\n", config.Name, config.Name)
 	return nil
 }
 
-// collectDemo runs the Beat until the output has acknowledged every indicator,
-// and returns the name of the file they are in.
-func collectDemo(out io.Writer, settings instance.Settings, appliance *demoAppliance, work string, opts demoOptions) (string, error) {
+// demoChanges is how many indicators leave the data collection at the end, and how
+// many join it.
+const demoChanges = 10
+
+func (o demoOptions) changes() int { return min(demoChanges, o.indicators) }
+
+// collectDemo runs the Beat until the output has acknowledged every indicator, and
+// what a sweep has found. It returns the name of the file that they are in, and how
+// long the collection took.
+func collectDemo(out io.Writer, settings instance.Settings, appliance *demoAppliance, work string, opts demoOptions) (string, time.Duration, error) {
 	configFile := filepath.Join(work, config.Name+".yml")
 	if err := writeDemoConfig(configFile, appliance, work); err != nil {
-		return "", err
+		return "", 0, err
 	}
 	// The Beat takes its file names from the command line's flags only. All of
 	// them are set, so that the demo opens no files of an installed beat.
@@ -117,17 +125,25 @@ func collectDemo(out io.Writer, settings instance.Settings, appliance *demoAppli
 		"path.data": filepath.Join(work, "data"), "path.logs": filepath.Join(work, "logs"),
 	} {
 		if err := flag.Set(name, value); err != nil {
-			return "", fmt.Errorf("setting -%s: %w", name, err)
+			return "", 0, fmt.Errorf("setting -%s: %w", name, err)
 		}
 	}
 
 	bar := newProgress(out, opts.indicators)
 	defer bar.finish()
-	var acknowledged atomic.Int64
+	var acknowledged, took atomic.Int64
 	var running atomic.Pointer[beat.Beater]
+	start := time.Now()
 	create := beater.New(beater.OnAcknowledged(func(n int) {
 		bar.add(n)
-		if acknowledged.Add(int64(n)) >= int64(opts.indicators) {
+		now := acknowledged.Add(int64(n))
+		if before := now - int64(n); before < int64(opts.indicators) && now >= int64(opts.indicators) {
+			took.Store(int64(time.Since(start)))
+			// Of none of this the cursor tells.
+			appliance.Leave(opts.changes())
+			appliance.Join(opts.changes())
+		}
+		if now >= int64(opts.indicators+2*opts.changes()) {
 			(*running.Load()).Stop()
 		}
 	}))
@@ -137,13 +153,13 @@ func collectDemo(out io.Writer, settings instance.Settings, appliance *demoAppli
 		return bt, err
 	})
 	if err != nil {
-		return "", fmt.Errorf("running the beat: %w", err)
+		return "", 0, fmt.Errorf("running the beat: %w", err)
 	}
 	files, err := filepath.Glob(filepath.Join(work, "events*"))
 	if err != nil || len(files) != 1 {
-		return "", errors.Join(err, fmt.Errorf("%d event files were written where one was expected; was the demo interrupted?", len(files)))
+		return "", 0, errors.Join(err, fmt.Errorf("%d event files were written where one was expected; was the demo interrupted?", len(files)))
 	}
-	return files[0], nil
+	return files[0], time.Duration(took.Load()), nil
 }
 
 func writeDemoConfig(file string, appliance *demoAppliance, work string) error {
@@ -153,6 +169,8 @@ func writeDemoConfig(file string, appliance *demoAppliance, work string) error {
 			"id":                 "demo",
 			"url":                appliance.URL,
 			"data_collection_id": appliance.Config().DataCollectionID,
+			"interval":           "1s",
+			"reconcile.interval": "1s",
 			"auth.oauth2": map[string]any{
 				"client.id":     appliance.Config().ClientID,
 				"client.secret": appliance.Config().ClientSecret,

@@ -48,6 +48,7 @@ func (p *progress) add(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before := p.done
+	n = min(n, p.total-p.done) // what a sweep publishes comes on top
 	p.done += n
 	if p.bar != nil {
 		_ = p.bar.Add(n)

@@ -8,36 +8,43 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
-// summary counts the events of a file.
+// summary is the latest event of each indicator of a file.
 type summary struct {
-	total      int
-	unreadable int
-	active     int
-	types      map[string]int // indicators by threat.indicator.type
-	expired    map[string]int // indicators that have expired, by reason
+	now    time.Time
+	latest map[int64]latestEvent
+}
+
+// latestEvent is what the latest event of an indicator says.
+type latestEvent struct {
+	kind    string // threat.indicator.type
+	expires time.Time
+	reason  string
 }
 
 // summarised is what the summary reads of an event.
 type summarised struct {
-	Event struct {
-		Kind string `json:"kind"`
-	} `json:"event"`
 	Threat struct {
 		Indicator struct {
 			Type string `json:"type"`
 		} `json:"indicator"`
 	} `json:"threat"`
 	ThreatQ struct {
-		ExpiredAt time.Time `json:"ioc_expired_at"`
-		Reason    string    `json:"ioc_expiration_reason"`
+		ID          *int64    `json:"id"`
+		IndicatorID int64     `json:"indicator_id"`
+		ExpiredAt   time.Time `json:"ioc_expired_at"`
+		Reason      string    `json:"ioc_expiration_reason"`
 	} `json:"threatq"`
 }
 
@@ -47,34 +54,60 @@ func summariseFile(name string, now time.Time) (*summary, error) {
 		return nil, fmt.Errorf("reading the collected events: %w", err)
 	}
 	defer file.Close()
-	sum := &summary{types: map[string]int{}, expired: map[string]int{}}
+	sum := &summary{now: now, latest: map[int64]latestEvent{}}
 	decoder := json.NewDecoder(bufio.NewReaderSize(file, 1<<20))
-	for {
+	for n := 1; ; n++ {
 		var event summarised
 		if err := decoder.Decode(&event); err == io.EOF {
 			return sum, nil
 		} else if err != nil {
-			return nil, fmt.Errorf("reading the collected events: event %d of %s: %w", sum.total+1, name, err)
+			return nil, fmt.Errorf("reading the collected events: event %d of %s: %w", n, name, err)
 		}
-		sum.add(event, now)
+		sum.add(event)
 	}
 }
 
-func (s *summary) add(event summarised, now time.Time) {
-	s.total++
-	if event.Event.Kind == "pipeline_error" {
-		s.unreadable++
-		return
+func (s *summary) add(event summarised) {
+	// The appliance gives each indicator one of the two, or both alike.
+	id := event.ThreatQ.IndicatorID
+	if event.ThreatQ.ID != nil {
+		id = *event.ThreatQ.ID
 	}
-	s.types[event.Threat.Indicator.Type]++
-	if event.ThreatQ.ExpiredAt.After(now) {
-		s.active++
-		return
+	kind := event.Threat.Indicator.Type
+	if event.ThreatQ.Reason == threat.RetiredReason {
+		kind = s.latest[id].kind
 	}
-	s.expired[event.ThreatQ.Reason]++
+	s.latest[id] = latestEvent{kind, event.ThreatQ.ExpiredAt, event.ThreatQ.Reason}
 }
 
-func (s *summary) print(out io.Writer, took time.Duration) {
+// differences counts the indicators that the appliance holds and that are missing or
+// retired, and those that it does not hold and that are not retired.
+func (s *summary) differences(held iter.Seq[simulator.Expected]) int {
+	n, ids := 0, map[int64]bool{}
+	for indicator := range held {
+		ids[indicator.ID] = true
+		if latest, ok := s.latest[indicator.ID]; !ok || latest.reason == threat.RetiredReason {
+			n++
+		}
+	}
+	for id, latest := range s.latest {
+		if !ids[id] && latest.reason != threat.RetiredReason {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *summary) print(out io.Writer) {
+	types, states := map[string]int{}, map[string]int{}
+	for _, latest := range s.latest {
+		types[latest.kind]++
+		state := "active"
+		if !latest.expires.After(s.now) {
+			state = "expired: " + latest.reason
+		}
+		states[state]++
+	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	row := func(count int, label string) { fmt.Fprintf(table, "%d\t  %s\n", count, label) }
 	section := func(title string, counts map[string]int) {
@@ -92,18 +125,9 @@ func (s *summary) print(out io.Writer, took time.Duration) {
 			row(counts[label], label)
 		}
 	}
-	section("INDICATORS BY TYPE", s.types)
-	if s.unreadable > 0 {
-		row(s.unreadable, "(unreadable, kept as pipeline errors)")
-	}
-	row(s.total, "in all")
-
-	states := map[string]int{"active": s.active}
-	for reason, count := range s.expired {
-		states["expired: "+reason] = count
-	}
+	section("INDICATORS BY TYPE", types)
+	row(len(s.latest), "in all")
 	section("ACTIVE AND EXPIRED", states)
-	row(s.total-s.unreadable, "in all")
+	row(len(s.latest), "in all")
 	_ = table.Flush()
-	fmt.Fprintf(out, "\n%d indicators in %.1f s, %.0f per second.\n", s.total, took.Seconds(), float64(s.total)/took.Seconds())
 }
