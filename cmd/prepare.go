@@ -26,7 +26,7 @@ func prepare(c *cobra.Command) error {
 	runs := len(path) == 0 || path[0] == "run"
 	reads := runs || slices.Contains([]string{"test", "setup", "keystore", "cursor", "verify"}, path[0]) ||
 		slices.Equal(path, []string{"export", "config"})
-	if !reads {
+	if version := c.Flags().Lookup("version"); !reads || version != nil && version.Changed {
 		return nil
 	}
 	if err := cfgfile.HandleFlags(); err != nil {

@@ -126,7 +126,7 @@ func TestTestInputForMachines(t *testing.T) {
 		},
 		"threatqbeat.config.inputs": map[string]any{"enabled": true, "path": "inputs.d/*.yml"},
 	})
-	dir.Write("inputs.d/a.yml", []any{sim.input("from a file", map[string]any{"page_size": 5})})
+	dir.Write("inputs.d/a.yml", []any{sim.input("from a file", map[string]any{"page_size": 5, "fields_param": "*,attributes,sources"})})
 
 	output, code := dir.Run("test", "input", "--json")
 	assert.Equal(t, 1, code, output)

@@ -105,7 +105,8 @@ func (c *elasticsearch) Publish(ctx context.Context, original publisher.Batch) e
 	if b.held == 0 {
 		return nil // Elasticsearch was too busy
 	}
-	return fmt.Errorf("Elasticsearch refuses %s, which are held and sent again until it accepts them: %s", //nolint:staticcheck // a name
+	//lint:ignore ST1005 it begins with a name
+	return fmt.Errorf("Elasticsearch refuses %s, which are held and sent again until it accepts them: %s",
 		count(b.held, "document"), b.heldWhy)
 }
 
