@@ -31,7 +31,7 @@ func TestDemo(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 10_000+10+10, bytes.Count(text, []byte{'\n'}))
 	assert.Contains(t, output, "Then 10 left the data collection and 10 joined it, without being updated. One sweep later the file agrees with the appliance.")
-	assert.Contains(t, output, "10  "+"  expired: Expiration set since ThreatQ's data collection no longer holds the indicator")
+	assert.Contains(t, output, "10  expired: Expiration set since ThreatQ's data collection no longer holds the indicator")
 
 	// Each table's rows add up to its last line.
 	row := regexp.MustCompile(`(?m)^ *(\d+)  +(.+)$`)
