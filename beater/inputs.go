@@ -6,6 +6,7 @@ package beater
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/elastic/beats/v7/filebeat/channel"
@@ -48,6 +49,14 @@ func newInputFactory(b *beat.Beat, cfg config.Beat, store *registry.Store, group
 		MaxInFlight: int64(cfg.MaxInFlight),
 		MaxAckDelay: cfg.MaxAckDelay,
 	}, board, totals)
+	store.OnSave(func(inputID string, err error) {
+		if err == nil {
+			board.Of(inputID).Clear(health.Registry)
+			return
+		}
+		board.Of(inputID).Set(health.Registry, health.Degraded, fmt.Sprintf(
+			"the cursor can't be saved, so that a restart would collect again what came since: %s: make room in path.data, or make it writable", strings.ReplaceAll(err.Error(), "\n", "; ")))
+	})
 	log := b.Info.Logger.Named("input")
 	f := &inputFactory{store: store, reports: reports, health: board, tracker: tracker}
 	if b.Manager.Enabled() {

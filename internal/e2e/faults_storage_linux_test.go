@@ -43,6 +43,39 @@ func TestReadOnlyDataDirectory(t *testing.T) {
 	assert.Zero(t, sim.Stats().Total(simulator.EndpointData), "nothing is collected that could not be saved")
 }
 
+// What can't be written because the disk is full is written once there is room.
+func TestFullOutputDirectory(t *testing.T) {
+	t.Parallel()
+	const indicators = 500
+	sim := startAppliance(t, tidy(indicators))
+	dir := beattest.NewDir(t)
+	mountMemory(t, dir.File("events"), 0)
+	settings := map[string]any{
+		"threatqbeat.inputs":      []any{sim.input("one", map[string]any{"page_size": 50})},
+		"queue.mem.flush.timeout": "0s",
+	}
+	get := withEndpoint(t, dir, settings)
+	dir.Configure(settings)
+	var root beattest.Event
+	is := func(want string) func() bool {
+		return func() bool { return get("/", &root) && root.Get("health.status") == want }
+	}
+	beat := dir.Start("run")
+	beat.Eventually("the health to say so", is("degraded"))
+	assert.Contains(t, root.Get("health.reason"), "no space left on device")
+	collected, _ := savedCursors(t, dir)["one"].Get("collected").(float64)
+	assert.Less(t, collected, float64(indicators), "the cursor stays")
+	beat.Kill()
+
+	beat = dir.Start("run")
+	beat.Eventually("the health to say so", is("degraded"))
+	require.NoError(t, syscall.Mount("tmpfs", dir.File("events"), "tmpfs", syscall.MS_REMOUNT, "size=16m"))
+	beat.Eventually("the cursor", func() bool { return savedCursors(t, dir)["one"].Get("collected") == float64(indicators) })
+	beat.Eventually("the health to recover", is("healthy"))
+	beat.Stop()
+	sim.requireEach(t, dir.Events(), false)
+}
+
 // While the disk is full, indicators are collected all the same; the cursor is
 // saved again as soon as there is room.
 func TestFullDataDirectory(t *testing.T) {
@@ -51,10 +84,12 @@ func TestFullDataDirectory(t *testing.T) {
 	sim := startAppliance(t, tidy(indicators))
 	dir := beattest.NewDir(t)
 	mountMemory(t, dir.File("data"), 0)
-	dir.Configure(map[string]any{
+	settings := map[string]any{
 		"threatqbeat.inputs":      []any{sim.input("one", map[string]any{"page_size": 50})},
 		"queue.mem.flush.timeout": "0s",
-	})
+	}
+	get := withEndpoint(t, dir, settings)
+	dir.Configure(settings)
 	beat := dir.Start("run")
 	beat.Eventually("the first collection", func() bool { return dir.Lines() >= indicators })
 
@@ -82,6 +117,11 @@ func TestFullDataDirectory(t *testing.T) {
 		require.Less(t, lines, 20_000, "the disk is full, but nothing says so")
 	}
 
+	var root beattest.Event
+	require.True(t, get("/", &root))
+	assert.Equal(t, "degraded", root.Get("health.status"))
+	assert.Contains(t, root.Get("health.reason"), "no space left on device")
+
 	require.NoError(t, os.Remove(filler.Name()))
 	for range 3 {
 		sim.Touch(50)
@@ -91,6 +131,8 @@ func TestFullDataDirectory(t *testing.T) {
 	beat.Eventually("the saved cursor", func() bool {
 		return savedCursors(t, dir)["one"].Get("collected") == float64(lines)
 	})
+	require.True(t, get("/", &root))
+	assert.Equal(t, "healthy", root.Get("health.status"))
 	complaints := len(dir.LogMessages("error"))
 	sim.Touch(50)
 	lines += 50

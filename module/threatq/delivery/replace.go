@@ -23,6 +23,7 @@ var registered map[string]outputs.Factory
 // called once, before any output is made.
 func ReplaceOutputs() {
 	ReplaceOutput("elasticsearch", aroundElasticsearch)
+	ReplaceOutput("file", insteadOfFile)
 }
 
 // ReplaceOutput replaces the factory of one of Libbeat's outputs by what around makes

@@ -26,6 +26,7 @@ type Store struct {
 	opened        *statestore.Store
 	cleanInterval time.Duration
 	known         *KnownStore
+	onSave        func(inputID string, err error)
 }
 
 var _ statestore.States = (*Store)(nil)
@@ -59,7 +60,8 @@ func openCursors(log *logp.Logger, cfg config.Registry, name, root string) (_ *S
 		if err != nil {
 			return nil, err
 		}
-		s := &Store{registry: statestore.NewRegistry(sturdyBackend{backend}), name: name, cleanInterval: cfg.CleanupInterval}
+		s := &Store{name: name, cleanInterval: cfg.CleanupInterval}
+		s.registry = statestore.NewRegistry(sturdyBackend{backend, s.saved})
 		s.opened, err = s.registry.Get(name)
 		if err != nil {
 			_ = s.registry.Close()
@@ -137,6 +139,16 @@ func misplaced(home string) error {
 // Root is the directory of the registry.
 func Root(cfg config.Registry, p *paths.Path) string {
 	return p.Resolve(paths.Data, cfg.Path)
+}
+
+// OnSave has f called after each attempt to save an input's cursor, with the error or
+// nil. It is to be called before any input runs. f must not block.
+func (s *Store) OnSave(f func(inputID string, err error)) { s.onSave = f }
+
+func (s *Store) saved(key string, err error) {
+	if id, _, ok := ParseRegistryKey(key); ok && s.onSave != nil {
+		s.onSave(id, err)
+	}
 }
 
 // StoreFor returns the one store there is.

@@ -209,7 +209,8 @@ func (f *full) Checkpoint() error               { f.checkpoints++; return f.err 
 
 func TestCursorsAreSavedAnewWhenTheirLogIsBroken(t *testing.T) {
 	f := &full{values: map[string]any{}}
-	s := sturdyStore{f}
+	var saved []error
+	s := sturdyStore{f, func(_ string, err error) { saved = append(saved, err) }}
 	require.NoError(t, s.Set("a", savedState{map[string]any{"mark": "x"}}))
 	require.NoError(t, s.Remove("a"))
 	assert.Equal(t, 2, f.checkpoints)
@@ -218,6 +219,7 @@ func TestCursorsAreSavedAnewWhenTheirLogIsBroken(t *testing.T) {
 	err := s.Set("a", savedState{})
 	require.ErrorIs(t, err, errFull)
 	require.ErrorContains(t, err, "still no space")
+	assert.Equal(t, []error{nil, err}, saved)
 
 	f.checkpoints = 0
 	require.Error(t, s.Set("a", map[string]any{"x": make(chan int)}))

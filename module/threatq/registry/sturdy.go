@@ -16,7 +16,10 @@ import (
 // a write to its log has failed, memlog goes on with that log's writer, which
 // never writes again: from then on each update fails, or each second one, until
 // the next start.
-type sturdyBackend struct{ backend.Registry }
+type sturdyBackend struct {
+	backend.Registry
+	saved func(key string, err error) // is told how each update went
+}
 
 // Access opens a store and writes it anew. memlog repairs what is damaged in
 // memory only: after a checkpoint that could not be read, the next start would
@@ -30,7 +33,7 @@ func (b sturdyBackend) Access(name string) (backend.Store, error) {
 		// When the disk is full, the first update says so.
 		_ = whole.Checkpoint()
 	}
-	return sturdyStore{opened}, nil
+	return sturdyStore{opened, b.saved}, nil
 }
 
 // checkpointer is a store that can be written as a whole, as memlog's can.
@@ -38,7 +41,10 @@ type checkpointer interface{ Checkpoint() error }
 
 // sturdyStore writes all of the store anew when an update of it could not be
 // appended. The store holds a few cursors: that costs next to nothing.
-type sturdyStore struct{ backend.Store }
+type sturdyStore struct {
+	backend.Store
+	saved func(key string, err error)
+}
 
 // Set saves a value.
 func (s sturdyStore) Set(key string, value any) error {
@@ -47,7 +53,9 @@ func (s sturdyStore) Set(key string, value any) error {
 	if err := typeconv.Convert(&encoded, value); err != nil {
 		return fmt.Errorf("encoding the cursor %s: %w", key, err)
 	}
-	return s.checkpoint(s.Store.Set(key, encoded))
+	err := s.checkpoint(s.Store.Set(key, encoded))
+	s.saved(key, err)
+	return err
 }
 
 // Remove removes a value.

@@ -1,0 +1,167 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/common/backoff"
+	"github.com/elastic/beats/v7/libbeat/outputs"
+	"github.com/elastic/beats/v7/libbeat/outputs/codec"
+	_ "github.com/elastic/beats/v7/libbeat/outputs/codec/json" // the default
+	"github.com/elastic/beats/v7/libbeat/outputs/fileout"
+	"github.com/elastic/beats/v7/libbeat/publisher"
+	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/file"
+	"github.com/elastic/elastic-agent-libs/logp"
+)
+
+// fileSettings are those of Libbeat's file output, with its defaults.
+type fileSettings struct {
+	Path            *fileout.PathFormatString `config:"path"`
+	Filename        string                    `config:"filename"`
+	RotateEveryKb   uint                      `config:"rotate_every_kb" validate:"min=1"`
+	NumberOfFiles   uint                      `config:"number_of_files" validate:"min=2,max=1024"`
+	Codec           codec.Config              `config:"codec"`
+	Permissions     uint32                    `config:"permissions"`
+	RotateOnStartup bool                      `config:"rotate_on_startup"`
+	Queue           config.Namespace          `config:"queue"`
+}
+
+// fileOutput writes events to files, as Libbeat's output does. Libbeat's acknowledges
+// what it could not write; this one writes it again until it succeeds.
+type fileOutput struct {
+	log      *logp.Logger
+	observer outputs.Observer
+	beat     string
+	name     string
+	limit    int // of a line, in bytes
+	rotator  *file.Rotator
+	codec    codec.Codec
+
+	buffer    []byte
+	broken    bool // a line was cut short by a failure
+	held      bool
+	backoff   backoff.Backoff
+	closed    chan struct{}
+	closeOnce sync.Once
+}
+
+// insteadOfFile returns the factory of the output file.
+func insteadOfFile(outputs.Factory) outputs.Factory {
+	return func(_ outputs.IndexManager, info beat.Info, observer outputs.Observer, cfg *config.C) (outputs.Group, error) {
+		settings := fileSettings{Path: &fileout.PathFormatString{}, NumberOfFiles: 7, RotateEveryKb: 10 * 1024, Permissions: 0o600, RotateOnStartup: true}
+		if err := cfg.Unpack(&settings); err != nil {
+			return outputs.Fail(err)
+		}
+		dir, err := settings.Path.Run(time.Now().UTC())
+		if err != nil {
+			return outputs.Fail(fmt.Errorf("output.file.path: %w", err))
+		}
+		if settings.Filename == "" {
+			settings.Filename = info.Beat
+		}
+		closed := make(chan struct{})
+		f := &fileOutput{
+			log: info.Logger.Named("file"), observer: observer, beat: info.Beat,
+			name: filepath.Join(dir, settings.Filename), limit: int(settings.RotateEveryKb) * 1024,
+			closed: closed, backoff: backoff.NewEqualJitterBackoff(closed, time.Second, time.Minute),
+		}
+		f.rotator, err = file.NewFileRotator(f.name,
+			file.MaxSizeBytes(settings.RotateEveryKb*1024),
+			file.MaxBackups(settings.NumberOfFiles),
+			file.Permissions(os.FileMode(settings.Permissions)),
+			file.RotateOnStartup(settings.RotateOnStartup),
+			file.WithLogger(info.Logger.Named("rotator").With(logp.Namespace("rotator"))))
+		if err != nil {
+			return outputs.Fail(fmt.Errorf("output.file: %w", err))
+		}
+		if f.codec, err = codec.CreateEncoder(info, settings.Codec); err != nil {
+			return outputs.Fail(fmt.Errorf("output.file.codec: %w", err))
+		}
+		f.log.Infof("Initialized file output. path=%v max_size_bytes=%v max_backups=%v permissions=%v",
+			f.name, f.limit, settings.NumberOfFiles, os.FileMode(settings.Permissions))
+		return outputs.Success(settings.Queue, -1, 0, nil, info.Logger, f)
+	}
+}
+
+// Publish writes a batch. What can't be written is sent again after a pause. An error
+// would end the output for good, so there is none.
+func (f *fileOutput) Publish(_ context.Context, batch publisher.Batch) error {
+	events := batch.Events()
+	f.observer.NewBatch(len(events))
+	for i := range events {
+		line, why := f.encode(&events[i].Content)
+		if why != "" {
+			f.observer.PermanentErrors(1)
+			Refuse(f.log, events[i:i+1], why)
+			continue
+		}
+		if err := f.write(line); err != nil {
+			f.observer.WriteError(err)
+			f.observer.RetryableErrors(len(events) - i)
+			why := fmt.Sprintf("writing to %s: %s: what is left is written once that is mended", f.name, err)
+			f.log.Error("output.file: " + why)
+			Blocked("output.file: " + why)
+			f.held = true
+			batch.RetryEvents(events[i:])
+			f.backoff.Wait()
+			return nil
+		}
+		f.observer.AckedEvents(1)
+	}
+	if f.held {
+		f.held = false
+		Blocked("")
+		f.backoff.Reset()
+	}
+	batch.ACK()
+	return nil
+}
+
+// encode returns the line of an event, or why there can be none.
+func (f *fileOutput) encode(event *beat.Event) (line []byte, why string) {
+	encoded, err := f.codec.Encode(f.beat, event)
+	if err != nil {
+		return nil, fmt.Sprintf("the event can't be encoded: %s", err)
+	}
+	line = f.buffer[:0]
+	if f.broken {
+		line = append(line, '\n')
+	}
+	line = append(append(line, encoded...), '\n')
+	f.buffer = line
+	if len(line) > f.limit {
+		return nil, fmt.Sprintf("the event has %d bytes, more than a file may (output.file.rotate_every_kb)", len(line))
+	}
+	return line, ""
+}
+
+func (f *fileOutput) write(line []byte) error {
+	begin := time.Now()
+	written, err := f.rotator.Write(line)
+	if err != nil {
+		f.broken = f.broken || written > 0
+		return err
+	}
+	f.broken = false
+	f.observer.WriteBytes(len(line))
+	f.observer.ReportLatency(time.Since(begin))
+	return nil
+}
+
+// Close ends Publish's waiting as well.
+func (f *fileOutput) Close() error {
+	f.closeOnce.Do(func() { close(f.closed) })
+	return f.rotator.Close()
+}
+
+// String names the output and the file.
+func (f *fileOutput) String() string { return "file(" + f.name + ")" }
