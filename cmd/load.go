@@ -74,12 +74,22 @@ func loadFile(settings instance.Settings) (*conf.C, error) {
 	if err := cfgfile.HandleFlags(); err != nil {
 		return nil, fmt.Errorf("reading the flags: %w", err)
 	}
+	var errs []error
+	if !management.UnderAgent() { // Libbeat reads no file then
+		for _, file := range configFiles() {
+			_, err := config.ReadLines(file)
+			errs = append(errs, err)
+		}
+	}
 	cfg, err := cfgfile.Load("", settings.ConfigOverrides)
 	if err != nil {
+		if twice := config.Join(errs...); twice != nil {
+			return nil, twice
+		}
 		return nil, fmt.Errorf("loading the configuration: %w", err)
 	}
 	if management.UnderAgent() {
-		return cfg, nil // Libbeat reads no file then
+		return cfg, nil
 	}
 	if err := instance.InitPaths(cfg); err != nil {
 		return nil, fmt.Errorf("resolving the paths: %w", err)
@@ -91,11 +101,6 @@ func loadFile(settings instance.Settings) (*conf.C, error) {
 	useVariables(store)
 	secrets.LearnKeystore(store)
 	secrets.LearnConfig(cfg)
-	var errs []error
-	for _, file := range configFiles() {
-		_, err := config.ReadLines(file)
-		errs = append(errs, err)
-	}
 	return cfg, config.Join(append(errs, config.CheckFile(cfg))...)
 }
 

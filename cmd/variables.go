@@ -13,33 +13,53 @@ import (
 	"github.com/elastic/elastic-agent-libs/keystore"
 	"github.com/elastic/go-ucfg"
 	"github.com/elastic/go-ucfg/parse"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // useVariables lets settings refer to the keystore and to the environment, as
-// every Beat does, but for one thing: a variable of the environment reaches a setting
-// as it is, unless it is a list, an object or in quotes. Libbeat's own way makes 42798
-// of 0123456, cuts blanks off, and ends in an error that quotes a password when it
-// begins with a bracket.
+// every Beat does, but for two things. A variable that can't be parsed is a plain
+// text: Libbeat's own way ends in an error that quotes it, and a password that begins
+// with a bracket would stand in the log. And a text of an input gets a variable as it
+// is, where Libbeat's own way makes 42798 of 0123456 and cuts blanks off.
 func useVariables(store keystore.Keystore) {
 	options := []ucfg.Option{ucfg.PathSep("."), ucfg.Resolve(fromEnvironment), ucfg.VarExp}
 	if store != nil {
 		options = append([]ucfg.Option{ucfg.Resolve(keystore.ResolverWrap(store))}, options...)
 	}
 	conf.OverwriteConfigOpts(options)
+	config.UseVariables(func(name string) (string, bool) {
+		if store != nil {
+			if value, err := store.Retrieve(name); err == nil {
+				text, err := value.Get()
+				return string(text), err == nil
+			}
+		}
+		value := os.Getenv(name)
+		return value, changes(value, parse.EnvConfig)
+	})
+}
+
+// changes reports whether a variable that stands for one value would become another by
+// parsing it, or could not be parsed.
+func changes(value string, as parse.Config) bool {
+	parsed, err := parse.ValueWithConfig(value, as)
+	if _, isText := parsed.(string); isText && as.StringSQuote && strings.ContainsAny(value[:1], `'"`) {
+		return false // the quotes are meant
+	}
+	kind := reflect.ValueOf(parsed).Kind()
+	return value != "" && (err != nil || kind != reflect.Slice && kind != reflect.Map && fmt.Sprint(parsed) != value)
 }
 
 func fromEnvironment(name string) (string, parse.Config, error) {
 	value := os.Getenv(name)
-	if value == "" {
+	switch {
+	case value == "":
 		return "", parse.EnvConfig, ucfg.ErrMissing
+	case changes(value, parse.EnvConfig):
+		return value, parse.NoopConfig, nil
 	}
-	parsed, err := parse.ValueWithConfig(value, parse.EnvConfig)
-	_, isText := parsed.(string)
-	quoted := isText && strings.ContainsAny(value[:1], `'"`)
-	if kind := reflect.ValueOf(parsed).Kind(); err == nil && (quoted || kind == reflect.Slice || kind == reflect.Map || fmt.Sprint(parsed) == value) {
-		return value, parse.EnvConfig, nil
-	}
-	return value, parse.NoopConfig, nil
+	return value, parse.EnvConfig, nil
 }
 
 // variablesAreShown tells whether settings show the variables that they refer to

@@ -46,10 +46,10 @@ func explain(cfg *config.C, err error, prefix string, scope *Scope) error {
 	if base := cfg.Path(); base != "" {
 		path = strings.TrimPrefix(strings.TrimPrefix(path, base), ".")
 	}
-	if path == "" {
+	name := strings.TrimSuffix(prefix+path, ".")
+	if name == "" {
 		return reason
 	}
-	name := prefix + path
 	if isMissing(err) {
 		return unresolved(name)
 	}

@@ -5,9 +5,11 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/go-ucfg"
 )
 
 // scopeBelow returns the settings above the inputs whose names begin with prefix,
@@ -47,6 +49,9 @@ func withDefaults(cfg *config.C, scope *Scope) (*config.C, error) {
 	if err == nil {
 		err = merged.Merge(cfg)
 	}
+	if err == nil {
+		err = takeTexts(merged, scope)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("adding the defaults of what is not set: %w", err)
 	}
@@ -63,6 +68,35 @@ func readSection(section *config.C, key string, into any) error {
 	}
 	if err := merged.Unpack(into); err != nil {
 		return explain(merged, err, key+".", BeatSettings())
+	}
+	return nil
+}
+
+// variables looks up a variable whose value must reach a text as it is.
+var variables = func(name string) (value string, ok bool) { return "", false }
+
+// UseVariables has texts that are a variable, such as ${NAME}, take what lookup
+// returns, as it is. Where lookup returns nothing, they take what the configuration
+// makes of the variable. It is for the start of the process.
+func UseVariables(lookup func(name string) (value string, ok bool)) { variables = lookup }
+
+// lone matches a value that is one variable and nothing else.
+var lone = regexp.MustCompile(`^\$\{([^:{}]+)\}$`)
+
+// takeTexts replaces the texts that are variables by their values.
+func takeTexts(cfg *config.C, scope *Scope) error {
+	for _, option := range scope.All() {
+		if option.Type != TypeString && option.Type != TypeURL {
+			continue
+		}
+		text, err := (*ucfg.Config)(cfg).String(option.Name, -1, ucfg.PathSep("."), ucfg.ResolveNOOP)
+		if match := lone.FindStringSubmatch(text); err == nil && match != nil {
+			if value, ok := variables(match[1]); ok {
+				if err := cfg.SetString(option.Name, -1, value); err != nil {
+					return err
+				}
+			}
+		}
 	}
 	return nil
 }

@@ -5,7 +5,11 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -137,4 +141,41 @@ func valueOf(t *testing.T, option config.Option) any {
 	mode, err := strconv.ParseUint(fmt.Sprint(option.Default), 8, 32)
 	require.NoError(t, err)
 	return mode
+}
+
+// Each setting of Libbeat's is known, so that none is refused: what its reference
+// configuration shows, and what its outputs read.
+func TestLibbeatSettingsAreKnown(t *testing.T) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/elastic/beats/v7").Output()
+	require.NoError(t, err)
+	beats := strings.TrimSpace(string(out))
+
+	for _, section := range []string{"elasticsearch", "logstash", "kafka", "redis", "fileout", "console", "discard"} {
+		output := map[string]string{"fileout": "file"}[section]
+		if output == "" {
+			output = section
+		}
+		source, err := os.ReadFile(filepath.Join(beats, "libbeat", "outputs", section, "config.go"))
+		require.NoError(t, err)
+		for _, read := range regexp.MustCompile("(?ms)^type (?:elasticsearchConfig|kafkaConfig|redisConfig|fileOutConfig|Config|config|discardOutConfig) struct {(.*?)^}").FindAllStringSubmatch(string(source), -1) {
+			for _, tag := range regexp.MustCompile("config:\"([a-z_0-9.]+)\"").FindAllStringSubmatch(read[1], -1) {
+				name := "output." + output + "." + tag[1]
+				require.NoError(t, config.CheckNames(conf.MustNewConfigFrom(map[string]any{name: map[string]any{}})), name)
+			}
+		}
+	}
+
+	var shown []string
+	reference, err := os.ReadFile(filepath.Join(beats, "filebeat", "filebeat.reference.yml"))
+	require.NoError(t, err)
+	for _, line := range regexp.MustCompile(`(?m)^#?((?:output|logging|queue|http|monitoring|path|setup\.kibana|setup\.ilm|instrumentation|features|seccomp|keystore|cloud)\.[a-z_.0-9]+):`).FindAllStringSubmatch(string(reference), -1) {
+		shown = append(shown, line[1])
+	}
+	require.Greater(t, len(shown), 40)
+	for _, name := range shown {
+		if strings.HasPrefix(name, "setup.ilm.policy") || strings.HasPrefix(name, "seccomp.") {
+			continue // refused with what to do instead; accepted as a whole
+		}
+		require.NoError(t, config.CheckNames(conf.MustNewConfigFrom(map[string]any{name: map[string]any{}})), name)
+	}
 }
