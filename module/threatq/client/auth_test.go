@@ -209,12 +209,20 @@ func TestTokenFails(t *testing.T) {
 		kind     Kind
 		want     string
 	}{
-		"400":               {status(400), 2, KindCredentials, fmt.Sprintf(wrong, 400)},
-		"401":               {status(401), 2, KindCredentials, fmt.Sprintf(wrong, 401)},
-		"403":               {status(403), 1, KindCredentials, fmt.Sprintf(wrong, 403)},
-		"404":               {status(404), 1, KindStatus, op + ": the appliance answered 404 (Not Found)" + check},
-		"429":               {status(429), 3, KindRateLimited, op + " failed after 3 attempts: the appliance answers that there are too many requests (429); lower the load with request.rate_limit.limit or a longer interval"},
-		"500":               {status(500), 3, KindServer, op + " failed after 3 attempts: the appliance answered 500 (Internal Server Error); look at the appliance's own logs"},
+		"400": {status(400), 2, KindCredentials, fmt.Sprintf(wrong, 400)},
+		"401": {status(401), 2, KindCredentials, fmt.Sprintf(wrong, 401)},
+		"403": {status(403), 1, KindCredentials, fmt.Sprintf(wrong, 403)},
+		"404": {status(404), 1, KindStatus, op + ": the appliance answered 404 (Not Found)" + check},
+		"429": {status(429), 3, KindRateLimited, op + " failed after 3 attempts: the appliance answers that there are too many requests (429); lower the load with request.rate_limit.limit or a longer interval"},
+		"500": {status(500), 3, KindServer, op + " failed after 3 attempts: the appliance answered 500 (Internal Server Error); look at the appliance's own logs"},
+		"Elasticsearch": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(401)
+			fmt.Fprint(w, `{"error":{"type":"security_exception","reason":"unable to authenticate user [me]"},"status":401}`)
+		}, 3, KindAnswer, op + " failed after 3 attempts: Elasticsearch answers there, and not ThreatQ (401); set url to the address of the ThreatQ appliance"},
+		"Kibana": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Kbn-Name", "kibana")
+			w.WriteHeader(404)
+		}, 3, KindAnswer, op + " failed after 3 attempts: Kibana answers there, and not ThreatQ (404); set url to the address of the ThreatQ appliance"},
 		"101":               {switches, 3, KindAnswer, none("101 (Switching Protocols)")},
 		"204":               {status(204), 3, KindAnswer, none("204 (No Content)")},
 		"205":               {status(205), 3, KindAnswer, none("205 (Reset Content)")},

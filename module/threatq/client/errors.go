@@ -4,6 +4,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -114,6 +115,10 @@ func (c *Client) statusError(call *call, resp *http.Response, body []byte) *Erro
 	e := &Error{Op: call.op, Status: resp.StatusCode, Kind: KindStatus}
 	answered := fmt.Sprintf("the appliance answered %s", statusText(resp.StatusCode))
 	switch status := resp.StatusCode; {
+	case otherProduct(resp.Header, body) != "":
+		e.Kind = KindAnswer
+		e.Reason = fmt.Sprintf("%s answers there, and not ThreatQ (%d)", otherProduct(resp.Header, body), status)
+		e.Hint = "set url to the address of the ThreatQ appliance"
 	case status == http.StatusTooManyRequests:
 		e.Kind = KindRateLimited
 		e.Reason = "the appliance answers that there are too many requests (429)"
@@ -185,4 +190,16 @@ func statusText(status int) string {
 		return fmt.Sprintf("%d (%s)", status, name)
 	}
 	return fmt.Sprint(status)
+}
+
+// otherProduct recognises servers that a url is sometimes set to by mistake; "" for
+// any other.
+func otherProduct(header http.Header, body []byte) string {
+	switch {
+	case header.Get("X-Elastic-Product") != "", bytes.Contains(body, []byte(`"security_exception"`)):
+		return "Elasticsearch" // it names itself to those only whose credentials it accepts
+	case header.Get("Kbn-Name") != "":
+		return "Kibana"
+	}
+	return ""
 }

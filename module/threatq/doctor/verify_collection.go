@@ -19,6 +19,9 @@ import (
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
+// maxEmptyPages is how many pages without an indicator may follow each other.
+const maxEmptyPages = 100
+
 // collected is what Verify keeps of one indicator of a data collection.
 type collected struct {
 	registry.Indicator
@@ -60,7 +63,7 @@ func newCollection(target VerifyTarget, now func() time.Time) (*collection, erro
 // (sorted) stands. An error says that the collection could not be read to its end.
 func (c *collection) read(ctx context.Context, wanted []registry.Indicator, progress func(read int)) error {
 	c.indicators, c.unreadable, c.pages = c.indicators[:0], 0, nil
-	marks := map[string]bool{}
+	marks, empty := map[string]bool{}, 0
 	for mark := ""; ; {
 		page, err := c.client.PageOf(ctx, mark, threat.BriefFields)
 		if err != nil {
@@ -68,6 +71,10 @@ func (c *collection) read(ctx context.Context, wanted []registry.Indicator, prog
 			return fmt.Errorf("reading the data collection of input %q: %w", c.input.ID, err)
 		}
 		c.take(page, wanted)
+		// An empty page whose mark advances is not the last, but there is an end to them.
+		if empty++; len(page.Indicators) > 0 {
+			empty = 0
+		}
 		last, total := page.Last(), page.Total
 		mark = page.NextCursorMark
 		page.Release()
@@ -75,7 +82,7 @@ func (c *collection) read(ctx context.Context, wanted []registry.Indicator, prog
 		if last {
 			return c.finish(total)
 		}
-		if marks[mark] {
+		if marks[mark] || empty > maxEmptyPages {
 			return fmt.Errorf("reading the data collection of input %q: the appliance sends cursors in a circle, so that the collection has no end; check the appliance's search index", c.input.ID)
 		}
 		marks[mark] = true
