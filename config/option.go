@@ -66,8 +66,26 @@ type Option struct {
 	// Active shows the setting in the sample configuration without the comment
 	// sign, with Example as its value.
 	Active bool `yaml:"active"`
+	// Fleet is the variable of the Fleet package that sets it; nil for none.
+	Fleet *FleetVariable `yaml:"fleet"`
 	// Since is the first version that has the setting.
 	Since string `yaml:"since"`
+}
+
+// FleetVariable is what a person is asked for in Fleet.
+type FleetVariable struct {
+	// Name of the variable, that of the setting with underscores by default.
+	Name string `yaml:"name"`
+	// Title heads the field.
+	Title string `yaml:"title"`
+	// Description explains it, as that of the setting by default.
+	Description string `yaml:"description"`
+	// Default is what the field holds at first, where it is not the setting's.
+	Default any `yaml:"default"`
+	// Show shows the field without a look at the advanced options.
+	Show bool `yaml:"show"`
+	// Required is true where the field may not be empty though the setting may.
+	Required bool `yaml:"required"`
 }
 
 // Free reports whether anything may stand below the setting.
@@ -123,6 +141,8 @@ type Section struct {
 	Prefix string `yaml:"prefix"`
 	// Include adds shared definitions to the section: "ssl" those of ssl.yml.
 	Include string `yaml:"include"`
+	// Fleet is the variable of the Fleet package that sets the whole section.
+	Fleet *FleetVariable `yaml:"fleet"`
 	// Options are its settings, in the order in which they are shown.
 	Options []Option `yaml:"options"`
 }

@@ -29,9 +29,11 @@ func generate(root string) (map[string][]byte, error) {
 		"config/settings_generated.go": structs,
 	}
 	for name, source := range map[string]string{
-		"threatqbeat.yml":           "_meta/threatqbeat.yml.tmpl",
-		"threatqbeat.reference.yml": "_meta/threatqbeat.reference.yml.tmpl",
-		"docs/configuration.md":     "_meta/configuration.md.tmpl",
+		"threatqbeat.yml":                                            "_meta/threatqbeat.yml.tmpl",
+		"threatqbeat.reference.yml":                                  "_meta/threatqbeat.reference.yml.tmpl",
+		"docs/configuration.md":                                      "_meta/configuration.md.tmpl",
+		"_meta/fleet/data_stream/threat/manifest.yml":                "_meta/fleet_manifest.yml.tmpl",
+		"_meta/fleet/data_stream/threat/agent/stream/stream.yml.hbs": "_meta/fleet_stream.yml.hbs.tmpl",
 	} {
 		content, err := execute(root, source, commentedStyle)
 		if err != nil {
@@ -48,15 +50,21 @@ func execute(root, source string, style yamlStyle) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	tmpl, err := template.New(source).Funcs(template.FuncMap{
-		"banner":       banner,
-		"default":      defaultOf,
-		"input":        style.inputSections,
-		"beat":         style.beatSection,
-		"libbeat":      style.libbeatFile,
-		"glance":       glance,
-		"sections":     markdownSections,
-		"libbeatTable": libbeatTables,
+	left, right := "{{", "}}"
+	if strings.HasPrefix(source, "_meta/fleet_") {
+		left, right = "[[", "]]" // the other ones are Handlebars'
+	}
+	tmpl, err := template.New(source).Delims(left, right).Funcs(template.FuncMap{
+		"fleetVariables": func() (string, error) { return fleetManifest(config.InputSettings()) },
+		"fleetStream":    func() string { return fleetStream(config.InputSettings()) },
+		"banner":         banner,
+		"default":        defaultOf,
+		"input":          style.inputSections,
+		"beat":           style.beatSection,
+		"libbeat":        style.libbeatFile,
+		"glance":         glance,
+		"sections":       markdownSections,
+		"libbeatTable":   libbeatTables,
 	}).Parse(string(text))
 	if err != nil {
 		return nil, err

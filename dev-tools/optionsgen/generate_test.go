@@ -13,29 +13,20 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/elastic/elastic-agent-libs/config"
+
+	settings "github.com/threatqbeat/threatqbeat/config"
 )
 
 const root = "../.."
 
 func TestGeneratedFilesAreCurrent(t *testing.T) {
-	require.NoError(t, run(root, true))
-}
-
-func TestCheckNoticesAChange(t *testing.T) {
-	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(filepath.Join(dir, "_meta"), os.DirFS(filepath.Join(root, "_meta"))))
-	for _, name := range []string{"docs", "config"} {
-		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o755))
-	}
-	require.Error(t, run(dir, true), "no file is there yet")
-	require.NoError(t, run(dir, false))
-	require.NoError(t, run(dir, true))
-
-	short := filepath.Join(dir, "threatqbeat.yml")
-	text, err := os.ReadFile(short)
+	files, err := generate(root)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(short, append(text, '\n'), 0o644))
-	require.EqualError(t, run(dir, true), "threatqbeat.yml is not up to date: run go generate ./config")
+	for name, content := range files {
+		current, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+		require.NoError(t, err)
+		require.Equal(t, string(content), string(current), "%s is not up to date: run go generate ./config", name)
+	}
 }
 
 // loadSample loads one of the sample configurations the way Libbeat does, with
@@ -100,5 +91,16 @@ func TestLinesFitTheScreen(t *testing.T) {
 			}
 			require.Equal(t, strings.TrimRight(line, " "), line, "%s:%d ends in a space", name, i+1)
 		}
+	}
+}
+
+// Fleet asks for everything that an input needs. It sets the type and the id itself.
+func TestFleetAsksForWhatIsRequired(t *testing.T) {
+	asked := map[string]bool{"type": true, "id": true}
+	for _, v := range fleetVariablesOf(settings.InputSettings()) {
+		asked[v.setting] = true
+	}
+	for _, option := range settings.InputSettings().All() {
+		require.True(t, !option.Required || asked[option.Name], option.Name)
 	}
 }
