@@ -5,10 +5,12 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/go-ucfg"
 )
 
 // checker compares a configuration with the definitions of its settings.
@@ -62,7 +64,7 @@ func (c *checker) walk(cfg *config.C, prefix string) {
 			c.wrong = append(c.wrong, wrongf(path, "has a value of its own: below it there are %s",
 				strings.Join(c.siblings(path+"."), ", ")))
 		case err != nil:
-			c.unresolved = append(c.unresolved, unresolved(path))
+			c.unresolved = append(c.unresolved, unresolved(cfg, field, path))
 		}
 	}
 }
@@ -78,7 +80,7 @@ func (c *checker) value(cfg *config.C, field string, option Option) {
 	text, err := cfg.String(field, -1)
 	switch {
 	case isMissing(err):
-		c.unresolved = append(c.unresolved, unresolved(option.Name))
+		c.unresolved = append(c.unresolved, unresolved(cfg, field, option.Name))
 	case err != nil:
 		c.wrong = append(c.wrong, wrongf(option.Name, "can't be read: it must be %s", option.expectation()))
 	case option.Required && strings.TrimSpace(text) == "":
@@ -115,8 +117,24 @@ func wrongf(path, format string, args ...any) error {
 	return settingError{fmt.Errorf(path+" "+format, args...), path}
 }
 
-func unresolved(path string) error {
-	return wrongf(path, "refers to a variable that is neither in the keystore nor in the environment: set it, or add it with the command keystore add")
+// reference is a variable that a setting refers to, with its default.
+var reference = regexp.MustCompile(`\$\{([^}:]+)[^}]*\}`)
+
+// unresolved names the variables that the setting at path, field in cfg, refers to.
+func unresolved(cfg *config.C, field, path string) error {
+	what := "a variable"
+	// The references are shown, and nothing of the text around them.
+	text, err := (*ucfg.Config)(cfg).String(field, -1, ucfg.PathSep("."), ucfg.VarExp, ucfg.ResolveNOOP)
+	if err == nil {
+		var names []string
+		for _, match := range reference.FindAllStringSubmatch(text, -1) {
+			names = append(names, "${"+match[1]+"}")
+		}
+		if len(names) > 0 {
+			what = strings.Join(names, " or ")
+		}
+	}
+	return wrongf(path, "refers to %s, which is neither in the keystore nor in the environment: set it, or add it with the command keystore add", what)
 }
 
 // leadsOn reports whether there are known settings below path.

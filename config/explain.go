@@ -51,7 +51,7 @@ func explain(cfg *config.C, err error, prefix string, scope *Scope) error {
 		return reason
 	}
 	if isMissing(err) {
-		return unresolved(name)
+		return unresolved(cfg, path, name)
 	}
 	if errors.Is(reason, tlscommon.ErrKeyUnspecified) || errors.Is(reason, tlscommon.ErrCertificateUnspecified) {
 		return explainTLS(name, reason)

@@ -37,6 +37,11 @@ func (o Option) checkValue(text string) error {
 		_, err := strconv.ParseBool(text)
 		return err
 	case TypeInt, TypeFloat, TypeDuration, TypeLifetime, TypeBytes:
+		// Libbeat takes a number for seconds. Our own settings, which are those with
+		// a version that they came with, leave no doubt about the unit.
+		if n, err := strconv.ParseFloat(text, 64); err == nil && n != 0 && o.Type == TypeDuration && o.Since != "" {
+			return errors.New("no unit")
+		}
 		value, err := o.Type.number(text)
 		if err != nil {
 			return err

@@ -16,7 +16,6 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 
-	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
@@ -31,10 +30,7 @@ const defaultIndex = assets.DataStreamPrefix + "%{[data_stream.namespace]:defaul
 //
 // What has to be installed while the beat runs, RegisterConnectCallback installs.
 func MakeIndexManager() idxmgmt.SupportFactory {
-	return func(log *logp.Logger, _ beat.Info, root *conf.C) (idxmgmt.Supporter, error) {
-		if _, err := config.SetupFrom(root); err != nil {
-			return nil, err
-		}
+	return func(log *logp.Logger, _ beat.Info, _ *conf.C) (idxmgmt.Supporter, error) {
 		return &supporter{log: log.Named("index-management")}, nil
 	}
 }

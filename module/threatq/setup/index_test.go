@@ -56,8 +56,3 @@ func TestLibbeatInstallsNothing(t *testing.T) {
 	err = supporter.Manager(nil, nil).Setup(idxmgmt.LoadModeEnabled, idxmgmt.LoadModeEnabled)
 	assert.ErrorContains(t, err, "threatqbeat setup")
 }
-
-func TestIndexManagerRefusesSettings(t *testing.T) {
-	_, err := MakeIndexManager()(logp.NewNopLogger(), beat.Info{}, config.MustNewConfigFrom(map[string]any{"setup.template.pattern": "x-*"}))
-	assert.ErrorContains(t, err, "setup.template.pattern can't be set")
-}
