@@ -25,8 +25,7 @@ const defaultIndex = assets.DataStreamPrefix + "%{[data_stream.namespace]:defaul
 // MakeIndexManager returns what instance.Settings takes as IndexManagement. It
 // lets an Elasticsearch output that names no index write to the data stream
 // logs-ti_threatq.threat-<data_stream.namespace>, and keeps Libbeat from
-// installing a template and a policy of its own. It refuses settings under
-// setup that can't work.
+// installing a template and a policy of its own.
 //
 // What has to be installed while the beat runs, RegisterConnectCallback installs.
 func MakeIndexManager() idxmgmt.SupportFactory {
