@@ -302,7 +302,7 @@ func TestBuiltArchiveRuns(t *testing.T) {
 	assert.Contains(t, version, fmt.Sprintf("threatqbeat version %s (%s)", b.Version, host.Arch))
 	assert.Contains(t, version, b.Commit+" built "+b.Time.Format("2006-01-02 15:04:05"))
 	assert.Contains(t, threatqbeat("test", "config"), "Config OK")
-	assert.Contains(t, threatqbeat("demo"), "10000  in all")
+	assert.Contains(t, threatqbeat("demo"), "One sweep later the file agrees with the appliance.")
 
 	// What deploy/ has for containers is accepted too.
 	docs := documents(t, readFile(t, "deploy", "kubernetes", "threatqbeat.yml"))
