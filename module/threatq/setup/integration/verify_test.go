@@ -88,7 +88,15 @@ func TestVerifyAMillion(t *testing.T) {
 		n, _ := found["count"].(float64)
 		return n >= 1_000_000
 	})
-	output, code := dir.Run("verify", "--wait", "2m")
+	before := -1.0
+	c.eventually("the transform has seen them all", 30*time.Minute, func() bool {
+		active, _ := c.must("GET", "/"+assets.Alias+"/_count", nil)["count"].(float64)
+		settled := active > 0 && active == before
+		before = active
+		time.Sleep(10 * time.Second)
+		return settled
+	})
+	output, code := dir.Run("verify", "--wait", "10s")
 	require.Zero(t, code, output)
 	t.Log(output)
 }
