@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -369,9 +370,9 @@ func TestCycleEnds(t *testing.T) {
 func TestLargePageIsNotHeldBesideTheNext(t *testing.T) {
 	for _, large := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			requests, most := 0, 0
+			requests, most := 0, int64(0)
 			var out published
-			held := 0
+			var held atomic.Int64 // the fetcher and the publisher count
 			r := newTestRunner(t, nil, &out, nil)
 			pages := pagerFunc(func(i int) answer { return answer{ids: []int{i}, total: 5} }).pager(t, &requests)
 			r.pages = pageFunc(func(ctx context.Context, mark string) (*client.Page, error) {
@@ -382,14 +383,13 @@ func TestLargePageIsNotHeldBesideTheNext(t *testing.T) {
 				if requests == 5 {
 					page.NextCursorMark = mark
 				}
-				held++
-				most = max(most, held)
+				most = max(most, held.Add(1))
 				return page, err
 			})
 			out.delay = time.Second
-			out.stop = func(int) error { held--; return nil }
+			out.stop = func(int) error { held.Add(-1); return nil }
 			require.NoError(t, r.cycle(t.Context()))
-			assert.Equal(t, map[bool]int{true: 1, false: 2}[large], most)
+			assert.Equal(t, map[bool]int64{true: 1, false: 2}[large], most)
 		})
 	}
 }

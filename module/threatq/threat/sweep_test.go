@@ -424,12 +424,15 @@ func TestRefusedDocumentsAreSentAgain(t *testing.T) {
 		for _, wait := range []time.Duration{2 * firstBackoff, 4 * firstBackoff} {
 			w.acks = false
 			before := w.events
+			acknowledged := make(chan struct{})
 			go func() { // between the publishing and the end of the sweep
+				defer close(acknowledged)
 				time.Sleep(settlePoll * 10)
 				w.sweeper.known.Refuse(refused)
-				w.ack(len(w.pending))
+				w.ack(1)
 			}()
 			require.NoError(t, w.sweep())
+			<-acknowledged
 			require.Equal(t, before+1, w.events)
 			w.sweeper.cycled(nil)
 			assert.Equal(t, wait, w.sweeper.wait(time.Now()))

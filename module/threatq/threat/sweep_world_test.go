@@ -14,6 +14,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,6 +48,8 @@ type world struct {
 
 	// saved is the cursor that a restart goes on from.
 	saved registry.State
+	// mu guards what the output holds, which may acknowledge while a sweep publishes.
+	mu sync.Mutex
 	// pending are the events that the output has not acknowledged, and acks that it
 	// acknowledges each at once.
 	pending []underWay
@@ -177,16 +180,24 @@ func (w *world) page(ctx context.Context, mark, fields string) (*client.Page, er
 }
 
 func (w *world) publish(event beat.Event, update any) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.session.AddEvent(event, true)
 	w.pending = append(w.pending, underWay{event, update})
 	if w.acks {
-		w.ack(len(w.pending))
+		w.acknowledge(len(w.pending))
 	}
 	return nil
 }
 
 // ack has the output write and acknowledge events.
 func (w *world) ack(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.acknowledge(n)
+}
+
+func (w *world) acknowledge(n int) {
 	for _, event := range w.pending[:n] {
 		w.write(event.event)
 	}
