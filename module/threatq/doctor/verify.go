@@ -125,26 +125,36 @@ func (v *Verifier) look(ctx context.Context, wanted []registry.Indicator) (*Comp
 	}
 	defer active.close(ctx)
 	now := v.Now()
-	findings, err := v.compare(ctx, active, now.Unix())
+	findings, collected, err := v.compare(ctx, active, now.Unix())
 	if err != nil {
 		return nil, err
 	}
-	return v.comparison(active.read, findings, now), nil
+	return v.comparison(active.read, collected, findings, now), nil
 }
 
-// compare walks through both sides in the order of the identifiers.
-func (v *Verifier) compare(ctx context.Context, active *alias, now int64) ([]Finding, error) {
-	var findings []Finding
-	add := func(i registry.Indicator, d Difference, input int, collected, active registry.Version) {
-		findings = append(findings, Finding{Indicator: i, Difference: d, Input: input, Collected: collected, Active: active})
+// compare walks through both sides in the order of the identifiers. It returns how
+// many indicators are active in the data collections, too.
+func (v *Verifier) compare(ctx context.Context, active *alias, now int64) (findings []Finding, inCollections int, err error) {
+	add := func(i registry.Indicator, d Difference, input int, version, active registry.Version) {
+		findings = append(findings, Finding{Indicator: i, Difference: d, Input: input, Collected: version, Active: active})
 	}
 	all := merge(v.collections)
-	have, input, more := all.next(now)
-	var last registry.Indicator
+	var (
+		have  collected
+		input int
+		more  bool
+		last  registry.Indicator
+	)
+	next := func() {
+		if have, input, more = all.next(now); more && have.expires > now {
+			inCollections++
+		}
+	}
+	next()
 	for n := 0; ; n++ {
 		hit, ok, err := active.next(ctx)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if n%progressEvery == 0 {
 			v.Progress("active indicators", n)
@@ -159,10 +169,10 @@ func (v *Verifier) compare(ctx context.Context, active *alias, now int64) ([]Fin
 			if have.expires > now {
 				add(have.Indicator, Missing, input, have.version, registry.Uncertain)
 			}
-			have, input, more = all.next(now)
+			next()
 		}
 		if !ok {
-			return findings, nil
+			return findings, inCollections, nil
 		}
 		last = hit.Indicator
 		switch {
@@ -176,7 +186,7 @@ func (v *Verifier) compare(ctx context.Context, active *alias, now int64) ([]Fin
 		case hit.version < have.version:
 			add(hit.Indicator, Older, input, have.version, hit.version)
 		}
-		have, input, more = all.next(now)
+		next()
 	}
 }
 
@@ -234,19 +244,13 @@ type ComparedInput struct {
 // Equal reports whether nothing differs.
 func (c *Comparison) Equal() bool { return len(c.Findings) == 0 }
 
-func (v *Verifier) comparison(active int, findings []Finding, now time.Time) *Comparison {
-	result := &Comparison{Namespaces: v.Namespaces, Active: active, Findings: findings, Looks: 1}
+func (v *Verifier) comparison(active, collected int, findings []Finding, now time.Time) *Comparison {
+	result := &Comparison{Namespaces: v.Namespaces, Active: active, Collected: collected, Findings: findings, Looks: 1}
 	for _, c := range v.collections {
 		result.Inputs = append(result.Inputs, ComparedInput{
 			ID: c.input.ID, URL: c.input.URL, DataCollectionID: c.input.DataCollectionID,
 			Indicators: len(c.indicators), Active: c.active(now), Unreadable: c.unreadable,
 		})
-	}
-	all := merge(v.collections)
-	for have, _, more := all.next(now.Unix()); more; have, _, more = all.next(now.Unix()) {
-		if have.expires > now.Unix() {
-			result.Collected++
-		}
 	}
 	return result
 }
