@@ -5,11 +5,15 @@ package main
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"text/template"
+
+	"go.yaml.in/yaml/v3"
 )
 
 func main() {
@@ -27,15 +31,15 @@ func main() {
 
 // run replaces the saved objects below dir.
 func run(dir string) error {
-	files, err := generate()
+	files, err := generate(definitionsYAML)
 	if err != nil {
 		return err
 	}
-	for _, kind := range []string{"dashboard", "index-pattern", "search", "tag"} {
-		if err := os.RemoveAll(filepath.Join(dir, kind)); err != nil {
+	for _, typ := range []string{"dashboard", "index-pattern", "search", "tag"} {
+		if err := os.RemoveAll(filepath.Join(dir, typ)); err != nil {
 			return fmt.Errorf("removing the former objects: %w", err)
 		}
-		if err := os.MkdirAll(filepath.Join(dir, kind), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(dir, typ), 0o755); err != nil {
 			return fmt.Errorf("creating a folder for the objects: %w", err)
 		}
 	}
@@ -47,33 +51,117 @@ func run(dir string) error {
 	return nil
 }
 
-// generate returns the content of each file by its path, type/id.json.
-func generate() (map[string][]byte, error) {
-	objects := []savedObject{tag(), dataView()}
-	for _, s := range searches {
-		objects = append(objects, s.object())
+//go:embed dashboards.yml
+var definitionsYAML []byte
+
+//go:embed objects.yml.tmpl
+var objectsTemplate string
+
+// gridWidth is the number of columns of a Kibana dashboard's grid.
+const gridWidth = 48
+
+// object is a JSON object.
+type object = map[string]any
+
+// definitions are the contents of dashboards.yml.
+type definitions struct {
+	DataView   object   `yaml:"data_view"`
+	Searches   []object `yaml:"searches"`
+	Dashboards []*dashboard
+}
+
+// dashboard is one page: rows of panels on the active indicators.
+type dashboard struct {
+	ID          string
+	Title       string
+	Description string
+	Filters     []object // what the whole page is about
+	Intro       string   // the sentence below the navigation
+	Rows        []struct {
+		Height int
+		Panels []object
 	}
-	for _, d := range dashboards {
-		o, err := d.object()
-		if err != nil {
+
+	// Panels are the panels of all rows, each with what place adds.
+	Panels []object `yaml:"-"`
+}
+
+// place gives each panel its place on the page, an id that is unique among all
+// dashboards, and what it refers to.
+func (d *dashboard) place(all *definitions) error {
+	y := 0
+	for i, row := range d.Rows {
+		x := 0
+		for _, panel := range row.Panels {
+			width, _ := panel["width"].(int)
+			panel["id"] = fmt.Sprintf("%s-%s", d.ID, panel["id"])
+			panel["x"], panel["y"], panel["height"] = x, y, row.Height
+			panel["view"], panel["dashboard"], panel["dashboards"] = all.DataView["id"], d, all.Dashboards
+			d.Panels = append(d.Panels, panel)
+			x += width
+		}
+		if x != gridWidth {
+			return fmt.Errorf("dashboard %s: the panels of row %d are %d columns wide instead of %d", d.ID, i, x, gridWidth)
+		}
+		y += row.Height
+	}
+	for i, filter := range d.Filters {
+		filter["index"] = fmt.Sprintf("kibanaSavedObjectMeta.searchSourceJSON.filter[%d].meta.index", i)
+	}
+	return nil
+}
+
+// generate returns the content of each file by its path, type/id.json.
+func generate(definitionsYAML []byte) (map[string][]byte, error) {
+	var all definitions
+	if err := yaml.Unmarshal(definitionsYAML, &all); err != nil {
+		return nil, fmt.Errorf("reading the definitions: %w", err)
+	}
+	for _, d := range all.Dashboards {
+		if err := d.place(&all); err != nil {
 			return nil, err
 		}
-		objects = append(objects, o)
+	}
+	objects, err := render(&all)
+	if err != nil {
+		return nil, fmt.Errorf("making the objects: %w", err)
 	}
 	files := map[string][]byte{}
 	for _, o := range objects {
-		name := filepath.Join(o.Type, o.ID+".json")
+		name := filepath.Join(fmt.Sprint(o["type"]), fmt.Sprint(o["id"], ".json"))
 		if _, ok := files[name]; ok {
-			return nil, fmt.Errorf("two objects of type %s have the id %s", o.Type, o.ID)
+			return nil, fmt.Errorf("two objects of type %s have the id %s", o["type"], o["id"])
 		}
 		var b bytes.Buffer
 		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
 		if err := enc.Encode(o); err != nil {
-			return nil, fmt.Errorf("encoding %s %s: %w", o.Type, o.ID, err)
+			return nil, fmt.Errorf("encoding %s: %w", name, err)
 		}
 		files[name] = b.Bytes()
 	}
 	return files, nil
+}
+
+// render returns the saved objects as the template makes them.
+func render(all *definitions) ([]object, error) {
+	tmpl, err := template.New("objects").Funcs(template.FuncMap{
+		"add": func(a, b int) int { return a + b },
+		"json": func(value any) (string, error) {
+			text, err := json.Marshal(value)
+			return string(text), err
+		},
+		"unknown": func(shows any) (string, error) { return "", fmt.Errorf("no panel shows %v", shows) },
+	}).Parse(objectsTemplate)
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	if err := tmpl.Execute(&text, all); err != nil {
+		return nil, err
+	}
+	var objects []object
+	err = yaml.Unmarshal(text.Bytes(), &objects)
+	return objects, err
 }

@@ -17,7 +17,7 @@ const checkedIn = "../../module/threatq/assets/kibana/7"
 
 // The files that are installed are the ones that the definitions give.
 func TestCheckedInFilesAreCurrent(t *testing.T) {
-	want, err := generate()
+	want, err := generate(definitionsYAML)
 	require.NoError(t, err)
 	got := map[string][]byte{}
 	require.NoError(t, filepath.WalkDir(checkedIn, func(path string, d fs.DirEntry, err error) error {
@@ -48,11 +48,12 @@ func TestRunReplaces(t *testing.T) {
 	require.NoError(t, run(dir))
 	assert.NoFileExists(t, old)
 	assert.FileExists(t, filepath.Join(dir, "dashboard", "threatq-overview.json"))
-	assert.FileExists(t, filepath.Join(dir, "index-pattern", dataViewID+".json"))
+	assert.FileExists(t, filepath.Join(dir, "index-pattern", "threatq-active-indicators.json"))
 }
 
-func TestDashboardRefusesRowsOfAnotherWidth(t *testing.T) {
-	d := dashboard{id: "x", rows: []row{{height: 1, panels: []panel{{"a", "A", gridWidth - 1, count{}}}}}}
-	_, err := d.object()
-	assert.EqualError(t, err, "dashboard x: the panels of row 0 are 47 columns wide instead of 48")
+func TestWrongDefinitionsAreRefused(t *testing.T) {
+	_, err := generate([]byte("dashboards: [{id: x, rows: [{height: 1, panels: [{id: a, title: A, width: 47, shows: count}]}]}]"))
+	require.EqualError(t, err, "dashboard x: the panels of row 0 are 47 columns wide instead of 48")
+	_, err = generate([]byte("dashboards: [{id: x, rows: [{height: 1, panels: [{id: a, title: A, width: 48, shows: cuont}]}]}]"))
+	assert.ErrorContains(t, err, "no panel shows cuont")
 }
