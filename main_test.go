@@ -19,8 +19,8 @@ const module = "github.com/threatqbeat/threatqbeat"
 // imports those of lower floors only.
 var floors = [][]string{
 	{"config"},
-	{"config/secrets", "module/threatq/health", "module/threatq/jsonscan"},
-	{"module/threatq/client", "module/threatq/delivery", "module/threatq/registry", "module/threatq/simulator"},
+	{"config/secrets", "module/threatq/health", "module/threatq/jsonscan", "module/threatq/registry"},
+	{"module/threatq/client", "module/threatq/delivery", "module/threatq/simulator"},
 	{"module/threatq/threat", "module/threatq/assets"},
 	{"module/threatq/setup"},
 	{"module/threatq/doctor"},

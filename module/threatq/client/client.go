@@ -22,8 +22,8 @@ import (
 	"github.com/threatqbeat/threatqbeat/config"
 )
 
-// startMark is the cursor mark that stands for the beginning of a collection.
-const startMark = "*"
+// StartMark is the cursor mark that stands for the beginning of a collection.
+const StartMark = "*"
 
 // Client reads one data collection of one appliance. It is safe for concurrent use.
 type Client struct {
@@ -132,7 +132,7 @@ func (c *Client) Page(ctx context.Context, mark string) (*Page, error) {
 // those of Page.
 func (c *Client) PageOf(ctx context.Context, mark, fields string) (*Page, error) {
 	if mark == "" {
-		mark = startMark
+		mark = StartMark
 	}
 	for renewed := false; ; renewed = true {
 		token, err := c.tokens.get(ctx)

@@ -158,7 +158,7 @@ func (c *Client) statusError(call *call, resp *http.Response, body []byte) *Erro
 		e.Kind = KindAnswer
 		e.Reason = answered + " without the JSON of an appliance's answer"
 		e.Hint = "something in between may refuse the request; if it is the appliance that refuses the cursor, run threatqbeat cursor reset"
-	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && call.mark != startMark:
+	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && call.mark != StartMark:
 		e.Kind = KindCursorRejected
 		e.Reason = fmt.Sprintf("the appliance rejects the cursor mark %q (%d)", c.scrub(call.mark), status)
 		e.Hint = "collection has to start over from the beginning"

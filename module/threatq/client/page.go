@@ -238,7 +238,7 @@ func (c *Client) check(env envelope, mark string) error {
 		return pageError(missing + ", and holds an error")
 	case !env.listed && env.total > 0:
 		return pageError(fmt.Sprintf("%s, though it holds a total of %d", missing, env.total))
-	case !env.listed && mark != startMark:
+	case !env.listed && mark != StartMark:
 		return pageError(missing)
 	case c.secrets.within(env.next):
 		return pageError("the answer's nextCursorMark holds a credential that was sent to it")

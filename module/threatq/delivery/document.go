@@ -7,10 +7,10 @@ import (
 	"encoding/json"
 	"reflect"
 
-	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/publisher"
 	"github.com/elastic/beats/v7/libbeat/publisher/queue"
-	"github.com/elastic/elastic-agent-libs/mapstr"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 // document is what the queue keeps of an event for Elasticsearch.
@@ -18,7 +18,7 @@ type document struct {
 	encoded     any // as Libbeat's output encodes it, never changed here
 	unencodable bool
 	input       *Input // nil when the event came by way of a queue on disk
-	indicator   Indicator
+	indicator   registry.Indicator
 
 	held       bool
 	deadLetter bool // refused for its content, and on its way to the user's dead letter index
@@ -33,7 +33,7 @@ func (e encoder) EncodeEntry(entry queue.Entry) (queue.Entry, int) {
 	if !ok {
 		return e.Encoder.EncodeEntry(entry)
 	}
-	doc := &document{indicator: indicatorOf(&event.Content)}
+	doc := &document{indicator: registry.IndicatorOf(&event.Content)}
 	if mark, ok := event.Content.Private.(*mark); ok {
 		doc.input = mark.input
 	}
@@ -45,18 +45,6 @@ func (e encoder) EncodeEntry(entry queue.Entry) (queue.Entry, int) {
 	doc.encoded, doc.unencodable = event.EncodedEvent, size == 0
 	event.EncodedEvent = doc
 	return event, size
-}
-
-func indicatorOf(event *beat.Event) Indicator {
-	indicator := Indicator{Missing, Missing}
-	fields, _ := event.Fields["threatq"].(mapstr.M)
-	if id, ok := fields["id"].(int64); ok {
-		indicator.ID = id
-	}
-	if id, ok := fields["indicator_id"].(int64); ok {
-		indicator.IndicatorID = id
-	}
-	return indicator
 }
 
 // clone returns a copy of what Libbeat's output has encoded, for the output to

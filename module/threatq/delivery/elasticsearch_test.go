@@ -28,6 +28,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/monitoring"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/health"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 const (
@@ -101,7 +102,7 @@ type world struct {
 	stats   *monitoring.Registry
 	log     *logp.Logger
 	lines   *observer.ObservedLogs
-	refused []Indicator
+	refused []registry.Indicator
 }
 
 func newWorld(t *testing.T, settings map[string]any) *world {
@@ -127,7 +128,7 @@ func newWorld(t *testing.T, settings map[string]any) *world {
 	w.keeper = board.Start("one")
 	w.keeper.Clear(health.Cycle)
 	w.input = NewTracker(Settings{MaxInFlight: 1 << 20}, board, monitoring.NewRegistry()).Input("one")
-	w.input.OnRefused(func(i Indicator) { w.refused = append(w.refused, i) })
+	w.input.OnRefused(func(i registry.Indicator) { w.refused = append(w.refused, i) })
 	return w
 }
 
@@ -215,7 +216,7 @@ func TestRefusedForTheContent(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, again)
 	assert.Len(t, w.server.taken, 3)
-	assert.Equal(t, []Indicator{{3, Missing}}, w.refused, "before the batch is acknowledged")
+	assert.Equal(t, []registry.Indicator{{ID: 3, IndicatorID: registry.Missing}}, w.refused, "before the batch is acknowledged")
 	assert.EqualValues(t, 1, w.input.Refused())
 	condition := w.keeper.Worst()
 	assert.Equal(t, health.Refused, condition.Source)
@@ -245,7 +246,7 @@ func TestHeldAndRefusedInOneBatch(t *testing.T) {
 	again, err := w.publish(w.encoded(1, 2, 3))
 	require.Error(t, err)
 	require.Len(t, again, 1)
-	assert.Equal(t, []Indicator{{2, Missing}}, w.refused)
+	assert.Equal(t, []registry.Indicator{{ID: 2, IndicatorID: registry.Missing}}, w.refused)
 	clear(w.server.answers)
 	again, err = w.publish(again)
 	require.NoError(t, err)
@@ -279,7 +280,7 @@ func TestTooLargeDocument(t *testing.T) {
 	w.server.tooBig = 10
 	_, err := w.publish(w.encoded(1))
 	require.NoError(t, err)
-	assert.Equal(t, []Indicator{{1, Missing}}, w.refused)
+	assert.Equal(t, []registry.Indicator{{ID: 1, IndicatorID: registry.Missing}}, w.refused)
 	w.requireLine(zapcore.WarnLevel, "Cannot index event", "http.max_content_length")
 }
 
@@ -293,7 +294,7 @@ func TestUnencodableEvent(t *testing.T) {
 	}})
 	_, err := w.publish([]publisher.Event{entry.(publisher.Event)})
 	require.NoError(t, err)
-	assert.Equal(t, []Indicator{{7, Missing}}, w.refused)
+	assert.Equal(t, []registry.Indicator{{ID: 7, IndicatorID: registry.Missing}}, w.refused)
 	_, err = w.publish(append(w.encoded(8), entry.(publisher.Event)))
 	require.NoError(t, err)
 	assert.Equal(t, map[string]int{"logs-test/8": 1}, w.server.taken)

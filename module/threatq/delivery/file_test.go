@@ -24,6 +24,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/monitoring"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/health"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 func fileEvents(in *Input, values ...string) []publisher.Event {
@@ -107,14 +108,14 @@ func TestLineAfterABrokenOne(t *testing.T) {
 func TestEventThatNoFileCanHold(t *testing.T) {
 	dir := t.TempDir()
 	f, in, keeper := newFileOutput(t, dir)
-	var refused []Indicator
-	in.OnRefused(func(i Indicator) { refused = append(refused, i) })
+	var refused []registry.Indicator
+	in.OnRefused(func(i registry.Indicator) { refused = append(refused, i) })
 	b := &testBatch{events: fileEvents(in, "a", strings.Repeat("x", 2000), "c", "d")}
 	b.events[3].Content.Fields["wrong"] = func() {}
 	require.NoError(t, f.Publish(context.Background(), b))
 	assert.Equal(t, 1, b.signals)
 	assert.Empty(t, b.again)
 	assert.Len(t, written(t, dir), 2)
-	assert.Equal(t, []Indicator{{1, Missing}, {3, Missing}}, refused)
+	assert.Equal(t, []registry.Indicator{{ID: 1, IndicatorID: registry.Missing}, {ID: 3, IndicatorID: registry.Missing}}, refused)
 	assert.Equal(t, health.Refused, keeper.Worst().Source)
 }

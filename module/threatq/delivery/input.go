@@ -6,7 +6,6 @@ package delivery
 import (
 	"context"
 	"fmt"
-	"math"
 	"strings"
 	"sync"
 	"time"
@@ -14,25 +13,8 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/health"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
-
-// Missing stands for an id that an indicator does not have.
-const Missing = math.MinInt64
-
-// Indicator names an indicator by threatq.id and threatq.indicator_id, either of
-// which may be Missing.
-type Indicator struct{ ID, IndicatorID int64 }
-
-// String returns the ids for a message.
-func (i Indicator) String() string {
-	switch {
-	case i.ID != Missing:
-		return fmt.Sprintf("threatq.id %d", i.ID)
-	case i.IndicatorID != Missing:
-		return fmt.Sprintf("threatq.indicator_id %d", i.IndicatorID)
-	}
-	return "an indicator that can't be read"
-}
 
 // maxMissing bounds how many refused indicators are remembered, and maxNamed how many
 // a message names.
@@ -47,7 +29,7 @@ type Input struct {
 	id        string
 	tracker   *Tracker
 	plain     *mark // of the events without private data
-	onRefused func(Indicator)
+	onRefused func(registry.Indicator)
 
 	mu       sync.Mutex
 	sizes    []int64   // what Reserve was asked for, by the order of publishing
@@ -56,16 +38,16 @@ type Input struct {
 	held     int       // events that the output refuses for now
 	heldWhy  string
 
-	refused  uint64                 // documents refused for their content
-	missing  map[Indicator]struct{} // of these, what has not been accepted since
+	refused  uint64                          // documents refused for their content
+	missing  map[registry.Indicator]struct{} // of these, what has not been accepted since
 	lastWhy  string
-	unlogged []Indicator // refused since LogRefused, the first of them
+	unlogged []registry.Indicator // refused since LogRefused, the first of them
 	news     int
 }
 
 // OnRefused has f called with each indicator that the output refuses for its
 // content, before its event is acknowledged. f must not block.
-func (in *Input) OnRefused(f func(Indicator)) {
+func (in *Input) OnRefused(f func(registry.Indicator)) {
 	if in == nil {
 		return
 	}
@@ -190,7 +172,7 @@ func (in *Input) release() {
 }
 
 // refuse counts a document that was refused for its content.
-func (in *Input) refuse(indicator Indicator, why string) {
+func (in *Input) refuse(indicator registry.Indicator, why string) {
 	if in == nil {
 		return
 	}
@@ -206,14 +188,14 @@ func (in *Input) refuse(indicator Indicator, why string) {
 	if len(in.missing) < maxMissing {
 		in.missing[indicator] = struct{}{}
 	}
-	if in.onRefused != nil && (indicator.ID != Missing || indicator.IndicatorID != Missing) {
+	if in.onRefused != nil && indicator.Named() {
 		in.onRefused(indicator)
 	}
 	in.setRefused()
 }
 
 // accepted takes note of a document that the output took.
-func (in *Input) accepted(indicator Indicator) {
+func (in *Input) accepted(indicator registry.Indicator) {
 	if in == nil {
 		return
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/publisher"
 	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 // blocked is why the output takes nothing for now. The output belongs to the process,
@@ -25,7 +27,7 @@ func Refuse(log *logp.Logger, events []publisher.Event, why string) {
 	for i := range events {
 		event := &events[i].Content
 		if m, ok := event.Private.(*mark); ok {
-			m.input.refuse(indicatorOf(event), why)
+			m.input.refuse(registry.IndicatorOf(event), why)
 		}
 		log.Warnw(fmt.Sprintf("The output refuses an event: %s: %v", why, event.Fields), logp.TypeKey, logp.EventType)
 	}

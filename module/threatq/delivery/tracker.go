@@ -11,6 +11,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/monitoring"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/health"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 // Settings bound what a Tracker lets through.
@@ -60,7 +61,7 @@ func (t *Tracker) Input(id string) *Input {
 	defer t.mu.Unlock()
 	in := t.inputs[id]
 	if in == nil {
-		in = &Input{id: id, tracker: t, missing: map[Indicator]struct{}{}}
+		in = &Input{id: id, tracker: t, missing: map[registry.Indicator]struct{}{}}
 		in.plain = &mark{input: in}
 		t.inputs[id] = in
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/monitoring"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/health"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 func newTestTracker(settings Settings) (*Tracker, *health.Board) {
@@ -156,8 +157,8 @@ func TestNobodyFollows(t *testing.T) {
 	in.OnRefused(nil)
 	in.hold(true, "")
 	in.release()
-	in.refuse(Indicator{}, "")
-	in.accepted(Indicator{})
+	in.refuse(registry.Indicator{}, "")
+	in.accepted(registry.Indicator{})
 	in.look(time.Now())
 	in.LogRefused(logp.NewNopLogger())
 	assert.Zero(t, in.Refused())

@@ -165,7 +165,7 @@ func (v *Verifier) compare(ctx context.Context, active *alias, now int64) (findi
 			}
 			continue
 		}
-		for more && (!ok || compareIndicators(have.Indicator, hit.Indicator) < 0) {
+		for more && (!ok || have.Indicator.Compare(hit.Indicator) < 0) {
 			if have.expires > now {
 				add(have.Indicator, Missing, input, have.version, registry.Uncertain)
 			}
@@ -206,7 +206,7 @@ func indicatorsOf(findings []Finding) []registry.Indicator {
 func common(first, second []Finding) []Finding {
 	at := 0
 	return slices.DeleteFunc(second, func(f Finding) bool {
-		for at < len(first) && compareIndicators(first[at].Indicator, f.Indicator) < 0 {
+		for at < len(first) && first[at].Indicator.Compare(f.Indicator) < 0 {
 			at++
 		}
 		for n := at; n < len(first) && first[n].Indicator == f.Indicator; n++ {

@@ -29,10 +29,6 @@ type collected struct {
 	expires int64 // threatq.ioc_expired_at in Unix seconds
 }
 
-func compareIndicators(a, b registry.Indicator) int {
-	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.IndicatorID, b.IndicatorID))
-}
-
 // collection reads the identifiers, versions and expirations of the indicators of
 // an input's data collection.
 type collection struct {
@@ -97,14 +93,13 @@ func (c *collection) take(page *client.Page, wanted []registry.Indicator) {
 			c.unreadable++
 			continue
 		}
-		indicator := indicatorOf(brief)
 		c.indicators = append(c.indicators, collected{
-			Indicator: indicator,
-			version:   registry.VersionOf(brief.UpdatedAt),
+			Indicator: brief.Indicator,
+			version:   brief.Version,
 			expires:   brief.ExpiredAt.Unix(),
 		})
 		if !hit {
-			_, hit = slices.BinarySearchFunc(wanted, indicator, compareIndicators)
+			_, hit = slices.BinarySearchFunc(wanted, brief.Indicator, registry.Indicator.Compare)
 		}
 	}
 	if hit {
@@ -116,7 +111,7 @@ func (c *collection) take(page *client.Page, wanted []registry.Indicator) {
 // twice: its latest version counts.
 func (c *collection) finish(total int64) error {
 	slices.SortFunc(c.indicators, func(a, b collected) int {
-		return cmp.Or(compareIndicators(a.Indicator, b.Indicator), cmp.Compare(b.version, a.version))
+		return cmp.Or(a.Indicator.Compare(b.Indicator), cmp.Compare(b.version, a.version))
 	})
 	c.indicators = slices.CompactFunc(c.indicators, func(a, b collected) bool { return a.Indicator == b.Indicator })
 	if read := int64(len(c.indicators) + c.unreadable); read < total {
@@ -136,18 +131,6 @@ func (c *collection) active(now time.Time) int {
 	return n
 }
 
-// indicatorOf returns the identifiers of an indicator that was read.
-func indicatorOf(brief threat.Brief) registry.Indicator {
-	indicator := registry.Indicator{ID: registry.Missing, IndicatorID: registry.Missing}
-	if brief.HasID {
-		indicator.ID = brief.ID
-	}
-	if brief.HasIndicatorID {
-		indicator.IndicatorID = brief.IndicatorID
-	}
-	return indicator
-}
-
 // merged walks through the indicators of several collections in order, each
 // indicator once.
 type merged struct {
@@ -165,7 +148,7 @@ func merge(collections []*collection) *merged {
 func (m *merged) next(now int64) (best collected, from int, ok bool) {
 	from = -1
 	for n, c := range m.from {
-		if m.at[n] < len(c.indicators) && (from < 0 || compareIndicators(c.indicators[m.at[n]].Indicator, best.Indicator) < 0) {
+		if m.at[n] < len(c.indicators) && (from < 0 || c.indicators[m.at[n]].Indicator.Compare(best.Indicator) < 0) {
 			best, from = c.indicators[m.at[n]], n
 		}
 	}

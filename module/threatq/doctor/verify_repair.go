@@ -39,13 +39,13 @@ func (v *Verifier) Repair(ctx context.Context, found *Comparison, publish Publis
 			}
 			for _, raw := range page.Indicators {
 				brief, err := c.mapper.Brief(raw, v.Now())
-				if err != nil || !wanted[indicatorOf(brief)] {
+				if err != nil || !wanted[brief.Indicator] {
 					continue
 				}
 				// An indicator whose identifiers can be read makes an event.
 				event, _ := c.mapper.Event(raw, v.Now())
 				publish(n, event)
-				delete(wanted, indicatorOf(brief))
+				delete(wanted, brief.Indicator)
 				published++
 			}
 			page.Release()

@@ -62,7 +62,7 @@ func (a *fakeAlias) Request(method, path, _ string, params map[string]string, bo
 			a.onOpen(a)
 		}
 		a.view = slices.Clone(a.docs)
-		slices.SortStableFunc(a.view, func(x, y aliasHit) int { return compareIndicators(x.Indicator, y.Indicator) })
+		slices.SortStableFunc(a.view, func(x, y aliasHit) int { return x.Indicator.Compare(y.Indicator) })
 		return http.StatusOK, []byte(`{"id":"view-1"}`), nil
 	case "DELETE /_pit":
 		a.closed++

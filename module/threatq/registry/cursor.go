@@ -4,48 +4,54 @@
 package registry
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/elastic/beats/v7/libbeat/common/transform/typeconv"
 	"github.com/elastic/beats/v7/libbeat/statestore/backend"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
+
+// State is what the registry keeps for one input and data collection: the
+// cursor, and what a person wants to know of it. It is saved once the output
+// has acknowledged everything up to the cursor.
+type State struct {
+	// URL and DataCollectionID say what the mark belongs to.
+	URL              string `struct:"url" json:"url"`
+	DataCollectionID string `struct:"data_collection_id" json:"data_collection_id"`
+	// Mark is the cursor mark that yields what comes next; empty at the start.
+	Mark string `struct:"mark" json:"mark"`
+	// Collected is the number of indicators collected since the start of the
+	// data collection, each version of an indicator counted.
+	Collected int64 `struct:"collected" json:"collected"`
+	// Updated is when the appliance sent Mark.
+	Updated time.Time `struct:"updated" json:"updated,omitzero"`
+}
+
+// Restart sets the cursor to the start of the data collection.
+func (s *State) Restart() {
+	s.Mark = ""
+	s.Collected = 0
+}
+
+// Advance sets the cursor behind a page with so many indicators.
+func (s *State) Advance(mark string, collected int, at time.Time) {
+	s.Mark = mark
+	s.Collected += int64(collected)
+	s.Updated = at.UTC()
+}
 
 // Cursor is the saved cursor of one input and data collection.
 type Cursor struct {
 	// InputID is the id of the input.
-	InputID string
-	// URL is the appliance, as the input's configuration has it.
-	URL string
-	// DataCollectionID names the data collection.
-	DataCollectionID string
-	// Mark is the cursor mark that yields what comes next; empty when nothing
-	// has been collected yet.
-	Mark string
-	// Collected is the number of indicators collected since the start of the
-	// data collection, each version of an indicator counted.
-	Collected int64
-	// Updated is when the appliance handed out Mark, zero without a mark.
-	Updated time.Time
-	// Sweep is what the input's last sweep has come to, nil before the first.
-	Sweep *SweepState
+	InputID string `json:"input_id"`
+	State
+	// Sweep is the result of the input's last sweep, nil before the first.
+	Sweep *SweepState `json:"sweep,omitempty"`
 
 	key string
-}
-
-// MarshalJSON writes the cursor in snake case, and no date where there is none.
-func (c Cursor) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		InputID          string      `json:"input_id"`
-		URL              string      `json:"url"`
-		DataCollectionID string      `json:"data_collection_id"`
-		Mark             string      `json:"mark"`
-		Collected        int64       `json:"collected"`
-		Updated          time.Time   `json:"updated,omitzero"`
-		Sweep            *SweepState `json:"sweep,omitempty"`
-	}{c.InputID, c.URL, c.DataCollectionID, c.Mark, c.Collected, c.Updated, c.Sweep})
 }
 
 // Describe names the cursor: the input, the appliance and the data collection.
@@ -53,36 +59,88 @@ func (c Cursor) Describe() string {
 	return fmt.Sprintf("input %q, %s, data collection %s", c.InputID, c.URL, c.DataCollectionID)
 }
 
-// stored is what the input-cursor manager keeps under a key; of its own times
-// nothing is needed here.
-type stored struct {
-	Cursor any
-}
-
 // decode makes a Cursor of an entry of the registry. ok is false when the entry
 // is none of a threatq input.
 func decode(key string, value backend.ValueDecoder) (c Cursor, ok bool, err error) {
-	inputID, source, ok := ParseRegistryKey(key)
+	inputID, source, ok := parseKey(key)
 	if !ok {
 		return Cursor{}, false, nil
 	}
-	c = Cursor{InputID: inputID, URL: source, key: key}
+	url, collection := source, ""
 	// A url holds no space, and a data collection's id neither.
-	if at := strings.LastIndexByte(source, ' '); at >= 0 {
-		c.URL, c.DataCollectionID = source[:at], source[at+1:]
+	if at := strings.LastIndex(source, sourceSeparator); at >= 0 {
+		url, collection = source[:at], source[at+1:]
 	}
+	c = Cursor{InputID: inputID, key: key}
+	c.State, _, err = decodeState(value.Decode)
+	c.URL, c.DataCollectionID = url, collection
+	if err != nil {
+		err = fmt.Errorf("reading the cursor of %s: %w", c.Describe(), err)
+	}
+	return c, true, err
+}
 
-	var entry stored
-	if err := value.Decode(&entry); err != nil {
-		return c, true, fmt.Errorf("reading the cursor of %s: %w", c.Describe(), err)
+// decodeState returns the state in an entry of the registry, if there is one. What
+// else the input-cursor manager keeps in an entry is not needed here.
+func decodeState(decode func(to any) error) (state State, found bool, err error) {
+	var entry struct{ Cursor any }
+	if err := decode(&entry); err != nil {
+		return State{}, false, err
 	}
 	if entry.Cursor == nil { // the input was started, and nothing acknowledged yet
-		return c, true, nil
+		return State{}, false, nil
 	}
-	var state State
 	if err := typeconv.Convert(&state, entry.Cursor); err != nil {
-		return c, true, fmt.Errorf("reading the cursor of %s: %w", c.Describe(), err)
+		return State{}, false, err
 	}
-	c.Mark, c.Collected, c.Updated = state.Mark, state.Collected, state.Updated
-	return c, true, nil
+	return state, true, nil
+}
+
+// Saved returns the cursor of an input as it is saved, if it is.
+func (s *Store) Saved(id, url, dataCollectionID string) (saved State, found bool, err error) {
+	key := cursorKey(id, url, dataCollectionID)
+	found, err = s.opened.Has(key)
+	if err != nil || !found {
+		return State{}, false, err
+	}
+	saved, found, err = decodeState(func(to any) error { return s.opened.Get(key, to) })
+	if err != nil {
+		return State{}, false, fmt.Errorf("reading the saved cursor of input %q: %w", id, err)
+	}
+	return saved, found, nil
+}
+
+// sourceSeparator can't occur in a url's host or path unescaped, so that a
+// source name has one reading.
+const sourceSeparator = " "
+
+// SourceName returns the name under which the cursor of a data collection of
+// the appliance at url is saved.
+func SourceName(url, dataCollectionID string) string {
+	return url + sourceSeparator + dataCollectionID
+}
+
+// keyPrefix is what the keys of all threatq cursors in the registry
+// start with.
+const keyPrefix = config.InputType + "::"
+
+// cursorKey returns the registry's key of a cursor.
+func cursorKey(inputID, url, dataCollectionID string) string {
+	return keyPrefix + inputID + "::" + SourceName(url, dataCollectionID)
+}
+
+// parseKey splits the registry's key of a cursor into the input's id and
+// the source's name. ok is false when the key is not that of a threatq cursor.
+func parseKey(key string) (inputID, sourceName string, ok bool) {
+	rest, ok := strings.CutPrefix(key, keyPrefix)
+	if !ok {
+		return "", "", false
+	}
+	// The url holds a "://" and may hold a "::" (an IPv6 address), the id may
+	// hold anything: the last "::http" starts the source's name.
+	at := strings.LastIndex(rest, "::http")
+	if at < 0 {
+		return "", "", false
+	}
+	return rest[:at], rest[at+2:], true
 }

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/elastic/beats/v7/libbeat/statestore/backend"
 	"github.com/elastic/beats/v7/libbeat/statestore/backend/memlog"
@@ -63,7 +65,7 @@ func (s Files) Read() (*Snapshot, error) {
 		return nil, fmt.Errorf("creating a directory for a copy of the registry: %w", err)
 	}
 	defer os.RemoveAll(root)
-	if err := copyStore(s.Home(), filepath.Join(root, s.Name)); err != nil {
+	if err := copyStore(os.DirFS(s.Home()), filepath.Join(root, s.Name)); err != nil {
 		return nil, fmt.Errorf("reading the registry of cursors in %s: %w", s.Home(), err)
 	}
 
@@ -139,4 +141,83 @@ func withStore(s Files, do func(backend.Store) error) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	return do(store)
+}
+
+// The files of a memlog store. A data file holds everything up to a transaction
+// and is named by it (17.json); the log holds what came after.
+const (
+	metaFile   = "meta.json"
+	logFile    = "log.json"
+	dataSuffix = ".json"
+)
+
+// copyAttempts is how often a copy is begun anew. A beat rewrites its data file
+// once in 10 MB of log, so a second attempt is rare already.
+const copyAttempts = 10
+
+// copyStore copies the files of a store that somebody may be writing to.
+//
+// A writer that checkpoints first puts the new data file in place and only then
+// empties the log. So when the newest data file is still the same after the log
+// was copied, the two belong together.
+func copyStore(from fs.FS, to string) error {
+	for range copyAttempts {
+		if err := os.RemoveAll(to); err != nil {
+			return err
+		}
+		if err := os.Mkdir(to, 0o700); err != nil {
+			return err
+		}
+		before, err := newestDataFile(from)
+		if err != nil {
+			return err
+		}
+		if before != "" {
+			err := copyFile(from, to, before)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // deleted meanwhile: there is a newer one
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := copyFile(from, to, logFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := copyFile(from, to, metaFile); err != nil {
+			return err
+		}
+		after, err := newestDataFile(from)
+		if err != nil || after == before {
+			return err
+		}
+	}
+	return fmt.Errorf("its files changed during each of %d attempts to read them: try again", copyAttempts)
+}
+
+// newestDataFile returns the name of the data file in use, "" when there is none.
+func newestDataFile(store fs.FS) (string, error) {
+	entries, err := fs.ReadDir(store, ".")
+	if err != nil {
+		return "", err
+	}
+	name, newest := "", uint64(0)
+	for _, entry := range entries {
+		number, ok := strings.CutSuffix(entry.Name(), dataSuffix)
+		if !ok || !entry.Type().IsRegular() {
+			continue
+		}
+		if id, err := strconv.ParseUint(number, 10, 64); err == nil && (name == "" || id > newest) {
+			name, newest = entry.Name(), id
+		}
+	}
+	return name, nil
+}
+
+func copyFile(from fs.FS, to, name string) error {
+	contents, err := fs.ReadFile(from, name)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(to, name), contents, 0o600)
 }

@@ -31,7 +31,7 @@ type entry struct {
 }
 
 func key(id, url, collection string) string {
-	return RegistryKeyPrefix + id + "::" + SourceName(url, collection)
+	return keyPrefix + id + "::" + SourceName(url, collection)
 }
 
 // writer opens a store as a beat does; every checkpoint-th byte of log brings a
@@ -97,9 +97,9 @@ func TestReadReturnsWhatIsSavedAndChangesNothing(t *testing.T) {
 				snapshot.Cursors[i].key = ""
 			}
 			assert.Equal(t, []Cursor{
-				{InputID: "a", URL: "https://[2001:db8::1]:8443/tq", DataCollectionID: "0123", Mark: "new", Collected: 2, Updated: updated},
-				{InputID: "a", URL: "https://threatq.example.com", DataCollectionID: "beef"},
-				{InputID: "b", URL: "https://threatq.example.com", DataCollectionID: "cafe", Mark: "AoJ==", Collected: 7, Updated: updated},
+				{InputID: "a", State: State{URL: "https://[2001:db8::1]:8443/tq", DataCollectionID: "0123", Mark: "new", Collected: 2, Updated: updated}},
+				{InputID: "a", State: State{URL: "https://threatq.example.com", DataCollectionID: "beef"}},
+				{InputID: "b", State: State{URL: "https://threatq.example.com", DataCollectionID: "cafe", Mark: "AoJ==", Collected: 7, Updated: updated}},
 			}, snapshot.Cursors)
 			assert.Equal(t, before, contents(t, s.Root))
 		})
@@ -115,6 +115,19 @@ func TestReadOfNothing(t *testing.T) {
 	assert.NoDirExists(t, s.Root)
 }
 
+// watchedFiles calls beforeLog before the log is opened.
+type watchedFiles struct {
+	fs.FS
+	beforeLog func()
+}
+
+func (w watchedFiles) Open(name string) (fs.File, error) {
+	if name == logFile {
+		w.beforeLog()
+	}
+	return w.FS.Open(name)
+}
+
 func TestReadIsCompleteThoughTheStoreIsRewritten(t *testing.T) {
 	s := Files{Root: t.TempDir(), Name: name}
 	beat := writer(t, s, 1)
@@ -127,21 +140,21 @@ func TestReadIsCompleteThoughTheStoreIsRewritten(t *testing.T) {
 	// which it empties: without a second attempt two would be missing.
 	to := filepath.Join(t.TempDir(), name)
 	attempts := 0
-	err := copyStoreWatched(s.Home(), to, func() {
+	err := copyStore(watchedFiles{os.DirFS(s.Home()), func() {
 		if attempts++; attempts == 1 {
 			save(t, beat, "fourth", "https://threatq.example.com", "1", "m", 1)
 		}
-	})
+	}}, to)
 	require.NoError(t, err)
 	assert.Equal(t, 2, attempts)
 	snapshot, err := Files{Root: filepath.Dir(to), Name: name}.Read()
 	require.NoError(t, err)
 	assert.Len(t, snapshot.Cursors, 4)
 
-	err = copyStoreWatched(s.Home(), to, func() {
+	err = copyStore(watchedFiles{os.DirFS(s.Home()), func() {
 		save(t, beat, "third", "https://threatq.example.com", "1", "m", 1)
 		save(t, beat, "fourth", "https://threatq.example.com", "1", "m", 1)
-	})
+	}}, to)
 	assert.ErrorContains(t, err, "changed during each of 10 attempts")
 }
 
@@ -209,7 +222,7 @@ func TestRemove(t *testing.T) {
 
 func TestCursorAsJSON(t *testing.T) {
 	text, err := json.Marshal([]Cursor{
-		{InputID: "a", URL: "https://threatq.example.com", DataCollectionID: "1", Mark: "m", Collected: 5, Updated: updated},
+		{InputID: "a", State: State{URL: "https://threatq.example.com", DataCollectionID: "1", Mark: "m", Collected: 5, Updated: updated}},
 		{InputID: "b"},
 	})
 	require.NoError(t, err)

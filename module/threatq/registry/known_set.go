@@ -5,12 +5,19 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"iter"
+	"math"
 	"math/bits"
 	"slices"
 	"sort"
+	"time"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/elastic-agent-libs/mapstr"
 )
 
 // blockSize is the number of indicators of a block. A search decodes half a block
@@ -39,14 +46,14 @@ func (s *Set) Len() int { return s.count }
 
 // Find returns the place of an indicator, 0 to Len()-1, and its version.
 func (s *Set) Find(i Indicator) (place int, version Version, ok bool) {
-	at := sort.Search(len(s.blocks), func(n int) bool { return s.blocks[n].first.compare(i) > 0 }) - 1
+	at := sort.Search(len(s.blocks), func(n int) bool { return s.blocks[n].first.Compare(i) > 0 }) - 1
 	if at < 0 {
 		return 0, 0, false
 	}
 	d := s.decoder(at)
 	for n := range min(blockSize, s.count-at*blockSize) {
 		d.next()
-		if order := d.compare(i); order == 0 {
+		if order := d.Compare(i); order == 0 {
 			return at*blockSize + n, d.Version, true
 		} else if order > 0 {
 			break
@@ -104,7 +111,7 @@ func (s *Set) with(changes []Entry) *Set {
 		next = last + 1
 	}
 	for _, r := range s.entries() {
-		for next < len(changes) && changes[next].compare(r.Indicator) < 0 {
+		for next < len(changes) && changes[next].Compare(r.Indicator) < 0 {
 			apply()
 		}
 		if next < len(changes) && changes[next].Indicator == r.Indicator {
@@ -161,7 +168,7 @@ func readSet(data []byte, count int) (*Set, error) {
 			return nil, err
 		}
 		d.next()
-		if n > 0 && d.compare(previous) <= 0 {
+		if n > 0 && d.Compare(previous) <= 0 {
 			return nil, errors.New("its indicators are not in order")
 		}
 		if n%blockSize == 0 {
@@ -264,3 +271,74 @@ func readBytes(b []byte) (v uint64) {
 	}
 	return v
 }
+
+// Missing stands for an id that an indicator does not have.
+const Missing = math.MinInt64
+
+// Indicator names an indicator as the transform does: by threatq.id and
+// threatq.indicator_id, either of which may be Missing.
+type Indicator struct{ ID, IndicatorID int64 }
+
+// Named reports whether the indicator has at least one id.
+func (i Indicator) Named() bool { return i.ID != Missing || i.IndicatorID != Missing }
+
+// String returns the ids for a message.
+func (i Indicator) String() string {
+	switch {
+	case i.ID != Missing:
+		return fmt.Sprintf("threatq.id %d", i.ID)
+	case i.IndicatorID != Missing:
+		return fmt.Sprintf("threatq.indicator_id %d", i.IndicatorID)
+	}
+	return "an indicator that can't be read"
+}
+
+// IndicatorOf returns the indicator that an event is of.
+func IndicatorOf(event *beat.Event) Indicator {
+	indicator := Indicator{Missing, Missing}
+	fields, _ := event.Fields["threatq"].(mapstr.M)
+	if id, ok := fields["id"].(int64); ok {
+		indicator.ID = id
+	}
+	if id, ok := fields["indicator_id"].(int64); ok {
+		indicator.IndicatorID = id
+	}
+	return indicator
+}
+
+// Compare returns the order of two indicators: by id, then by indicator_id.
+func (i Indicator) Compare(other Indicator) int {
+	return cmp.Or(cmp.Compare(i.ID, other.ID), cmp.Compare(i.IndicatorID, other.IndicatorID))
+}
+
+// Version is the updated_at of an indicator in Unix seconds, which is what ThreatQ
+// counts in. A later version is a greater number.
+type Version uint32
+
+const (
+	// Uncertain is the version of what may have been delivered or not: older than
+	// any other.
+	Uncertain Version = 0
+	// Undated is the version of an indicator without updated_at.
+	Undated Version = 1
+	// latestVersion is the latest date that is told apart, in 2106.
+	latestVersion Version = math.MaxUint32 - 1
+	// Gone is the version of what was retired.
+	Gone Version = math.MaxUint32
+)
+
+// VersionOf returns the version that an updated_at stands for.
+func VersionOf(updatedAt time.Time) Version {
+	if updatedAt.IsZero() {
+		return Undated
+	}
+	return Version(min(max(updatedAt.Unix(), int64(Undated)+1), int64(latestVersion)))
+}
+
+// Entry is an indicator and a version of it.
+type Entry struct {
+	Indicator
+	Version Version
+}
+
+func compareEntries(a, b Entry) int { return a.Compare(b.Indicator) }

@@ -81,7 +81,7 @@ func (s *KnownStore) files(key string) knownFiles { return knownFiles{s.dir, key
 func (s *KnownStore) Use(inputID, url, dataCollectionID string) (k *Known, release func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := RegistryKey(inputID, url, dataCollectionID)
+	key := cursorKey(inputID, url, dataCollectionID)
 	k = s.open[key]
 	if k == nil {
 		if k, err = openKnown(s.files(key), s.log.With("input_id", inputID)); err != nil {
@@ -117,7 +117,7 @@ func (s *KnownStore) Elsewhere(but *Known, indicators []Indicator) (running, sto
 		if !is {
 			continue
 		}
-		id, _, _ := ParseRegistryKey(k.files.key)
+		id, _, _ := parseKey(k.files.key)
 		runs[id] = true
 		if k != but {
 			others = append(others, k)
@@ -125,7 +125,7 @@ func (s *KnownStore) Elsewhere(but *Known, indicators []Indicator) (running, sto
 	}
 	var paused []*Known
 	for k, is := range s.running {
-		if id, _, _ := ParseRegistryKey(k.files.key); !is && !runs[id] {
+		if id, _, _ := parseKey(k.files.key); !is && !runs[id] {
 			paused = append(paused, k)
 		}
 	}
@@ -150,7 +150,7 @@ func (s *KnownStore) Elsewhere(but *Known, indicators []Indicator) (running, sto
 			s.log.Debugw("The known indicators of an input that does not run can't be read.", "error", err, "file", name)
 			continue
 		}
-		if id, _, ok := ParseRegistryKey(key); !ok || runs[id] {
+		if id, _, ok := parseKey(key); !ok || runs[id] {
 			continue
 		}
 		for _, i := range indicators {

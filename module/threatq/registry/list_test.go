@@ -15,12 +15,12 @@ import (
 func TestWriteTable(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, WriteTable(&out, []Cursor{
-		{InputID: "threatq-default", URL: "https://threatq.example.com", DataCollectionID: "0123456789abcdef",
-			Mark: "AoIIP4AAACgwMTIzNDU2Nzg5YWJjZGVm", Collected: 1234567, Updated: updated,
+		{InputID: "threatq-default", State: State{URL: "https://threatq.example.com", DataCollectionID: "0123456789abcdef",
+			Mark: "AoIIP4AAACgwMTIzNDU2Nzg5YWJjZGVm", Collected: 1234567, Updated: updated},
 			Sweep: &SweepState{Completed: updated.Add(time.Hour), Known: 1234000}},
-		{InputID: "other", URL: "https://threatq.example.net/tq", DataCollectionID: "beef"},
-		{InputID: "held", URL: "https://threatq.example.net/tq", DataCollectionID: "beef", Sweep: &SweepState{HeldBack: 2000, HeldBackOf: 5000, Error: "many"}},
-		{InputID: "vain", URL: "https://threatq.example.net/tq", DataCollectionID: "beef", Sweep: &SweepState{Completed: updated, Error: "cut"}},
+		{InputID: "other", State: State{URL: "https://threatq.example.net/tq", DataCollectionID: "beef"}},
+		{InputID: "held", State: State{URL: "https://threatq.example.net/tq", DataCollectionID: "beef"}, Sweep: &SweepState{HeldBack: 2000, HeldBackOf: 5000, Error: "many"}},
+		{InputID: "vain", State: State{URL: "https://threatq.example.net/tq", DataCollectionID: "beef"}, Sweep: &SweepState{Completed: updated, Error: "cut"}},
 	}, updated.Add(3*time.Hour)))
 	assert.Equal(t, `
 INPUT             URL                              DATA COLLECTION    MARK                    RECEIVED      COLLECTED   LAST SWEEP
@@ -47,6 +47,6 @@ func TestShortMark(t *testing.T) {
 
 func TestCollectedText(t *testing.T) {
 	assert.Equal(t, "0 indicators", Cursor{}.CollectedText())
-	assert.Equal(t, "1 indicator", Cursor{Collected: 1}.CollectedText())
-	assert.Equal(t, "1,200 indicators", Cursor{Collected: 1200}.CollectedText())
+	assert.Equal(t, "1 indicator", Cursor{State: State{Collected: 1}}.CollectedText())
+	assert.Equal(t, "1,200 indicators", Cursor{State: State{Collected: 1200}}.CollectedText())
 }

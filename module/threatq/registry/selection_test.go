@@ -13,10 +13,10 @@ import (
 func TestSelection(t *testing.T) {
 	const east, west = "https://east.example.com", "https://west.example.com"
 	saved := []Cursor{
-		{InputID: "a", URL: east, DataCollectionID: "1"},
-		{InputID: "a", URL: west, DataCollectionID: "1"},
-		{InputID: "a", URL: west, DataCollectionID: "2"},
-		{InputID: "b", URL: west + "/api", DataCollectionID: "2"},
+		{InputID: "a", State: State{URL: east, DataCollectionID: "1"}},
+		{InputID: "a", State: State{URL: west, DataCollectionID: "1"}},
+		{InputID: "a", State: State{URL: west, DataCollectionID: "2"}},
+		{InputID: "b", State: State{URL: west + "/api", DataCollectionID: "2"}},
 	}
 	tests := map[string]struct {
 		selection Selection

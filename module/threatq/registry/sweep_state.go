@@ -107,7 +107,7 @@ func (s Files) sweeps() (map[string]SweepState, error) {
 	for _, name := range names {
 		var state SweepState
 		if readJSON(name, &state) == nil {
-			states[RegistryKey(state.InputID, state.URL, state.DataCollectionID)] = state
+			states[cursorKey(state.InputID, state.URL, state.DataCollectionID)] = state
 		}
 	}
 	return states, nil
@@ -137,7 +137,7 @@ func (s Files) Accept(inputID string, now time.Time) (held SweepState, err error
 		return held, fmt.Errorf("no sweep of input %q was held back: there is nothing to agree to; held back are those of: %s",
 			inputID, cmp.Or(strings.Join(slices.Sorted(slices.Values(waiting)), ", "), "no input"))
 	}
-	files := knownFiles{filepath.Join(s.Root, knownDir), RegistryKey(held.InputID, held.URL, held.DataCollectionID), acceptMode}
+	files := knownFiles{filepath.Join(s.Root, knownDir), cursorKey(held.InputID, held.URL, held.DataCollectionID), acceptMode}
 	if err := files.writeJSON(acceptSuffix, Acceptance{Retire: held.HeldBack, At: now.UTC()}); err != nil {
 		return held, fmt.Errorf("saving that the sweep of input %q may go on: %w", inputID, err)
 	}

@@ -107,30 +107,10 @@ func (a *announcer) send(next held) error {
 
 // entryOf returns the indicator of an event and its version.
 func entryOf(event beat.Event) registry.Entry {
-	entry := registry.Entry{Indicator: registry.Indicator{ID: registry.Missing, IndicatorID: registry.Missing}}
 	fields, _ := event.Fields["threatq"].(mapstr.M)
-	if id, ok := fields["id"].(int64); ok {
-		entry.ID = id
-	}
-	if id, ok := fields["indicator_id"].(int64); ok {
-		entry.IndicatorID = id
-	}
 	updated, _ := fields["updated_at"].(common.Time)
-	entry.Version = registry.VersionOf(time.Time(updated))
-	return entry
-}
-
-// indicator returns the indicator of a Brief and its version.
-func (b *Brief) entry() registry.Entry {
-	entry := registry.Entry{
-		Indicator: registry.Indicator{ID: registry.Missing, IndicatorID: registry.Missing},
-		Version:   registry.VersionOf(b.UpdatedAt),
+	return registry.Entry{
+		Indicator: registry.IndicatorOf(&event),
+		Version:   registry.VersionOf(time.Time(updated)),
 	}
-	if b.HasID {
-		entry.ID = b.ID
-	}
-	if b.HasIndicatorID {
-		entry.IndicatorID = b.IndicatorID
-	}
-	return entry
 }

@@ -6,6 +6,8 @@ package threat
 import (
 	"fmt"
 	"time"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 // BriefFields is the parameter fields of a request for what Brief needs. The
@@ -15,18 +17,10 @@ const BriefFields = "id,indicator_id,status,created_at,updated_at,published_at,e
 // Brief says which indicator it is, in which version, and until when it is
 // active, without what it is about.
 type Brief struct {
-	// ID and IndicatorID are threatq.id and threatq.indicator_id. HasID and
-	// HasIndicatorID say which are there; at least one is.
-	ID, IndicatorID       int64
-	HasID, HasIndicatorID bool
-	// UpdatedAt is threatq.updated_at in UTC, zero when it is missing.
-	UpdatedAt time.Time
-	// Status is the name of the status, "" when it is missing.
-	Status string
-	// ExpiredAt and ExpirationReason are threatq.ioc_expired_at and
-	// threatq.ioc_expiration_reason, as the event of the indicator has them.
-	ExpiredAt        time.Time
-	ExpirationReason string
+	// Entry is the indicator, which has at least one id, and its version.
+	registry.Entry
+	// ExpiredAt is threatq.ioc_expired_at, as the event of the indicator has it.
+	ExpiredAt time.Time
 }
 
 // Brief reads the identifiers, the version and the expiration of an indicator,
@@ -43,12 +37,8 @@ func (m *Mapper) Brief(raw []byte, fetched time.Time) (Brief, error) {
 		return Brief{}, fmt.Errorf("reading the indicator: %w", err)
 	}
 	ind := &b.ind
-	expiration := expire(m.policy, ind, ind.timestamp(fetched.Round(0).UTC()))
 	return Brief{
-		ID: ind.ID, HasID: ind.HasID,
-		IndicatorID: ind.IndicatorID, HasIndicatorID: ind.HasIndicatorID,
-		UpdatedAt: ind.UpdatedAt,
-		Status:    ind.Status,
-		ExpiredAt: expiration.At, ExpirationReason: expiration.Reason,
+		Entry:     registry.Entry{Indicator: ind.Indicator, Version: registry.VersionOf(ind.UpdatedAt)},
+		ExpiredAt: expire(m.policy, ind, ind.timestamp(fetched.Round(0).UTC())).At,
 	}, nil
 }

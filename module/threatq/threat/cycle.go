@@ -4,6 +4,7 @@
 package threat
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -47,7 +48,7 @@ func (c *cycle) run(ctx context.Context) error {
 	c.reporter.cycle(c)
 	ctx, cancel := context.WithCancel(ctx)
 	answers := make(chan fetched)
-	go c.fetch(ctx, c.state.Position(), c.state.Collected, answers)
+	go c.fetch(ctx, cmp.Or(c.state.Mark, client.StartMark), c.state.Collected, answers)
 	// The fetcher may hold a page whose buffer wants to go back.
 	defer func() {
 		cancel()

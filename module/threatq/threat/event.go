@@ -85,7 +85,7 @@ func (b *builder) event(raw []byte, fetched time.Time) beat.Event {
 	if len(ind.Problems) > 0 {
 		fields["error"] = mapstr.M{"message": strings.Join(ind.Problems, "; ")}
 	}
-	return beat.Event{Timestamp: timestamp, Meta: keyOf(ind.ID, ind.HasID, ind.IndicatorID), Fields: fields}
+	return beat.Event{Timestamp: timestamp, Meta: keyOf(ind.Indicator), Fields: fields}
 }
 
 // failure makes the event of an indicator that can't be read. Its tag keeps

@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"github.com/elastic/elastic-agent-libs/mapstr"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 // keyField is the name of an event's key below @metadata.
@@ -19,12 +21,12 @@ const keyField = "indicator_key"
 // with threatq.indicator_id. What can't be read has the hash of its text.
 const KeyFormat = "%{[@metadata." + keyField + "]}"
 
-// keyOf returns the metadata of the event of an indicator with these ids.
-func keyOf(id int64, hasID bool, indicatorID int64) mapstr.M {
-	if hasID {
-		return mapstr.M{keyField: strconv.FormatInt(id, 10)}
+// keyOf returns the metadata of the events of an indicator.
+func keyOf(i registry.Indicator) mapstr.M {
+	if i.ID != registry.Missing {
+		return mapstr.M{keyField: strconv.FormatInt(i.ID, 10)}
 	}
-	return mapstr.M{keyField: "indicator_id:" + strconv.FormatInt(indicatorID, 10)}
+	return mapstr.M{keyField: "indicator_id:" + strconv.FormatInt(i.IndicatorID, 10)}
 }
 
 // unreadableKey returns the metadata of the event of an indicator that can't be

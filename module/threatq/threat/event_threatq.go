@@ -9,6 +9,8 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/common"
 	"github.com/elastic/elastic-agent-libs/mapstr"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 // threatqFields is how many fields threatq.* has at most.
@@ -19,12 +21,7 @@ const threatqFields = 14
 func (b *builder) threatq(timestamp time.Time, value, updatedAt any) mapstr.M {
 	ind := &b.ind
 	fields := make(mapstr.M, threatqFields)
-	if ind.HasID {
-		fields["id"] = ind.ID
-	}
-	if ind.HasIndicatorID {
-		fields["indicator_id"] = ind.IndicatorID
-	}
+	putIDs(fields, ind.Indicator)
 	if value != nil {
 		fields["indicator_value"] = value
 	}
@@ -53,6 +50,16 @@ func (b *builder) threatq(timestamp time.Time, value, updatedAt any) mapstr.M {
 	fields["ioc_expired_at"] = common.Time(expiration.At)
 	fields["ioc_expiration_reason"] = expiration.Reason
 	return fields
+}
+
+// putIDs sets the ids that an indicator has.
+func putIDs(fields mapstr.M, i registry.Indicator) {
+	if i.ID != registry.Missing {
+		fields["id"] = i.ID
+	}
+	if i.IndicatorID != registry.Missing {
+		fields["indicator_id"] = i.IndicatorID
+	}
 }
 
 // attributes groups the attributes by name: each name has its distinct values

@@ -6,16 +6,16 @@ package threat
 import (
 	"slices"
 	"time"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 // indicator is one indicator as ThreatQ gave it, reduced to what an event
 // needs. A field that was absent, null or empty has its zero value; so has one
 // that could not be read, and then Problems says so.
 type indicator struct {
-	// ID and IndicatorID identify the indicator. HasID and HasIndicatorID say
-	// which are there; at least one is.
-	ID, IndicatorID       int64
-	HasID, HasIndicatorID bool
+	// Indicator is id and indicator_id, of which at least one is there.
+	registry.Indicator
 
 	// Type is the name of ThreatQ's indicator type, such as "IP Address".
 	Type string
@@ -105,7 +105,7 @@ func (i *indicator) reset() {
 	if cap(adversaries) > 256 {
 		adversaries = nil
 	}
-	*i = indicator{Attributes: attributes, Sources: sources, Adversaries: adversaries}
+	*i = indicator{Indicator: registry.Indicator{ID: registry.Missing, IndicatorID: registry.Missing}, Attributes: attributes, Sources: sources, Adversaries: adversaries}
 }
 
 // timestamp returns @timestamp of the event.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/jsonscan"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 const (
@@ -66,7 +67,7 @@ func (d *decoder) decode(raw []byte) error {
 	if err := d.End(); err != nil {
 		return err
 	}
-	if !d.ind.HasID && !d.ind.HasIndicatorID {
+	if !d.ind.Named() {
 		if len(d.ind.Problems) > 0 {
 			return fmt.Errorf("%w: %s", errNoID, strings.Join(d.ind.Problems, "; "))
 		}
@@ -95,9 +96,9 @@ func (d *decoder) member(key []byte) error {
 	ind := &d.ind
 	switch string(key) {
 	case "id":
-		return d.readID(&ind.ID, &ind.HasID, "id")
+		return d.readID(&ind.ID, "id")
 	case "indicator_id":
-		return d.readID(&ind.IndicatorID, &ind.HasIndicatorID, "indicator_id")
+		return d.readID(&ind.IndicatorID, "indicator_id")
 	case "status":
 		return d.readName(&ind.Status, "status")
 	case "created_at":
@@ -151,8 +152,8 @@ func (d *decoder) wrongType(field, wanted string) error {
 	return nil
 }
 
-func (d *decoder) readID(id *int64, has *bool, field string) error {
-	*id, *has = 0, false
+func (d *decoder) readID(id *int64, field string) error {
+	*id = registry.Missing
 	if c := d.Peek(); c != '"' && c != '-' && !isDigit(c) {
 		return d.wrongType(field, "an integer")
 	}
@@ -163,9 +164,12 @@ func (d *decoder) readID(id *int64, has *bool, field string) error {
 	if text = bytes.TrimSpace(text); len(text) == 0 {
 		return nil
 	}
-	if *id, *has = parseID(text); !*has {
+	parsed, ok := parseID(text)
+	if !ok {
 		d.ind.problem(fmt.Sprintf("%s was left out: %s is not an integer of 64 bits", field, quoteBytes(text)))
+		return nil
 	}
+	*id = parsed
 	return nil
 }
 

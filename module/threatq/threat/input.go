@@ -146,7 +146,7 @@ func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publi
 		reserve: func(bytes int) error { return followed.Reserve(cancelled, bytes) },
 	}
 	if in.known != nil {
-		followed.OnRefused(func(refused delivery.Indicator) { in.known.Refuse(registry.Indicator(refused)) })
+		followed.OnRefused(in.known.Refuse)
 	}
 	run := &runner{
 		interval: in.cfg.Interval,

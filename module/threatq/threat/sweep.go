@@ -137,7 +137,7 @@ const fewTouched = 10_000
 // to write is neither known nor not.
 func (s *sweeper) begin() {
 	published, _ := s.session.Progress()
-	s.current = &sweep{started: time.Now(), settle: published, known: &registry.Set{}, walk: walk{mark: startMark, total: -1}}
+	s.current = &sweep{started: time.Now(), settle: published, known: &registry.Set{}, walk: walk{mark: client.StartMark, total: -1}}
 	s.current.next = s.look
 	s.out.touched = map[registry.Indicator]registry.Version{}
 }

@@ -107,13 +107,8 @@ func (m *Mapper) Retired(i registry.Indicator, now time.Time) beat.Event {
 	defer m.builders.Put(b)
 	now = now.Round(0).UTC()
 	fields := mapstr.M{"ioc_expired_at": common.Time(now), "ioc_expiration_reason": RetiredReason}
-	if i.ID != registry.Missing {
-		fields["id"] = i.ID
-	}
-	if i.IndicatorID != registry.Missing {
-		fields["indicator_id"] = i.IndicatorID
-	}
-	return beat.Event{Timestamp: now, Meta: keyOf(i.ID, i.ID != registry.Missing, i.IndicatorID), Fields: mapstr.M{
+	putIDs(fields, i)
+	return beat.Event{Timestamp: now, Meta: keyOf(i), Fields: mapstr.M{
 		"event":       b.eventFields(kindEnrichment, now),
 		"data_stream": b.dataStream(),
 		"threatq":     fields,

@@ -13,9 +13,6 @@ import (
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
-// startMark is the mark that yields a data collection from its start.
-const startMark = "*"
-
 // walk is the way of a sweep through the data collection.
 type walk struct {
 	mark     string
@@ -109,7 +106,7 @@ func (s *sweeper) compare(page *client.Page) map[registry.Indicator]bool {
 			w.walk.unreadable++
 			continue
 		}
-		entry := brief.entry()
+		entry := brief.Entry
 		place, version, known := w.known.Find(entry.Indicator)
 		if known {
 			bit := uint64(1) << (place % 64)
@@ -151,7 +148,7 @@ func (s *sweeper) fetch(ctx context.Context, mark string, wanted map[registry.In
 		if err != nil {
 			continue
 		}
-		entry := brief.entry()
+		entry := brief.Entry
 		if touched, ok := s.out.touched[entry.Indicator]; !wanted[entry.Indicator] || ok && touched >= entry.Version {
 			continue
 		}

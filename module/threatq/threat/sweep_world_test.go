@@ -235,8 +235,7 @@ func (w *world) collection() map[registry.Indicator]arrival {
 	all := map[registry.Indicator]arrival{}
 	for indicator := range w.sim.Expected() {
 		if brief, err := w.run.mapper.Brief(w.sim.Indicator(indicator.Index), time.Now()); err == nil {
-			entry := brief.entry()
-			all[entry.Indicator] = arrival{version: entry.Version, expires: brief.ExpiredAt}
+			all[brief.Indicator] = arrival{version: brief.Version, expires: brief.ExpiredAt}
 		}
 	}
 	return all
@@ -248,8 +247,7 @@ func (w *world) indicator(id int64) registry.Indicator {
 	if err != nil {
 		return registry.Indicator{ID: registry.Missing, IndicatorID: registry.Missing}
 	}
-	entry := brief.entry()
-	return entry.Indicator
+	return brief.Indicator
 }
 
 // differences are the indicators whose latest event does not agree with the

@@ -13,41 +13,41 @@ import (
 )
 
 // The registry's keys are read from a file that anybody may have changed.
-func FuzzParseRegistryKey(f *testing.F) {
+func FuzzParseKey(f *testing.F) {
 	f.Add("threatq-default", "https://threatq.example.com", "0123456789abcdef")
 	f.Add("a::http://b c", "http://[2001:db8::1]:8080/x", "beef")
 	f.Add("", "http", "")
 	f.Add("::", "https://::", "::http")
 	f.Fuzz(func(t *testing.T, id, url, collection string) {
 		// As it is.
-		if inputID, name, ok := ParseRegistryKey(id); ok {
-			require.Equal(t, id, RegistryKeyPrefix+inputID+"::"+name)
+		if inputID, name, ok := parseKey(id); ok {
+			require.Equal(t, id, keyPrefix+inputID+"::"+name)
 		}
-		if _, _, ok := ParseRegistryKey(url); ok {
-			require.True(t, strings.HasPrefix(url, RegistryKeyPrefix))
+		if _, _, ok := parseKey(url); ok {
+			require.True(t, strings.HasPrefix(url, keyPrefix))
 		}
 		// As it is saved.
 		name := SourceName(url, collection)
 		if !strings.HasPrefix(url, "http") || strings.Contains(name, "::http") {
 			return
 		}
-		inputID, parsed, ok := ParseRegistryKey(RegistryKey(id, url, collection))
+		inputID, parsed, ok := parseKey(cursorKey(id, url, collection))
 		require.True(t, ok)
 		require.Equal(t, id, inputID)
 		require.Equal(t, name, parsed)
 	})
 }
 
-func TestRegistryKey(t *testing.T) {
+func TestCursorKey(t *testing.T) {
 	for _, id := range []string{"threatq-default", "a::b", "with space"} {
 		for _, url := range []string{"https://threatq.example.com", "https://[2001:db8::1]:8443"} {
 			name := SourceName(url, "0123456789abcdef")
-			gotID, gotName, ok := ParseRegistryKey(RegistryKeyPrefix + id + "::" + name)
+			gotID, gotName, ok := parseKey(keyPrefix + id + "::" + name)
 			require.True(t, ok)
 			assert.Equal(t, id, gotID)
 			assert.Equal(t, name, gotName)
 		}
 	}
-	_, _, ok := ParseRegistryKey("filestream::x::y")
+	_, _, ok := parseKey("filestream::x::y")
 	assert.False(t, ok)
 }
