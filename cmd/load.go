@@ -104,6 +104,16 @@ func loadFile(settings instance.Settings) (*conf.C, error) {
 	return cfg, config.Join(append(errs, config.CheckFile(cfg))...)
 }
 
+// loadWithOutput is loadFile for the commands that use the output: its variables have
+// to be there.
+func loadWithOutput(settings instance.Settings) (*conf.C, error) {
+	cfg, err := loadFile(settings)
+	if err != nil || management.UnderAgent() {
+		return cfg, err
+	}
+	return cfg, config.CheckOutput(cfg)
+}
+
 // configFiles returns the files that -c names.
 func configFiles() []string {
 	files, ok := flag.Lookup("c").Value.(*conf.StringsFlag)

@@ -30,7 +30,7 @@ import (
 // has to finish.
 func guardCommands(root *cmd.BeatsRootCmd, settings instance.Settings, create beat.Creator) {
 	guard(root.RunCmd, func() error {
-		if _, err := loadFile(settings); err != nil {
+		if _, err := loadWithOutput(settings); err != nil {
 			return exiting(err)
 		}
 		return instance.Run(settings, create)
@@ -92,7 +92,7 @@ func exportConfig(settings instance.Settings) error {
 }
 
 func checkAll(settings instance.Settings) error {
-	cfg, err := loadFile(settings)
+	cfg, err := loadWithOutput(settings)
 	if err != nil || management.UnderAgent() {
 		return err
 	}

@@ -68,7 +68,7 @@ func writeJSON(out io.Writer, report any) error {
 }
 
 func testOutput(ctx context.Context, settings instance.Settings, show testing.Driver) (*doctor.OutputReport, error) {
-	if _, err := loadFile(settings); err != nil {
+	if _, err := loadWithOutput(settings); err != nil {
 		return nil, err
 	}
 	b, err := instance.NewInitializedBeat(settings)

@@ -86,6 +86,9 @@ func runVerify(ctx context.Context, out, warn io.Writer, settings instance.Setti
 	if err != nil {
 		return false, err
 	}
+	if err := config.CheckOutput(l.all); err != nil {
+		return false, err
+	}
 	verifier, inputs, err := newVerifier(l, settings, opts)
 	if err != nil {
 		return false, err

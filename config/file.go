@@ -30,7 +30,7 @@ var fileSettings = sync.OnceValue(func() *Scope {
 // ignore, and values that can't be read, are out of range or name TLS files that
 // can't be used. The error names each setting and what would be right, on one line.
 //
-// A variable that is missing is left to whoever reads the value.
+// A variable that is missing is left to whoever reads the value, such as [CheckOutput].
 func CheckFile(root *config.C) error {
 	problems := []error{CheckSettings(root)}
 	for _, sections := range LibbeatSections() {
@@ -51,6 +51,25 @@ func CheckSettings(root *config.C) error {
 	c := newChecker(fileSettings(), "")
 	c.walk(root, "")
 	return Join(append(c.unknown, c.wrong...)...)
+}
+
+// CheckOutput refuses variables of the output that are missing. It is for the commands
+// that use the output: the others may be called before its secrets are kept.
+func CheckOutput(root *config.C) error {
+	if !root.HasField("output") {
+		return nil
+	}
+	outputs, err := root.Child("output", -1)
+	if err != nil {
+		return nil // CheckFile says so
+	}
+	c := newChecker(LibbeatSettings(), "")
+	for _, name := range outputs.GetFields() {
+		if output, err := outputs.Child(name, -1); err == nil && output.Enabled() {
+			c.walk(output, "output."+name+".")
+		}
+	}
+	return Join(c.unresolved...)
 }
 
 // CheckNames refuses the settings that neither threatqbeat nor Libbeat has, whatever

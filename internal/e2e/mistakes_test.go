@@ -37,6 +37,7 @@ func TestMistakesAboveTheInputs(t *testing.T) {
 		"monitoring.enbled: true":                                `did you mean "monitoring.enabled"?`,
 		"setup.foo: 1":                                           `unknown setting "setup.foo"`,
 		"threatqbeat.shutdown_timout: 1s":                        `did you mean "threatqbeat.shutdown_timeout"?`,
+		"output.elasticsearch.api_key: ${THREATQBEAT_NOT_SET}":   `output.elasticsearch.api_key refers to ${THREATQBEAT_NOT_SET}, which is neither in the keystore nor in the environment`,
 		"name: one\nname: two":                                   `threatqbeat.yml:11: name is set twice, in line 10 already: remove one`,
 		"name: one\nhttp: {enabled: true}\nhttp.enabled: true":   `http.enabled is set twice`,
 	} {
