@@ -100,7 +100,7 @@ func PackageTest(ctx context.Context) error {
 	if _, err := source.Package(ctx, distributions, targets...); err != nil {
 		return err
 	}
-	return source.TestDeb(ctx, filepath.Join(distributions, targets[0].DebFile(source.Version)), os.Stdout)
+	return packaging.TestDeb(ctx, filepath.Join(distributions, targets[0].DebFile(source.Version)), os.Stdout)
 }
 
 // Reproduce builds the packages again from a copy of the tree elsewhere and compares them with those in build/distributions.

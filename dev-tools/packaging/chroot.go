@@ -5,7 +5,6 @@ package packaging
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,45 +13,82 @@ import (
 	"strings"
 )
 
-// TestDeb installs a deb in a fresh Debian of its own directory, made by
-// debootstrap, and uses it there as an administrator would: checks the
-// configuration, runs the demo, installs it again over a changed configuration,
-// removes and purges it. It needs root. What the commands print goes to log.
+// Chroot is a fresh Debian in a directory of its own.
+type Chroot struct{ Root string }
+
+// NewChroot makes a Debian with debootstrap, as root, and packages beside those that
+// every Debian has. What is done goes to log.
 //
 // DEBIAN_SUITE (default: stable) and DEBIAN_MIRROR (default: debootstrap's own)
 // say which Debian.
-func (s *Source) TestDeb(ctx context.Context, deb string, log io.Writer) (err error) {
+func NewChroot(ctx context.Context, log io.Writer, packages ...string) (*Chroot, error) {
 	root, err := os.MkdirTemp("", Name+"-chroot-")
 	if err != nil {
-		return fmt.Errorf("making a directory for the chroot: %w", err)
+		return nil, fmt.Errorf("making a directory for the chroot: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(root)) }()
+	c := &Chroot{root}
 	// Users of the chroot must get through to the root directory.
 	if err := os.Chmod(root, 0o755); err != nil {
-		return fmt.Errorf("opening the chroot: %w", err)
+		return nil, fmt.Errorf("opening the chroot: %w", err)
 	}
-
+	args := []string{"--variant=minbase"}
+	if len(packages) > 0 {
+		args = append(args, "--include="+strings.Join(packages, ","))
+	}
 	suite := os.Getenv("DEBIAN_SUITE")
 	if suite == "" {
 		suite = "stable"
 	}
-	bootstrap := []string{"--variant=minbase", suite, root}
+	args = append(args, suite, root)
 	if mirror := os.Getenv("DEBIAN_MIRROR"); mirror != "" {
-		bootstrap = append(bootstrap, mirror)
+		args = append(args, mirror)
 	}
-	fmt.Fprintf(log, "-- debootstrap %s\n", strings.Join(bootstrap, " "))
-	if _, err := command(ctx, s.Root, nil, "debootstrap", bootstrap...); err != nil {
-		return fmt.Errorf("making a clean Debian: %w", err)
+	fmt.Fprintf(log, "-- debootstrap %s\n", strings.Join(args, " "))
+	if _, err := command(ctx, root, nil, "debootstrap", args...); err != nil {
+		_ = c.Close()
+		return nil, fmt.Errorf("making a clean Debian: %w", err)
 	}
-	if err := copyFile(deb, filepath.Join(root, "threatqbeat.deb"), 0o644); err != nil {
+	return c, nil
+}
+
+// Close removes the chroot.
+func (c *Chroot) Close() error { return os.RemoveAll(c.Root) }
+
+// Copy copies a file into the chroot.
+func (c *Chroot) Copy(file, to string) error {
+	return copyFile(file, filepath.Join(c.Root, to), 0o644)
+}
+
+// Command returns a script as a command that runs it in the chroot, as root and with
+// env as its only environment beside the path. A signal reaches what the script
+// executes by exec.
+func (c *Chroot) Command(ctx context.Context, script string, env ...string) *exec.Cmd {
+	// The mounts are gone with the namespace that they are made in.
+	cmd := exec.CommandContext(ctx, "unshare", "--mount", "/bin/sh", "-euc",
+		`mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" /bin/sh -euc "$1"`, c.Root, script)
+	cmd.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C"}, env...)
+	return cmd
+}
+
+// TestDeb installs a deb in a fresh Debian and uses it there as an administrator
+// would: checks the configuration, runs the demo, installs it again over a changed
+// configuration, removes and purges it. What the commands print goes to log.
+func TestDeb(ctx context.Context, deb string, log io.Writer) (err error) {
+	c, err := NewChroot(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := c.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	if err := c.Copy(deb, "threatqbeat.deb"); err != nil {
 		return fmt.Errorf("copying the package: %w", err)
 	}
 	for _, step := range debSteps() {
 		fmt.Fprintf(log, "\n-- %s\n%s\n", step.what, strings.TrimSpace(step.script))
-		// The mount is gone with the namespace that it is made in.
-		cmd := exec.CommandContext(ctx, "unshare", "--mount", "/bin/sh", "-euc",
-			`mount -t proc proc "$0/proc" && exec chroot "$0" /bin/sh -euc "$1"`, root, step.script)
-		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C"}
+		cmd := c.Command(ctx, step.script)
 		cmd.Stdout, cmd.Stderr = log, log
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("in the chroot, %s: %w", step.what, err)
