@@ -6,3 +6,5 @@
 package beattest
 
 const raceEnabled = false
+
+const slowness = 1

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -23,8 +24,8 @@ import (
 )
 
 // waitLimit bounds every wait of this package. It is far above what anything
-// takes, the race detector included.
-const waitLimit = 2 * time.Minute
+// takes on a machine of two cores that runs other tests as well.
+const waitLimit = slowness * 2 * time.Minute
 
 // Dir is the home of a Beat: configuration, data, logs and events.
 type Dir struct {
@@ -207,9 +208,22 @@ func (d *Dir) LogMessages(level string) []string {
 	return messages
 }
 
+// lastOfLog returns the last lines above debug level, for the report of a failure.
+func (d *Dir) lastOfLog() string {
+	const most = 20
+	var lines []string
+	for _, line := range d.Logs() {
+		if level := line["log.level"]; level != "debug" {
+			lines = append(lines, fmt.Sprint(line["@timestamp"], " ", level, " ", line["message"]))
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-most):], "\n")
+}
+
 // Process is a running threatqbeat.
 type Process struct {
 	tb     testing.TB
+	dir    *Dir
 	cmd    *exec.Cmd
 	exited chan struct{}
 	output *lockedBuffer
@@ -230,7 +244,7 @@ func (d *Dir) StartWithInput(stdin io.Reader, args ...string) *Process {
 	cmd.Dir = d.Path
 	cmd.Env = append(os.Environ(), d.Env...)
 	cmd.Stdin = stdin
-	p := &Process{tb: d.tb, cmd: cmd, exited: make(chan struct{}), output: &lockedBuffer{}}
+	p := &Process{tb: d.tb, dir: d, cmd: cmd, exited: make(chan struct{}), output: &lockedBuffer{}}
 	cmd.Stdout, cmd.Stderr = p.output, p.output
 	if err := cmd.Start(); err != nil {
 		d.tb.Fatalf("starting threatqbeat: %s", err)
@@ -312,7 +326,7 @@ func (p *Process) Eventually(what string, condition func() bool) {
 			p.tb.Fatalf("threatqbeat ended (%d) before %s:\n%s", p.cmd.ProcessState.ExitCode(), what, p.Output())
 		}
 		if time.Now().After(deadline) {
-			p.tb.Fatalf("%s did not happen within %s:\n%s", what, waitLimit, p.Output())
+			p.tb.Fatalf("%s did not happen within %s:\n%s\nlast in the log:\n%s", what, waitLimit, p.Output(), p.dir.lastOfLog())
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -6,3 +6,6 @@
 package beattest
 
 const raceEnabled = true
+
+// slowness is how many times longer the race detector makes a test take, about.
+const slowness = 4
