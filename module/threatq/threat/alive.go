@@ -37,5 +37,5 @@ func (m *Mapper) Alive(now time.Time) beat.Event {
 	event := b.eventFields(kindState, now)
 	delete(event, "category")
 	delete(event, "type")
-	return beat.Event{Timestamp: now, Fields: mapstr.M{"event": event, "data_stream": b.dataStream()}}
+	return m.complete(beat.Event{Timestamp: now, Fields: mapstr.M{"event": event}})
 }

@@ -56,7 +56,6 @@ func (b *builder) event(raw []byte, fetched time.Time) beat.Event {
 	fields := make(mapstr.M, rootFields)
 	ecs := b.eventFields(kindEnrichment, fetched)
 	fields["event"] = ecs
-	fields["data_stream"] = b.dataStream()
 
 	// Both threatq.* and threat.indicator.* have these; to be boxed once.
 	var value, updatedAt any
@@ -70,10 +69,7 @@ func (b *builder) event(raw []byte, fetched time.Time) beat.Event {
 	}
 	fields["threatq"] = b.threatq(timestamp, value, updatedAt)
 	indicator, related := b.indicator(value, updatedAt)
-	fields["threat"] = mapstr.M{
-		"indicator": indicator,
-		"feed":      mapstr.M{"name": feedName, "dashboard_id": feedDashboardID},
-	}
+	fields["threat"] = mapstr.M{"indicator": indicator}
 	if related != nil {
 		fields["related"] = related
 	}
@@ -102,10 +98,9 @@ func (b *builder) failure(raw []byte, fetched time.Time, err error) beat.Event {
 		Timestamp: fetched,
 		Meta:      unreadableKey(raw),
 		Fields: mapstr.M{
-			"event":       ecs,
-			"data_stream": b.dataStream(),
-			"error":       mapstr.M{"message": message},
-			"tags":        []string{tagPreserveOriginal},
+			"event": ecs,
+			"error": mapstr.M{"message": message},
+			"tags":  []string{tagPreserveOriginal},
 		},
 	}
 }
@@ -121,14 +116,6 @@ func (b *builder) eventFields(kind string, fetched time.Time) mapstr.M {
 		"created":  b.created,
 		"module":   module,
 		"dataset":  Dataset,
-	}
-}
-
-func (b *builder) dataStream() mapstr.M {
-	return mapstr.M{
-		"type":      dataStreamType,
-		"dataset":   Dataset,
-		"namespace": b.mapper.namespace,
 	}
 }
 

@@ -70,7 +70,9 @@ func Plugin(env Environment) v2.Plugin {
 					return nil, nil, fmt.Errorf("input %q: %w", cfg.ID, err)
 				}
 			}
-			manager.created = &input{cfg: *cfg, env: env, totals: totals}
+			mapping := MapperConfigOf(cfg)
+			mapping.Bare = true
+			manager.created = &input{cfg: *cfg, env: env, totals: totals, mapper: NewMapper(mapping)}
 			return []cursor.Source{source{cfg: cfg}}, manager.created, nil
 		},
 	}
@@ -94,6 +96,7 @@ type input struct {
 	cfg    config.Input
 	env    Environment
 	totals *totals
+	mapper *Mapper // bare, because knowingInput has the pipeline add what is common
 
 	// known is what was delivered, and session follows what is published now; nil
 	// when nothing is kept.
@@ -152,7 +155,7 @@ func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publi
 		interval: in.cfg.Interval,
 		pageSize: in.cfg.PageSize,
 		pages:    cl,
-		mapper:   NewMapper(MapperConfigOf(&in.cfg)),
+		mapper:   in.mapper,
 		publish:  out.publish,
 		flush:    out.flush,
 		state:    loadState(cur, log),

@@ -16,7 +16,8 @@ import (
 )
 
 // knowing is the manager of the cursors, whose inputs hear of each acknowledgement
-// of the output before the cursor is saved that comes with it.
+// of the output before the cursor is saved that comes with it, and whose pipeline
+// adds to each event what all of them have in common.
 type knowing struct {
 	cursor.InputManager
 	store *registry.KnownStore // nil keeps nothing
@@ -30,8 +31,8 @@ func (m *knowing) Create(raw *conf.C) (v2.Input, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	managed, err := m.InputManager.Create(raw)
-	if err != nil || m.store == nil {
-		return managed, err
+	if err != nil {
+		return nil, err
 	}
 	return &knowingInput{managed, m.created, m.store}, nil
 }
@@ -40,13 +41,22 @@ func (m *knowing) Create(raw *conf.C) (v2.Input, error) {
 type knowingInput struct {
 	v2.Input
 	input *input
-	store *registry.KnownStore
+	store *registry.KnownStore // nil keeps nothing
 }
 
 // Run runs the input. One whose known indicators can't be read collects all the
 // same, and does not sweep.
 func (in *knowingInput) Run(ctx v2.Context, pipeline beat.PipelineConnector) error {
 	cfg := &in.input.cfg
+	pipeline = pipetool.WithClientConfigEdit(pipeline, func(client beat.ClientConfig) (beat.ClientConfig, error) {
+		fields := in.input.mapper.Common()
+		fields.DeepUpdate(client.Processing.Fields)
+		client.Processing.Fields = fields
+		return client, nil
+	})
+	if in.store == nil {
+		return in.Input.Run(ctx, pipeline)
+	}
 	known, release, err := in.store.Use(cfg.ID, cfg.URL, cfg.DataCollectionID)
 	in.input.ignorance = err
 	if err != nil {

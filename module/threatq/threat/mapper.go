@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/elastic-agent-libs/mapstr"
 
 	"github.com/threatqbeat/threatqbeat/config"
 )
@@ -26,6 +27,8 @@ type MapperConfig struct {
 	PreserveOriginal bool
 	// Namespace is data_stream.namespace.
 	Namespace string
+	// Bare leaves out of each event what Common returns, for the pipeline to add.
+	Bare bool
 }
 
 // MapperConfigOf returns what the settings of an input say about its events.
@@ -43,7 +46,8 @@ func MapperConfigOf(in *config.Input) MapperConfig {
 type Mapper struct {
 	policy           expirationPolicy
 	preserveOriginal bool
-	namespace        any
+	common           mapstr.M
+	bare             bool
 	// builders holds what is worth keeping from one indicator to the next.
 	builders sync.Pool
 }
@@ -56,10 +60,26 @@ func NewMapper(cfg MapperConfig) *Mapper {
 			ExpiredStatuses: append([]string(nil), cfg.ExpiredStatuses...),
 		},
 		preserveOriginal: cfg.PreserveOriginal,
-		namespace:        cfg.Namespace,
+		common: mapstr.M{
+			"data_stream": mapstr.M{"type": dataStreamType, "dataset": Dataset, "namespace": cfg.Namespace},
+			"threat":      mapstr.M{"feed": mapstr.M{"name": feedName, "dashboard_id": feedDashboardID}},
+		},
+		bare: cfg.Bare,
 	}
 	m.builders.New = func() any { return &builder{mapper: m} }
 	return m
+}
+
+// Common returns the fields that all events have in common. Libbeat can add them to
+// many events without a copy, and knows when a processor makes copies necessary.
+func (m *Mapper) Common() mapstr.M { return m.common.Clone() }
+
+// complete adds these fields to an event, unless the pipeline does.
+func (m *Mapper) complete(event beat.Event) beat.Event {
+	if !m.bare {
+		event.Fields.DeepUpdate(m.Common())
+	}
+	return event
 }
 
 // Event makes the event of one indicator. raw is its JSON as received, and not
@@ -75,9 +95,9 @@ func (m *Mapper) Event(raw []byte, fetched time.Time) (beat.Event, error) {
 	fetched = fetched.Round(0).UTC() // an event has no use for a monotonic clock
 	if err := b.decode(raw); err != nil {
 		err = fmt.Errorf("reading the indicator: %w", err)
-		return b.failure(raw, fetched, err), err
+		return m.complete(b.failure(raw, fetched, err)), err
 	}
-	return b.event(raw, fetched), nil
+	return m.complete(b.event(raw, fetched)), nil
 }
 
 // sizeOf returns about how many bytes of text the event of an indicator holds.

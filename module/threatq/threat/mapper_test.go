@@ -20,8 +20,11 @@ import (
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/common"
 	jsoncodec "github.com/elastic/beats/v7/libbeat/outputs/codec/json"
+	"github.com/elastic/beats/v7/libbeat/processors/actions/addfields"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/mapstr"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 func TestUnreadable(t *testing.T) {
@@ -54,9 +57,34 @@ func TestUnreadable(t *testing.T) {
 					"kind": "pipeline_error", "category": []any{"threat"}, "type": []any{"indicator"}, "module": "ti_threatq",
 					"dataset": "ti_threatq.threat", "created": "2024-08-02T06:46:26.556Z", "original": strings.ToValidUTF8(tc.raw, "\uFFFD"),
 				},
-				"tags": []any{"preserve_original_event"},
+				"tags":   []any{"preserve_original_event"},
+				"threat": map[string]any{"feed": map[string]any{"dashboard_id": "threatq-overview", "name": "ThreatQuotient"}},
 			}, encodeEvent(t, event))
 		})
+	}
+}
+
+// The pipeline makes of a bare event what the mapper makes of one that is complete.
+func TestBareEventsAreCompletedByThePipeline(t *testing.T) {
+	complete, bare := testMapper(), testMapper(func(cfg *MapperConfig) { cfg.Bare = true })
+	addFields := addfields.NewAddFields(bare.Common(), false, true)
+	for name, event := range map[string]func(*Mapper) beat.Event{
+		"an indicator": func(m *Mapper) beat.Event {
+			event, _ := m.Event([]byte(`{"id":1,"value":"192.0.2.1"}`), testFetched)
+			return event
+		},
+		"an unreadable one": func(m *Mapper) beat.Event {
+			event, _ := m.Event([]byte(`[]`), testFetched)
+			return event
+		},
+		"a retired one":  func(m *Mapper) beat.Event { return m.Retired(registry.Indicator{ID: 1, IndicatorID: 2}, testFetched) },
+		"that is no one": func(m *Mapper) beat.Event { return m.Alive(testFetched) },
+	} {
+		made := event(bare)
+		assert.NotContains(t, made.Fields, "data_stream", name)
+		got, err := addFields.Run(&made)
+		require.NoError(t, err)
+		assert.Equal(t, event(complete), *got, name)
 	}
 }
 

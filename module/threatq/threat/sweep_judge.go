@@ -108,10 +108,8 @@ func (m *Mapper) Retired(i registry.Indicator, now time.Time) beat.Event {
 	now = now.Round(0).UTC()
 	fields := mapstr.M{"ioc_expired_at": common.Time(now), "ioc_expiration_reason": RetiredReason}
 	putIDs(fields, i)
-	return beat.Event{Timestamp: now, Meta: keyOf(i), Fields: mapstr.M{
-		"event":       b.eventFields(kindEnrichment, now),
-		"data_stream": b.dataStream(),
-		"threatq":     fields,
-		"threat":      mapstr.M{"feed": mapstr.M{"name": feedName, "dashboard_id": feedDashboardID}},
-	}}
+	return m.complete(beat.Event{Timestamp: now, Meta: keyOf(i), Fields: mapstr.M{
+		"event":   b.eventFields(kindEnrichment, now),
+		"threatq": fields,
+	}})
 }
