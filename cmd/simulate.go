@@ -59,12 +59,9 @@ func runSimulate(ctx context.Context, out io.Writer, opts simulateOptions) error
 	if err != nil {
 		return nameFlag(err)
 	}
-	faults, err := simulator.ParseFaults(opts.faults)
-	if err != nil {
+	if err := appliance.Inject(opts.faults); err != nil {
 		return fmt.Errorf("--faults: %w", err)
 	}
-	appliance.Inject(faults...)
-
 	server, err := appliance.Start(opts.address)
 	if err != nil {
 		return nameFlag(err)

@@ -85,9 +85,7 @@ func TestSoakCyclesWithoutEnd(t *testing.T) {
 	for minute := range minutes {
 		deadline := time.Now().Add(time.Minute)
 		for round := 0; time.Now().Before(deadline); round++ {
-			list, err := simulator.ParseFaults(kinds[round%len(kinds)])
-			require.NoError(t, err)
-			require.NoError(t, sim.Inject(list...))
+			require.NoError(t, sim.Inject(kinds[round%len(kinds)]))
 			if round%10 == 0 {
 				sim.RevokeTokens()
 			}

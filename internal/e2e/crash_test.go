@@ -99,9 +99,7 @@ func (c crashes) run(t *testing.T) {
 	for kill := range c.kills {
 		if c.faults {
 			kinds := []string{"503@%d", "reset@%d", "truncated@%d", "badjson@%d:where=end", "401@%d", "html@%d"}
-			list, err := simulator.ParseFaults(fmt.Sprintf(kinds[random.IntN(len(kinds))], 1+random.IntN(10)))
-			require.NoError(t, err)
-			require.NoError(t, sim.Inject(list...))
+			require.NoError(t, sim.Inject(fmt.Sprintf(kinds[random.IntN(len(kinds))], 1+random.IntN(10))))
 		}
 		before := sim.Stats().Total(simulator.EndpointData)
 		beat := dir.Start("run")

@@ -34,9 +34,7 @@ func TestShutdownEndsEveryWait(t *testing.T) {
 	} {
 		sim := startAppliance(t, tidy(10))
 		if spec != "" {
-			list, err := simulator.ParseFaults(spec)
-			require.NoError(t, err)
-			require.NoError(t, sim.Inject(list...))
+			require.NoError(t, sim.Inject(spec))
 		}
 		appliances = append(appliances, sim)
 		inputs = append(inputs, sim.input(name, map[string]any{

@@ -174,11 +174,7 @@ func TestFaultsLoseNothing(t *testing.T) {
 		a.addr = strings.TrimPrefix(a.server.URL, "http://")
 		t.Cleanup(func() { _ = a.server.Close() })
 		appliances[name] = a
-		if f.spec != "" {
-			list, err := simulator.ParseFaults(f.spec)
-			require.NoError(t, err, name)
-			require.NoError(t, a.Inject(list...), name)
-		}
+		require.NoError(t, a.Inject(f.spec), name)
 		if f.before != nil {
 			f.before(t, a)
 		}
@@ -274,7 +270,7 @@ func TestFaultsLoseNothing(t *testing.T) {
 			assert.Equal(t, 1, most, "%s: an indicator came so often", name)
 		}
 		for _, left := range a.PendingFaults() {
-			assert.Fail(t, "a fault did not happen", "%s: %+v", name, left)
+			assert.Fail(t, "a fault did not happen", "%s: %s", name, left)
 		}
 		if f.says == "" {
 			for _, line := range lines[name] {

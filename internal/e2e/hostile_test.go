@@ -68,9 +68,7 @@ func TestHostileAppliance(t *testing.T) {
 		return sim
 	}
 	for name, spec := range faulty {
-		list, err := simulator.ParseFaults(spec)
-		require.NoError(t, err)
-		require.NoError(t, add(name).Inject(list...))
+		require.NoError(t, add(name).Inject(spec))
 	}
 	lying := add("liars")
 	readable := map[int64]string{}

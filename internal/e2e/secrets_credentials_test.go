@@ -36,7 +36,7 @@ func TestCredentialsStayWithTheAppliance(t *testing.T) {
 			for _, status := range []int{301, 302, 303, 307, 308} {
 				first += 1000
 				sim := startAppliance(t, simulator.Config{Indicators: 10, Seed: 1, FirstID: first})
-				require.NoError(t, sim.Inject(simulator.Fault{Endpoint: endpoint, Kind: simulator.KindRedirect, Status: status, Target: target}))
+				require.NoError(t, sim.Inject(fmt.Sprintf("%s/redirect:status=%d;target=%s", endpoint, status, target)))
 				inputs = append(inputs, sim.input(fmt.Sprint(first), nil))
 			}
 		}

@@ -255,9 +255,7 @@ func testNoSecretIsWritten(t *testing.T, command []string) {
 	for _, g := range appliances {
 		g.gossip(0, "")
 		for _, spec := range []string{"reset*3", "truncated*2", "html*2", "badjson*2", "stalled", "token/html", "token/reset", "token/notoken"} {
-			list, err := simulator.ParseFaults(spec)
-			require.NoError(t, err)
-			require.NoError(t, g.sim.Inject(list...))
+			require.NoError(t, g.sim.Inject(spec))
 		}
 		g.sim.RevokeTokens()
 		g.sim.Touch(300)

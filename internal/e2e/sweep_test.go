@@ -201,10 +201,8 @@ func TestSweepsUnderFaults(t *testing.T) {
 		if spec == "" || strings.HasPrefix(spec, "token/") || strings.Contains(spec, "endless") || strings.Contains(spec, "oversized") {
 			continue
 		}
-		list, err := simulator.ParseFaults(spec)
-		require.NoError(t, err, name)
 		s.change(changed / 40)
-		require.NoError(t, s.sim.Inject(list...))
+		require.NoError(t, s.sim.Inject(spec), name)
 		deadline := time.Now().Add(2 * time.Second)
 		s.beat.Eventually("the end of "+name, func() bool { return len(s.sim.PendingFaults()) == 0 || time.Now().After(deadline) })
 		s.sim.ClearFaults()

@@ -48,7 +48,7 @@ func TestClockIsSet(t *testing.T) {
 	assert.EqualValues(t, 3, tokens(), "a token that seems to have expired is replaced")
 
 	// A date to wait for is compared with the appliance's own clock.
-	require.NoError(t, s.Inject(simulator.Fault{Kind: simulator.KindStatus, Status: 503, RetryAfter: "+1s"}))
+	require.NoError(t, s.Inject("503:retry-after=+1s"))
 	before := time.Now()
 	page()
 	assert.Less(t, time.Since(before), 30*time.Second)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,54 +101,28 @@ func TestSimulator(t *testing.T) {
 
 // Each fault that passes costs no indicator, and none comes twice.
 func TestSimulatorFaults(t *testing.T) {
-	for _, text := range []struct {
-		name  string
-		fault simulator.Fault
-	}{
-		{"500", simulator.Fault{Kind: simulator.KindStatus, Status: 500}},
-		{"503 with Retry-After", simulator.Fault{Kind: simulator.KindStatus, Status: 503, RetryAfter: "0"}},
-		{"429 with a date", simulator.Fault{Kind: simulator.KindStatus, Status: 429, RetryAfter: "+1s"}},
-		{"429", simulator.Fault{Kind: simulator.KindStatus, Status: 429}},
-		{"401", simulator.Fault{Kind: simulator.KindStatus, Status: 401}},
-		{"403", simulator.Fault{Kind: simulator.KindStatus, Status: 403}},
-		{"404", simulator.Fault{Kind: simulator.KindStatus, Status: 404}},
-		{"reset", simulator.Fault{Kind: simulator.KindReset}},
-		{"html", simulator.Fault{Kind: simulator.KindHTML}},
-		{"empty", simulator.Fault{Kind: simulator.KindEmpty}},
-		{"redirect", simulator.Fault{Kind: simulator.KindRedirect, Target: "http://127.0.0.1:9"}},
-		{"hang", simulator.Fault{Kind: simulator.KindHang}},
-		{"rejected", simulator.Fault{Kind: simulator.KindRejected}},
-		{"delay", simulator.Fault{Kind: simulator.KindDelay, Delay: 10 * time.Millisecond}},
-		{"truncated", simulator.Fault{Kind: simulator.KindTruncated}},
-		{"slow", simulator.Fault{Kind: simulator.KindSlow, Delay: 400 * time.Millisecond}},
-		{"stalled", simulator.Fault{Kind: simulator.KindStalled}},
-		{"bad JSON, start", simulator.Fault{Kind: simulator.KindBadJSON, Where: "start"}},
-		{"bad JSON, middle", simulator.Fault{Kind: simulator.KindBadJSON, Where: "middle"}},
-		{"bad JSON, end", simulator.Fault{Kind: simulator.KindBadJSON, Where: "end"}},
-		{"oversized", simulator.Fault{Kind: simulator.KindOversized, Size: 2 << 20}},
-		{"endless", simulator.Fault{Kind: simulator.KindEndless}},
-		{"no token", simulator.Fault{Endpoint: simulator.EndpointToken, Kind: simulator.KindNoToken}},
-		{"token 500", simulator.Fault{Endpoint: simulator.EndpointToken, Kind: simulator.KindStatus, Status: 500}},
-		{"token hangs", simulator.Fault{Endpoint: simulator.EndpointToken, Kind: simulator.KindHang}},
-		{"token is html", simulator.Fault{Endpoint: simulator.EndpointToken, Kind: simulator.KindHTML}},
-		{"token reset", simulator.Fault{Endpoint: simulator.EndpointToken, Kind: simulator.KindReset}},
+	for _, fault := range []string{
+		"500", "503:retry-after=0", "429:retry-after=+1s", "429", "401", "403", "404", "reset", "html", "empty",
+		"redirect:target=http://127.0.0.1:9", "hang", "rejected", "delay:delay=10ms", "truncated", "slow:delay=400ms", "stalled",
+		"badjson:where=start", "badjson:where=middle", "badjson:where=end", "oversized:size=2MiB", "endless",
+		"token/notoken", "token/500", "token/hang", "token/html", "token/reset",
 	} {
 		for _, count := range []int{1, 4} {
-			if count > 1 && text.fault.RetryAfter != "" {
+			if count > 1 && strings.Contains(fault, "retry-after") {
 				continue // takes seconds
 			}
-			t.Run(fmt.Sprintf("%s, %d times", text.name, count), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, %d times", fault, count), func(t *testing.T) {
 				t.Parallel()
 				s, cfg := simulated(t, simulator.Config{Indicators: 230, Seed: 2})
 				cfg.Request.Timeout = 200 * time.Millisecond
 				cfg.Request.MaxBodySize = 1 << 20
 				c, _, _ := newClient(t, cfg)
-				fault := text.fault
-				fault.Count = count
-				if fault.Endpoint != simulator.EndpointToken {
-					fault.After = 1
+				name, params, _ := strings.Cut(fault, ":")
+				name = fmt.Sprintf("%s*%d", name, count)
+				if !strings.HasPrefix(name, "token/") {
+					name += "@1"
 				}
-				require.NoError(t, s.Inject(fault))
+				require.NoError(t, s.Inject(strings.TrimSuffix(name+":"+params, ":")))
 				ids, _ := collect(t, c, "*")
 				once(t, ids, 230)
 			})
@@ -157,11 +132,11 @@ func TestSimulatorFaults(t *testing.T) {
 
 // What is odd for good doesn't stop the collection either.
 func TestSimulatorHostile(t *testing.T) {
-	for kind, size := range map[simulator.Kind]int64{simulator.KindNested: 200_000, simulator.KindHuge: 1 << 20, simulator.KindMany: 10_000} {
-		t.Run(string(kind), func(t *testing.T) {
+	for _, fault := range []string{"nested*forever:size=200000", "huge*forever:size=1MiB", "many*forever:size=10000"} {
+		t.Run(fault, func(t *testing.T) {
 			s, cfg := simulated(t, simulator.Config{Indicators: 120, Seed: 3})
 			c, _, _ := newClient(t, cfg)
-			require.NoError(t, s.Inject(simulator.Fault{Kind: kind, Size: size, Count: simulator.Forever}))
+			require.NoError(t, s.Inject(fault))
 			ids, _ := collect(t, c, "*")
 			once(t, ids, 120)
 		})
@@ -218,7 +193,7 @@ func TestManyCycles(t *testing.T) {
 	before := openFiles(t)
 	for i := range 1000 {
 		if i%100 == 0 {
-			require.NoError(t, s.Inject(simulator.Fault{Kind: simulator.KindTruncated}, simulator.Fault{Kind: simulator.KindReset, After: 1}))
+			require.NoError(t, s.Inject("truncated,reset@1"))
 		}
 		collect(t, c, mark)
 	}

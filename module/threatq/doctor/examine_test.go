@@ -215,9 +215,7 @@ func TestFirstFailureEndsTheWay(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			server := start(t, test.secure, 10)
-			faults, err := simulator.ParseFaults(test.fault)
-			require.NoError(t, err)
-			require.NoError(t, server.Inject(faults...))
+			require.NoError(t, server.Inject(test.fault))
 			for key, value := range test.settings {
 				if text, ok := value.(string); ok {
 					test.settings[key] = strings.Replace(text, "HOST", strings.TrimPrefix(server.url, "http://"), 1)

@@ -4,9 +4,12 @@
 package simulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,8 +22,6 @@ const (
 	DefaultClientID         = "threatqbeat"
 	DefaultClientSecret     = "simulated-secret"
 	DefaultTokenTTL         = 172_799 * time.Second
-	DefaultMaxPageSize      = 10_000
-	DefaultHistory          = 120 * 24 * time.Hour
 	DefaultUntidy           = 0.2
 )
 
@@ -38,7 +39,7 @@ const (
 )
 
 // Config describes the simulated appliance. A zero field means the default where zero makes no sense as a value
-// (DataCollectionID, ClientID, ClientSecret, TokenTTL, MaxPageSize, FirstID, History, Now, BaseTime); everywhere else
+// (DataCollectionID, ClientID, ClientSecret, TokenTTL, FirstID, Now, BaseTime); everywhere else
 // zero means zero. DefaultConfig has every default filled in.
 type Config struct {
 	// Indicators is the number of indicators at the start, 0 to 1,000,000,000.
@@ -58,8 +59,6 @@ type Config struct {
 	// TokenTTL is the lifetime of an access token by the clock Now, whole seconds. Default DefaultTokenTTL.
 	TokenTTL time.Duration
 
-	// MaxPageSize caps the limit parameter: a larger limit is served as this one. Default DefaultMaxPageSize.
-	MaxPageSize int
 	// PageCacheBytes is how much memory may hold rendered pages, so that serving the same page again costs almost no
 	// CPU. 0 turns the cache off. See also Simulator.Warm.
 	PageCacheBytes int64
@@ -69,8 +68,6 @@ type Config struct {
 	// UpdatesPerSecond is how many indicators are updated per second of the clock Now. They appear at the next data
 	// request. Some of them change their status, score and expiry dates as well.
 	UpdatesPerSecond float64
-	// UpdatesPerRequest is the same per data request: 0.1 is one update every ten requests.
-	UpdatesPerRequest float64
 	// LeavesPerSecond and JoinsPerSecond are how many indicators leave the collection and join it per second of the clock
 	// Now, without being updated.
 	LeavesPerSecond float64
@@ -82,11 +79,9 @@ type Config struct {
 	// Unreadable is the share, 0 to 1, of indicators that can't be read: without any id, or no object at all.
 	Unreadable float64
 
-	// BaseTime is when the collection was last changed before the start: what is there at the start was updated in
-	// History before it, and expiry dates lie around it. Default: the last midnight (UTC) by the clock Now.
+	// BaseTime is when the collection was last changed before the start: what is there at the start was updated in the
+	// 120 days before it, and expiry dates lie around it. Default: the last midnight (UTC) by the clock Now.
 	BaseTime time.Time
-	// History is the period before BaseTime over which the updates of the first indicators spread. Default DefaultHistory.
-	History time.Duration
 	// Now is the clock. Default time.Now. It may be called from several goroutines. Latency and the delays of faults
 	// are real time all the same.
 	Now func() time.Time
@@ -107,27 +102,11 @@ func DefaultConfig() Config {
 }
 
 func (c Config) withDefaults() Config {
-	if c.FirstID == 0 {
-		c.FirstID = 1
-	}
-	if c.DataCollectionID == "" {
-		c.DataCollectionID = DefaultDataCollectionID
-	}
-	if c.ClientID == "" {
-		c.ClientID = DefaultClientID
-	}
-	if c.ClientSecret == "" {
-		c.ClientSecret = DefaultClientSecret
-	}
-	if c.TokenTTL == 0 {
-		c.TokenTTL = DefaultTokenTTL
-	}
-	if c.MaxPageSize == 0 {
-		c.MaxPageSize = DefaultMaxPageSize
-	}
-	if c.History == 0 {
-		c.History = DefaultHistory
-	}
+	c.FirstID = cmp.Or(c.FirstID, 1)
+	c.DataCollectionID = cmp.Or(c.DataCollectionID, DefaultDataCollectionID)
+	c.ClientID = cmp.Or(c.ClientID, DefaultClientID)
+	c.ClientSecret = cmp.Or(c.ClientSecret, DefaultClientSecret)
+	c.TokenTTL = cmp.Or(c.TokenTTL, DefaultTokenTTL)
 	return c
 }
 
@@ -145,58 +124,35 @@ func (e *SettingError) Error() string {
 // Validate reports every setting that is out of range, by its name, as a SettingError each.
 func (c Config) Validate() error {
 	c = c.withDefaults()
+	share := func(v float64) bool { return v >= 0 && v <= 1 }
+	rate := func(v float64) bool { return v >= 0 && v <= 1e6 }
+	year := c.BaseTime.Year()
 	var errs []error
-	wrong := func(setting string, value any, want string) {
-		errs = append(errs, &SettingError{Setting: setting, Value: value, Want: want})
-	}
-	if c.Indicators < 0 || c.Indicators > maxIndicators {
-		wrong("Indicators", c.Indicators, "0 to 1000000000")
-	}
-	if c.FirstID < 1 || c.FirstID > math.MaxInt64/2 {
-		wrong("FirstID", c.FirstID, "1 or more, and less than 2^62")
-	}
-	if strings.ContainsAny(c.DataCollectionID, "/?#% \t\r\n") {
-		wrong("DataCollectionID", fmt.Sprintf("%q", c.DataCollectionID), "one segment of a URL path, such as "+DefaultDataCollectionID)
-	}
-	switch c.AuthStyle {
-	case AuthAny, AuthBasic, AuthForm:
-	default:
-		wrong("AuthStyle", fmt.Sprintf("%q", c.AuthStyle), `"", "basic" or "form"`)
-	}
-	if c.TokenTTL < time.Second {
-		wrong("TokenTTL", c.TokenTTL, "1s or more")
-	}
-	if c.MaxPageSize < 1 {
-		wrong("MaxPageSize", c.MaxPageSize, "1 or more")
-	}
-	if c.PageCacheBytes < 0 {
-		wrong("PageCacheBytes", c.PageCacheBytes, "0 or more")
-	}
-	if c.Latency < 0 {
-		wrong("Latency", c.Latency, "0 or more")
-	}
-	for _, rate := range []struct {
-		setting string
-		value   float64
+	for _, check := range []struct {
+		ok   bool
+		name string
+		is   any
+		want string
 	}{
-		{"UpdatesPerSecond", c.UpdatesPerSecond}, {"UpdatesPerRequest", c.UpdatesPerRequest},
-		{"LeavesPerSecond", c.LeavesPerSecond}, {"JoinsPerSecond", c.JoinsPerSecond},
+		{c.Indicators >= 0 && c.Indicators <= maxIndicators, "Indicators", c.Indicators, "0 to 1000000000"},
+		{c.FirstID >= 1 && c.FirstID <= math.MaxInt64/2, "FirstID", c.FirstID, "1 or more, and less than 2^62"},
+		{!strings.ContainsAny(c.DataCollectionID, "/?#% \t\r\n"), "DataCollectionID", strconv.Quote(c.DataCollectionID),
+			"one segment of a URL path, such as " + DefaultDataCollectionID},
+		{slices.Contains([]AuthStyle{AuthAny, AuthBasic, AuthForm}, c.AuthStyle), "AuthStyle", strconv.Quote(string(c.AuthStyle)),
+			`"", "basic" or "form"`},
+		{c.TokenTTL >= time.Second, "TokenTTL", c.TokenTTL, "1s or more"},
+		{c.PageCacheBytes >= 0, "PageCacheBytes", c.PageCacheBytes, "0 or more"},
+		{c.Latency >= 0, "Latency", c.Latency, "0 or more"},
+		{rate(c.UpdatesPerSecond), "UpdatesPerSecond", c.UpdatesPerSecond, "0 to 1000000"},
+		{rate(c.LeavesPerSecond), "LeavesPerSecond", c.LeavesPerSecond, "0 to 1000000"},
+		{rate(c.JoinsPerSecond), "JoinsPerSecond", c.JoinsPerSecond, "0 to 1000000"},
+		{share(c.Untidy), "Untidy", c.Untidy, "a share from 0 to 1"},
+		{share(c.Unreadable), "Unreadable", c.Unreadable, "a share from 0 to 1"},
+		{c.BaseTime.IsZero() || year >= 1980 && year <= 9000, "BaseTime", c.BaseTime, "a date between 1980 and 9000"},
 	} {
-		if !(rate.value >= 0 && rate.value <= 1e6) {
-			wrong(rate.setting, rate.value, "0 to 1000000")
+		if !check.ok {
+			errs = append(errs, &SettingError{Setting: check.name, Value: check.is, Want: check.want})
 		}
-	}
-	if !(c.Untidy >= 0 && c.Untidy <= 1) {
-		wrong("Untidy", c.Untidy, "a share from 0 to 1")
-	}
-	if !(c.Unreadable >= 0 && c.Unreadable <= 1) {
-		wrong("Unreadable", c.Unreadable, "a share from 0 to 1")
-	}
-	if c.History < time.Second || c.History > 100*365*24*time.Hour {
-		wrong("History", c.History, "1s to 100 years")
-	}
-	if y := c.BaseTime.Year(); !c.BaseTime.IsZero() && (y < 1980 || y > 9000) {
-		wrong("BaseTime", c.BaseTime, "a date between 1980 and 9000")
 	}
 	return errors.Join(errs...)
 }

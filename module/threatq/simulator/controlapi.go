@@ -38,15 +38,12 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 		s.RevokeTokens()
 		x.answerJSON(http.StatusOK, map[string]any{})
 	case "POST faults":
-		list, err := ParseFaults(r.FormValue("spec"))
-		if err == nil {
-			err = s.Inject(list...)
-		}
-		if err != nil {
+		before := len(s.PendingFaults())
+		if err := s.Inject(r.FormValue("spec")); err != nil {
 			x.fail(http.StatusBadRequest, err.Error())
 			return
 		}
-		x.answerJSON(http.StatusOK, map[string]any{"armed": len(list)})
+		x.answerJSON(http.StatusOK, map[string]any{"armed": len(s.PendingFaults()) - before})
 	case "DELETE faults":
 		s.ClearFaults()
 		x.answerJSON(http.StatusOK, map[string]any{})

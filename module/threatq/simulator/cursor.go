@@ -4,6 +4,7 @@
 package simulator
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -22,8 +23,8 @@ type position struct {
 
 var startPosition = position{math.MinInt64, 0}
 
-func (p position) before(sec, id int64) bool {
-	return p.sec < sec || p.sec == sec && p.id < id
+func (p position) compare(q position) int {
+	return cmp.Or(cmp.Compare(p.sec, q.sec), cmp.Compare(p.id, q.id))
 }
 
 // marker writes and reads the marks of one collection. They carry a sum, so garbage and the marks of another

@@ -25,8 +25,7 @@
 //
 // # Faults
 //
-// Inject arms a Fault: it answers some of the coming requests in a wrong way, then the simulator is well again.
-// ParseFaults reads the textual form that the command line takes.
+// Inject arms faults: they answer some of the coming requests in a wrong way, then the simulator is well again.
 //
 // # Concurrency
 //

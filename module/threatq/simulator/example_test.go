@@ -49,13 +49,18 @@ func Example() {
 	// pages served 3
 }
 
-func ExampleParseFaults() {
-	list, err := simulator.ParseFaults("503*3,429:retry-after=2,token/401@1,slow:delay=3s")
-	fmt.Println(list, err)
-	_, err = simulator.ParseFaults("slow:delay=3")
-	fmt.Println(err)
+func ExampleSimulator_Inject() {
+	sim, err := simulator.New(simulator.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(sim.Inject("503*3,429:retry-after=2,token/401@1,slow:delay=3s"))
+	fmt.Println(sim.PendingFaults())
+	fmt.Println(sim.Inject("slow:delay=3"))
 	// Output:
-	// [503*3 429:retry-after=2 token/401@1 slow:delay=3s] <nil>
+	// <nil>
+	// [503*3 429:retry-after=2 token/401@1 slow:delay=3s]
 	// fault "slow:delay=3": the delay is "3", it must be a duration such as 500ms or 3s
 }
 

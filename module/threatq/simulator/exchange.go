@@ -5,6 +5,7 @@ package simulator
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -16,6 +17,28 @@ type exchange struct {
 	w        http.ResponseWriter
 	r        *http.Request
 	endpoint Endpoint
+}
+
+// serve answers a request unless a fault comes in place of the answer. check returns nil when it refused the request.
+func (x *exchange) serve(mark string, check func() (answer func(*fault))) {
+	s := x.s
+	f := s.faults.next(x.endpoint, mark)
+	if f != nil && f.instead != nil {
+		s.stats.fault(f)
+		// Only when the body was read does net/http notice that the client goes away.
+		_, _ = io.Copy(io.Discard, io.LimitReader(x.r.Body, maxTokenRequest))
+		f.instead(x, f)
+		return
+	}
+	answer := check()
+	if answer == nil {
+		s.faults.giveBack(f)
+		return
+	}
+	if f != nil {
+		s.stats.fault(f)
+	}
+	answer(f)
 }
 
 // fail answers with an error as the appliance words it.
@@ -32,11 +55,15 @@ func (x *exchange) failToken(status int, code, description string) {
 }
 
 func (x *exchange) answerJSON(status int, answer any) {
+	x.answer(status, "application/json", mustJSON(answer))
+}
+
+func mustJSON(answer any) []byte {
 	body, err := json.Marshal(answer)
 	if err != nil { // the answers are maps of plain values
 		panic(err)
 	}
-	x.answer(status, "application/json", body)
+	return body
 }
 
 // answer sends a whole response.

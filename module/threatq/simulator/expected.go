@@ -37,55 +37,31 @@ type Expected struct {
 // meanwhile don't matter to it.
 func (s *Simulator) Expected() iter.Seq[Expected] {
 	return func(yield func(Expected) bool) {
-		var m model
-		s.collection.all(func(it item) bool { return yield(s.expected(&m, it)) })
+		for _, it := range s.all() {
+			if !yield(s.expected(it)) {
+				return
+			}
+		}
 	}
 }
 
 // ExpectedByID returns what the collection holds of one indicator.
 func (s *Simulator) ExpectedByID(id int64) (Expected, bool) {
-	it, ok := s.collection.get(int(id - s.cfg.FirstID))
+	it, ok := s.get(int(id - s.gen.firstID))
 	if !ok {
 		return Expected{}, false
 	}
-	var m model
-	return s.expected(&m, it), true
+	return s.expected(it), true
 }
 
-func (s *Simulator) expected(m *model, it item) Expected {
-	s.collection.gen.model(m, it.index, it.variant)
-	if it.override != nil {
-		e := expectedOf(it.override.append(nil, m, allKeys))
-		e.Index, e.ID = it.index, m.id
-		return e
-	}
-	e := Expected{
-		Index:       it.index,
-		ID:          m.id,
-		Readable:    m.broken == notBroken,
-		Misfit:      m.misfit,
-		Type:        m.typ.name,
-		Value:       string(m.value),
-		CreatedAt:   m.created.time(),
-		PublishedAt: m.published.time(),
-		UpdatedAt:   m.updated.time(),
-		ExpiresAt:   m.expires.time(),
-		ExpiredAt:   m.expired.time(),
-	}
-	if m.status != nil {
-		e.Status = m.status.name
-	}
+func (s *Simulator) expected(it item) Expected {
+	e := expectedOf(s.gen.indicator(nil, it, allFields))
+	e.Index, e.ID = it.index, s.id(it.index)
+	e.Misfit = it.override == nil && s.gen.model(it).misfit
 	return e
 }
 
-func (d date) time() time.Time {
-	if !d.set() {
-		return time.Time{}
-	}
-	return time.Unix(d.sec, 0).UTC()
-}
-
-// expectedOf reads an indicator that a test has put. What is of an unexpected type counts as absent.
+// expectedOf reads an indicator as it is served. What is of an unexpected type counts as absent.
 func expectedOf(raw []byte) Expected {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(raw, &object) != nil || object == nil {
@@ -96,13 +72,13 @@ func expectedOf(raw []byte) Expected {
 		return s
 	}
 	name := func(raw json.RawMessage) string {
-		var o map[string]json.RawMessage
+		var o struct{ Name json.RawMessage }
 		_ = json.Unmarshal(raw, &o)
-		return text(o["name"])
+		return text(o.Name)
 	}
 	at := func(key string) time.Time {
 		s := text(object[key])
-		for _, layout := range []string{dateLayout, time.RFC3339Nano} {
+		for _, layout := range []string{time.DateTime, time.RFC3339} {
 			if t, err := time.Parse(layout, s); err == nil {
 				return t.UTC()
 			}

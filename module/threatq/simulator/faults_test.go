@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -21,9 +22,7 @@ import (
 
 func (a *appliance) inject(spec string) {
 	a.t.Helper()
-	list, err := ParseFaults(spec)
-	require.NoError(a.t, err)
-	require.NoError(a.t, a.Inject(list...))
+	require.NoError(a.t, a.Inject(spec))
 }
 
 // requireWell checks that the fault is over.
@@ -62,7 +61,7 @@ func TestStatusFaults(t *testing.T) {
 		assert.True(t, json.Valid(body), test.spec)
 		a.requireWell()
 	}
-	assert.Equal(t, 11, a.Stats().Faults[KindStatus])
+	assert.Equal(t, 11, a.Stats().Faults["status"])
 	assert.Equal(t, 2, a.Stats().Requests[EndpointData][http.StatusServiceUnavailable])
 }
 
@@ -302,7 +301,7 @@ func TestRedirects(t *testing.T) {
 func TestFaultsOfTheTokenEndpoint(t *testing.T) {
 	a := startAppliance(t, testConfig(10))
 	for _, status := range []int{400, 401, 403, 429, 500, 503} {
-		require.NoError(t, a.Inject(Fault{Endpoint: EndpointToken, Kind: KindStatus, Status: status}))
+		a.inject(fmt.Sprintf("token/%d", status))
 		got, answer := a.postToken(url.Values{"grant_type": {"client_credentials"}}, DefaultClientID, DefaultClientSecret)
 		assert.Equal(t, status, got)
 		assert.NotEmpty(t, answer["error"])
@@ -365,7 +364,7 @@ func TestWhenFaultsHappen(t *testing.T) {
 
 func TestInjectArmsAllOrNothing(t *testing.T) {
 	s := newSimulator(t, testConfig(1))
-	err := s.Inject(Fault{Kind: KindReset}, Fault{Kind: "fire"}, Fault{Kind: KindStatus, Status: 200})
+	err := s.Inject("reset,fire,200")
 	require.Error(t, err)
 	assert.ErrorContains(t, err, `"fire" is unknown`)
 	assert.ErrorContains(t, err, "the status is 200")

@@ -4,44 +4,36 @@
 package simulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
-// maxFaultNumber bounds the numbers of a textual specification.
+// maxFaultNumber bounds the numbers in a fault's text.
 const maxFaultNumber = 1 << 40
 
-// ParseFaults reads faults from text, separated by commas:
-//
-//	[endpoint/]kind[*count][@after][:parameter=value[;parameter=value...]]
-//
-// The endpoint is data (the default) or token. The kind is one of Kinds, or an HTTP status from 400 to 599. The count
-// is a number, or "forever". After is how many requests to let pass. The parameters are mark, status, retry-after,
-// delay (a duration such as 500ms), target, size (a number, for bytes with KB, MB, GB, KiB, MiB or GiB) and where. A
-// comma, a semicolon or a percent sign in a value is percent-encoded. Examples:
-//
-//	503*3,429:retry-after=2,reset@10
-//	token/401*forever
-//	429:retry-after=+5s,stalled:delay=3s,badjson:where=middle,oversized:size=300MB
-//	redirect:target=http://127.0.0.1:8081;status=307
-//
-// An empty text holds no faults.
-func ParseFaults(text string) ([]Fault, error) {
+// parseFaults reads the text that Inject takes. An empty text holds no faults.
+func parseFaults(text string) ([]*fault, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	var list []Fault
+	var list []*fault
 	var errs []error
 	for item := range strings.SplitSeq(text, ",") {
-		f, err := parseFault(strings.TrimSpace(item))
+		item = strings.TrimSpace(item)
+		f, err := parseFault(item)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("fault %q: %w", strings.TrimSpace(item), err))
-			continue
+			errs = append(errs, fmt.Errorf("fault %q: %w", item, err))
 		}
 		list = append(list, f)
 	}
@@ -51,76 +43,81 @@ func ParseFaults(text string) ([]Fault, error) {
 	return list, nil
 }
 
-func parseFault(item string) (f Fault, err error) {
+func parseFault(item string) (*fault, error) {
 	if item == "" {
-		return f, errors.New("it is empty, it must be such as 503*3 or reset@10")
+		return nil, errors.New("it is empty, it must be such as 503*3 or reset@10")
 	}
+	f := &fault{text: item, count: 1}
 	head, params, hasParams := strings.Cut(item, ":")
 	if endpoint, rest, ok := strings.Cut(head, "/"); ok {
-		f.Endpoint, head = Endpoint(endpoint), rest
-		if f.Endpoint != EndpointData && f.Endpoint != EndpointToken {
-			return f, fmt.Errorf("the endpoint is %q, it must be data or token", endpoint)
+		f.endpoint, head = Endpoint(endpoint), rest
+		if f.endpoint != EndpointData && f.endpoint != EndpointToken {
+			return nil, fmt.Errorf("the endpoint is %q, it must be data or token", endpoint)
 		}
 	}
-	end := strings.IndexAny(head, "*@")
-	if end < 0 {
-		end = len(head)
+	counts := ""
+	if at := strings.IndexAny(head, "*@"); at >= 0 {
+		head, counts = head[:at], head[at:]
 	}
-	f.Kind = Kind(head[:end])
-	if status, err := strconv.Atoi(head[:end]); err == nil {
-		f.Kind, f.Status = KindStatus, status
+	f.name = head
+	given := make(map[string]bool)
+	status, err := strconv.Atoi(head)
+	if err == nil {
+		f.name, given["status"] = "status", true
 	}
-	if err := f.parseCounts(head[end:]); err != nil {
-		return f, err
+	known := false
+	if f.effect, known = effects[f.name]; !known {
+		return nil, fmt.Errorf("the fault %q is unknown, it must be an HTTP status or one of %s", f.name,
+			strings.Join(slices.Sorted(maps.Keys(effects)), ", "))
+	}
+	f.settings = f.defaults
+	if given["status"] {
+		f.status = status
+	}
+	f.endpoint = cmp.Or(f.endpoint, f.only, EndpointData)
+	if f.only != "" && f.endpoint != f.only {
+		return nil, fmt.Errorf("it can happen at the %s endpoint only", f.only)
+	}
+	if err := f.parseCounts(counts); err != nil {
+		return nil, err
 	}
 	if hasParams {
-		if err := f.parseParams(params); err != nil {
-			return f, err
+		if err := f.parseParams(params, given); err != nil {
+			return nil, err
 		}
 	}
-	if err := f.Validate(); err != nil {
-		return f, err
-	}
-	return f.withDefaults(), nil
+	return f, f.check()
 }
 
+var countPattern = regexp.MustCompile(`([*@])([^*@]*)`)
+
 // parseCounts reads *count and @after, in any order, each once.
-func (f *Fault) parseCounts(text string) error {
-	seen := ""
-	for text != "" {
-		sign := text[:1]
-		value := text[1:]
-		if end := strings.IndexAny(value, "*@"); end >= 0 {
-			value = value[:end]
-		}
-		text = text[1+len(value):]
-		if strings.Contains(seen, sign) {
+func (f *fault) parseCounts(text string) error {
+	given := make(map[string]bool)
+	for _, match := range countPattern.FindAllStringSubmatch(text, -1) {
+		sign, value := match[1], match[2]
+		if given[sign] {
 			return fmt.Errorf("%s is given twice", sign)
 		}
-		seen += sign
-		if sign == "*" && value == "forever" {
-			f.Count = Forever
-			continue
+		given[sign] = true
+		number, want := &f.after, "a number, 1 or more"
+		if sign == "*" {
+			number, want = &f.count, "a number, 1 or more, or forever"
+			if value == "forever" {
+				f.count = forever
+				continue
+			}
 		}
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 1 || n > maxFaultNumber {
-			want := "a number, 1 or more"
-			if sign == "*" {
-				want += ", or forever"
-			}
 			return fmt.Errorf("%q follows %s, it must be %s", value, sign, want)
 		}
-		if sign == "*" {
-			f.Count = n
-		} else {
-			f.After = n
-		}
+		*number = n
 	}
 	return nil
 }
 
-func (f *Fault) parseParams(text string) error {
-	seen := make(map[string]bool)
+func (f *fault) parseParams(text string, given map[string]bool) error {
 	for param := range strings.SplitSeq(text, ";") {
 		name, value, ok := strings.Cut(param, "=")
 		if !ok {
@@ -133,10 +130,10 @@ func (f *Fault) parseParams(text string) error {
 		if value == "" {
 			return fmt.Errorf("the parameter %s is empty", name)
 		}
-		if seen[name] {
+		if given[name] {
 			return fmt.Errorf("the parameter %s is given twice", name)
 		}
-		seen[name] = true
+		given[name] = true
 		if err := f.setParam(name, value); err != nil {
 			return err
 		}
@@ -144,119 +141,77 @@ func (f *Fault) parseParams(text string) error {
 	return nil
 }
 
-func (f *Fault) setParam(name, value string) error {
-	i := slices.IndexFunc(params, func(p param) bool { return p.name == name })
-	if i < 0 {
+func (f *fault) setParam(name, value string) (err error) {
+	switch name {
+	case "mark":
+		f.mark = value
+		if f.endpoint == EndpointToken {
+			return errors.New("requests to the token endpoint have no mark")
+		}
+		return nil
+	case "status":
+		if f.status, err = strconv.Atoi(value); err != nil {
+			err = fmt.Errorf("the status is %q, it must be a number", value)
+		}
+	case "retry-after":
+		f.retryAfter = value
+		_, err = retryAfterHeader(value, time.Time{})
+	case "delay":
+		if f.delay, err = time.ParseDuration(value); err != nil || f.delay <= 0 {
+			err = fmt.Errorf("the delay is %q, it must be a duration such as 500ms or 3s", value)
+		}
+	case "target":
+		f.target = value
+	case "size":
+		n, parseErr := humanize.ParseBytes(value)
+		if f.size = int64(n); parseErr != nil || n < 1 || n > maxFaultNumber {
+			err = fmt.Errorf("the size is %q, it must be a number such as 5000, 300MB or 64MiB, at most 1024GiB", value)
+		}
+	case "where":
+		if f.where = value; !slices.Contains([]string{"start", "middle", "end"}, value) {
+			err = fmt.Errorf("where is %q, it must be start, middle or end", value)
+		}
+	default:
 		return fmt.Errorf("the parameter %q is unknown, it must be mark, status, retry-after, delay, target, size or where", name)
 	}
-	if _, known := kindRules[f.Kind]; known && !params[i].fits(f.Kind) {
+	if !slices.Contains(strings.Fields(f.params), name) {
 		return fmt.Errorf("it has no parameter %s", name)
 	}
-	return params[i].set(f, value)
+	return err
 }
 
-// param is a parameter of the textual form.
-type param struct {
-	name string
-	text func(Fault) string // empty where it is not given
-	set  func(*Fault, string) error
-}
-
-func (p param) fits(k Kind) bool { return p.name == "mark" || k.takes(p.name) }
-
-// params are all parameters, in the order in which they are written.
-var params = []param{
-	textParam("mark", func(f *Fault) *string { return &f.Mark }),
-	{"status", func(f Fault) string { return nonZero(f.Status, strconv.Itoa) }, func(f *Fault, value string) (err error) {
-		if f.Status != 0 {
-			return errors.New("the status is given twice")
-		}
-		if f.Status, err = strconv.Atoi(value); err != nil || f.Status == 0 {
-			return fmt.Errorf("the status is %q, it must be a number", value)
-		}
-		return nil
-	}},
-	textParam("retry-after", func(f *Fault) *string { return &f.RetryAfter }),
-	{"delay", func(f Fault) string { return nonZero(f.Delay, time.Duration.String) }, func(f *Fault, value string) (err error) {
-		if f.Delay, err = time.ParseDuration(value); err != nil || f.Delay <= 0 {
-			return fmt.Errorf("the delay is %q, it must be a duration such as 500ms or 3s", value)
-		}
-		return nil
-	}},
-	textParam("target", func(f *Fault) *string { return &f.Target }),
-	{"size", func(f Fault) string { return nonZero(int(f.Size), strconv.Itoa) }, func(f *Fault, value string) (err error) {
-		f.Size, err = parseSize(value)
-		return err
-	}},
-	textParam("where", func(f *Fault) *string { return &f.Where }),
-}
-
-func textParam(name string, field func(*Fault) *string) param {
-	return param{name, func(f Fault) string { return *field(&f) }, func(f *Fault, value string) error {
-		*field(f) = value
-		return nil
-	}}
-}
-
-func nonZero[N comparable](n N, text func(N) string) string {
-	if n == *new(N) {
-		return ""
-	}
-	return text(n)
-}
-
-var sizeUnits = []struct {
-	suffix string
-	factor int64
-}{
-	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"", 1},
-}
-
-func parseSize(value string) (int64, error) {
-	for _, u := range sizeUnits {
-		digits, ok := strings.CutSuffix(value, u.suffix)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseInt(digits, 10, 64)
-		if err != nil || n < 1 || n > maxFaultNumber/u.factor {
-			break
-		}
-		return n * u.factor, nil
-	}
-	return 0, fmt.Errorf("the size is %q, it must be a number such as 5000, 300MB or 64MiB, at most 1024GiB", value)
-}
-
-// String returns the fault in the form that ParseFaults reads.
-func (f Fault) String() string {
-	f = f.withDefaults()
-	var b strings.Builder
-	if f.Endpoint != EndpointData {
-		b.WriteString(string(f.Endpoint) + "/")
-	}
-	if f.Kind == KindStatus {
-		b.WriteString(strconv.Itoa(f.Status))
-	} else {
-		b.WriteString(string(f.Kind))
-	}
-	switch {
-	case f.Count == Forever:
-		b.WriteString("*forever")
-	case f.Count > 1:
-		b.WriteString("*" + strconv.Itoa(f.Count))
-	}
-	if f.After > 0 {
-		b.WriteString("@" + strconv.Itoa(f.After))
-	}
-	sep := ":"
-	for _, p := range params {
-		if value := p.text(f); value != "" && (p.name != "status" || f.Kind != KindStatus) {
-			b.WriteString(sep + p.name + "=" + paramEscaper.Replace(value))
-			sep = ";"
+// check says what is wrong with the status and with what must be given.
+func (f *fault) check() error {
+	ok, want := true, ""
+	switch f.name {
+	case "status":
+		ok, want = f.status >= 400 && f.status <= 599, "400 to 599"
+	case "rejected":
+		ok, want = f.status >= 400 && f.status <= 499, "400 to 499, usually 400 or 422"
+	case "redirect":
+		ok, want = slices.Contains([]int{301, 302, 303, 307, 308}, f.status), "301, 302, 303, 307 or 308"
+		if u, err := url.Parse(f.target); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return fmt.Errorf("the target is %q, it must be a URL such as http://127.0.0.1:8080", f.target)
 		}
 	}
-	return b.String()
+	if !ok {
+		return fmt.Errorf("the status is %d, it must be %s", f.status, want)
+	}
+	return nil
 }
 
-// paramEscaper also encodes spaces, for ParseFaults trims them around a fault.
-var paramEscaper = strings.NewReplacer("%", "%25", ",", "%2C", ";", "%3B", " ", "%20", "\t", "%09", "\n", "%0A", "\r", "%0D")
+// retryAfterHeader returns the value of the Retry-After header. A value with a sign, such as +2s, stands for the date
+// that far from now.
+func retryAfterHeader(value string, now time.Time) (string, error) {
+	if value == "" || value[0] != '+' && value[0] != '-' {
+		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return "", fmt.Errorf("retry-after is %q, it must be printable ASCII", value)
+		}
+		return value, nil
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil {
+		return "", fmt.Errorf("retry-after is %q, with a sign it must be a duration such as +2s", value)
+	}
+	return now.Add(d).UTC().Format(http.TimeFormat), nil
+}

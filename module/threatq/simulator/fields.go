@@ -3,117 +3,75 @@
 
 package simulator
 
-import "strings"
-
-// keys is a set of the keys of an indicator, and of those members of its lists and objects that were asked for by name.
-type keys uint64
-
-const (
-	keyAdversaries keys = 1 << iota
-	keyAttributes
-	keyClass
-	keyCreatedAt
-	keyDescription
-	keyExpiredAt
-	keyExpiresAt
-	keyExpiresCalculatedAt
-	keyHash
-	keyID
-	keyIndicatorID
-	keyPublishedAt
-	keyScore
-	keySources
-	keyStatus
-	keyStatusID
-	keyTags
-	keyTouchedAt
-	keyType
-	keyTypeID
-	keyUpdatedAt
-	keyValue
-	keyOther // keys that the documentation doesn't name
-
-	allKeys = keyOther<<1 - 1
-	// starKeys is what an asterisk stands for: the appliance leaves attributes and sources out unless asked.
-	starKeys = allKeys &^ (keyAttributes | keySources)
+import (
+	"maps"
+	"strings"
 )
 
-var keyNames = map[string]keys{
-	"adversaries":           keyAdversaries,
-	"attributes":            keyAttributes,
-	"class":                 keyClass,
-	"created_at":            keyCreatedAt,
-	"description":           keyDescription,
-	"expired_at":            keyExpiredAt,
-	"expires_at":            keyExpiresAt,
-	"expires_calculated_at": keyExpiresCalculatedAt,
-	"hash":                  keyHash,
-	"id":                    keyID,
-	"indicator_id":          keyIndicatorID,
-	"published_at":          keyPublishedAt,
-	"score":                 keyScore,
-	"sources":               keySources,
-	"status":                keyStatus,
-	"status_id":             keyStatusID,
-	"tags":                  keyTags,
-	"touched_at":            keyTouchedAt,
-	"type":                  keyType,
-	"type_id":               keyTypeID,
-	"updated_at":            keyUpdatedAt,
-	"value":                 keyValue,
-}
+// fields are the keys of an indicator that are asked for, and the members of its lists and objects as attributes.name.
+// An asterisk among them stands for keys that the documentation doesn't name.
+type fields map[string]bool
 
-// nestedKey is the key of a member of a list or an object of an indicator.
-type nestedKey struct{ parent, name string }
+// knownFields are all fields that the appliance has.
+var knownFields = fieldSet(`
+	adversaries adversaries.id adversaries.name
+	attributes attributes.attribute_id attributes.created_at attributes.id attributes.indicator_id attributes.name
+	attributes.touched_at attributes.updated_at attributes.value
+	class created_at description expired_at expires_at expires_calculated_at hash id indicator_id published_at score
+	sources sources.created_at sources.creator_source_id sources.id sources.indicator_id sources.indicator_status_id
+	sources.indicator_type_id sources.name sources.published_at sources.reference_id sources.source_expire_days
+	sources.source_id sources.source_score sources.source_type sources.tlp_id sources.tlp_name sources.updated_at
+	status status.description status.id status.name status_id tags tags.id tags.name touched_at
+	type type.class type.id type.name type_id updated_at value`)
 
-// memberKeys holds the members that can be asked for by name, parentKeys all those of a parent: when one of them is
-// asked for, the others are left out.
-var memberKeys, parentKeys = numberMembers()
+var allFields = parseFields("*,attributes,sources")
 
-func numberMembers() (members map[nestedKey]keys, parents map[string]keys) {
-	members, parents = map[nestedKey]keys{}, map[string]keys{}
-	bit := allKeys + 1
-	for _, m := range []nestedKey{
-		{"adversaries", "name"}, {"attributes", "attribute_id"}, {"attributes", "id"}, {"attributes", "name"}, {"attributes", "value"},
-		{"attributes", "created_at"}, {"attributes", "updated_at"}, {"attributes", "touched_at"}, {"sources", "id"}, {"sources", "name"},
-		{"sources", "tlp_name"}, {"sources", "published_at"}, {"sources", "updated_at"}, {"status", "name"}, {"tags", "name"}, {"type", "name"},
-	} {
-		members[m] = bit
-		parents[m.parent] |= bit
-		bit <<= 1
+func fieldSet(names string) fields {
+	f := fields{}
+	for _, name := range strings.Fields(names) {
+		f[name] = true
 	}
-	return members, parents
+	return f
 }
 
-// parseFields reads the fields parameter: a list of keys, an asterisk for the default ones, and members of lists and
-// objects such as attributes.name, which leave out the other members. What the appliance doesn't know is ignored. No
-// list at all is the same as an asterisk.
-func parseFields(param string) keys {
+// parseFields reads the fields parameter: a list of keys, an asterisk for all but attributes and sources, and members of
+// lists and objects such as attributes.name, which leave out the other members. What the appliance doesn't know is
+// ignored. No list at all is the same as an asterisk.
+func parseFields(param string) fields {
 	if strings.TrimSpace(param) == "" {
-		return starKeys
+		param = "*"
 	}
-	var set keys
+	asked, partly := fields{}, fields{}
 	for name := range strings.SplitSeq(param, ",") {
 		name = strings.TrimSpace(name)
-		if name == "*" {
-			set |= starKeys
-			continue
-		}
-		if parent, of, nested := strings.Cut(name, "."); nested {
-			if bit := memberKeys[nestedKey{parent, of}]; bit != 0 {
-				set |= bit | keyNames[parent]
+		parent, _, nested := strings.Cut(name, ".")
+		switch {
+		case name == "*":
+			asked["*"] = true
+			for known := range knownFields {
+				if !strings.Contains(known, ".") && known != "attributes" && known != "sources" {
+					asked[known] = true
+				}
 			}
-			continue
+		case nested && knownFields[name]:
+			asked[parent], asked[name], partly[parent] = true, true, true
+		case knownFields[name]:
+			asked[name] = true
 		}
-		set |= keyNames[name]
 	}
-	return set
+	for known := range knownFields {
+		if parent, _, nested := strings.Cut(known, "."); nested && asked[parent] && !partly[parent] {
+			asked[known] = true
+		}
+	}
+	return asked
 }
 
-// has reports whether the set holds the key of that name.
-func (k keys) has(name string) bool {
-	if bit, ok := keyNames[name]; ok {
-		return k&bit != 0
-	}
-	return k&keyOther != 0
+// has reports whether the key of an indicator is asked for, also one that the appliance doesn't know.
+func (f fields) has(key string) bool { return f[key] || f["*"] && !knownFields[key] }
+
+func (f fields) without(key string) fields {
+	f = maps.Clone(f)
+	delete(f, key)
+	return f
 }

@@ -15,16 +15,26 @@ const (
 type dateStyle uint8
 
 const (
-	datePlain    dateStyle = iota // 2006-01-02 15:04:05
-	dateRFC3339                   // 2006-01-02T15:04:05Z
-	dateOffset                    // the same with +02:00
-	dateFraction                  // 2006-01-02T15:04:05.000000Z
-	dateAbsent                    // from here on there is no date
+	datePlain dateStyle = iota
+	dateRFC3339
+	dateOffset
+	dateFraction
+	dateAbsent // from here on there is no date
 	dateNull
 	dateEmpty
-	dateZero // 0000-00-00 00:00:00
+	dateZero
 	dateStyles
 )
+
+var dateLayouts = [dateStyles]string{
+	datePlain:    `"2006-01-02 15:04:05"`,
+	dateRFC3339:  `"2006-01-02T15:04:05Z"`,
+	dateOffset:   `"2006-01-02T15:04:05-07:00"`,
+	dateFraction: `"2006-01-02T15:04:05.000000Z"`,
+	dateNull:     `null`,
+	dateEmpty:    `""`,
+	dateZero:     `"0000-00-00 00:00:00"`,
+}
 
 // date is a date in Unix seconds and how it is written.
 type date struct {
@@ -32,60 +42,38 @@ type date struct {
 	style dateStyle
 }
 
-func (d date) set() bool { return d.style < dateAbsent }
-
-// numberStyle is how a number is written.
-type numberStyle uint8
+// style is how a number or a list is written.
+type style uint8
 
 const (
-	numberPlain numberStyle = iota
-	numberString
-	numberNull
-	numberAbsent
+	plain style = iota
+	odd         // a number as a string, a list without elements
+	null
+	absent
 )
 
-// listStyle is how a list is written.
-type listStyle uint8
-
-const (
-	listPlain listStyle = iota
-	listEmpty
-	listNull
-	listAbsent
-)
-
-// breakage is in what way an indicator can't be read.
-type breakage uint8
-
-const (
-	notBroken breakage = iota
-	brokenNoID
-	brokenNullID
-	brokenTextID
-	brokenObjectID
-	brokenText
-	brokenNumber
-	brokenNull
-	brokenArray
-	breakages
-)
-
-// variant is when an indicator was last updated, in Unix seconds, and how often its state changed since the start.
-type variant struct {
-	sec   int64
-	state uint32
+// breakages are the ways in which an indicator can't be read: what comes in its place, or its ids, where absent is empty.
+var breakages = [...]struct{ whole, id, indicatorID string }{
+	{}, // it can be read
+	{},
+	{id: `null`, indicatorID: `null`},
+	{id: `"not a number"`},
+	{id: `{"$oid":"5f5b8c"}`},
+	{whole: `"indicator could not be serialized"`},
+	{whole: `ID`}, // stands for the id as a number
+	{whole: `null`},
+	{whole: `[]`},
 }
 
-// model is all of an indicator that a test may want to know, before it is written as JSON.
+// model is all that is drawn of an indicator before it is written as JSON.
 type model struct {
-	index  int
 	id     int64
 	typ    *indicatorType
-	value  []byte
+	value  string
 	misfit bool
 	status *indicatorStatus // nil: null
 	untidy bool
-	broken breakage
+	broken int // of breakages
 
 	createdSec, updatedSec               int64 // also where the dates below are missing
 	created, published, updated, touched date
@@ -93,10 +81,10 @@ type model struct {
 	score                                int
 	hasDescription                       bool
 
-	idStyle, indicatorIDStyle, scoreStyle       numberStyle
-	attributes, sources, adversaries, tagsStyle listStyle
-	extraKeys                                   bool
-	identity, detail                            rng
+	idStyle, indicatorIDStyle, scoreStyle  style
+	attributes, sources, adversaries, tags style
+	extraKeys                              bool
+	detail                                 rng
 }
 
 // generator computes indicators.
@@ -106,14 +94,15 @@ type generator struct {
 	n          int64 // indicators at the start
 	firstID    int64
 	base       int64 // BaseTime, Unix seconds
-	history    int64 // seconds
 	untidy     float64
 	unreadable float64
 }
 
 const (
-	day  = 24 * 60 * 60
 	hour = 60 * 60
+	day  = 24 * hour
+	// history is how long before the start its indicators were updated, in seconds.
+	history = 120 * day
 )
 
 // baseSec returns when the indicator was updated as of the start. It never decreases with the index, so the
@@ -122,43 +111,48 @@ func (g *generator) baseSec(index int) int64 {
 	if int64(index) >= g.n {
 		return g.base
 	}
-	return g.base - g.history + int64(index)*g.history/g.n
+	return g.base - history + int64(index)*history/g.n
 }
 
-// model computes an indicator into m. It reuses the memory of m.value.
-func (g *generator) model(m *model, index int, v variant) {
-	n := uint64(index)
-	shape := newRNG(g.seed, n, streamShape)
-	state := newRNG(g.seed+uint64(v.state)<<32, n, streamState)
+// indicator writes an indicator with the fields that are asked for.
+func (g *generator) indicator(b []byte, it item, asked fields) []byte {
+	m := g.model(it)
+	if it.override != nil {
+		return it.override.append(b, m, asked)
+	}
+	return m.append(b, asked)
+}
 
-	*m = model{
-		index:  index,
-		id:     g.firstID + int64(index),
+// model computes an indicator, as if it had no override.
+func (g *generator) model(it item) *model {
+	n := uint64(it.index)
+	identity := newRNG(g.seed, n, streamIdentity)
+	shape := newRNG(g.seed, n, streamShape)
+	state := newRNG(g.seed+uint64(it.state)<<32, n, streamState)
+	m := &model{
+		id:     g.firstID + int64(it.index),
 		typ:    g.types[(n*typeStep+g.seed%uint64(len(g.types)))%uint64(len(g.types))],
-		value:  m.value[:0],
 		untidy: shape.share(g.untidy),
 		detail: newRNG(g.seed, n, streamDetail),
 	}
-	m.identity = newRNG(g.seed, n, streamIdentity) // in m, because it would escape to the heap by itself
-	identity := &m.identity
 	if shape.share(g.unreadable) {
-		m.broken = 1 + breakage(shape.intn(int(breakages)-1))
+		m.broken = 1 + shape.intn(len(breakages)-1)
 	}
 	if m.untidy && identity.oneIn(40) {
 		m.typ = &customType
 	}
 	m.misfit = m.untidy && m.typ.misfit != "" && identity.oneIn(12)
 	if m.misfit {
-		m.value = append(m.value, m.typ.misfit...)
+		m.value = m.typ.misfit
 	} else {
-		m.value = m.typ.value(m.value, uint64(m.id), identity)
+		m.value = string(m.typ.value(nil, uint64(m.id), &identity))
 	}
 
-	base := g.baseSec(index)
-	if int64(index) >= g.n && v.sec > 0 {
-		base = min(base, v.sec) // it joined later, as of then
+	base := g.baseSec(it.index)
+	if int64(it.index) >= g.n && it.sec > 0 {
+		base = min(base, it.sec) // it joined later, as of then
 	}
-	updated := max(v.sec, base)
+	updated := max(it.sec, base)
 	created := base - int64(identity.intn(60*day))
 	m.createdSec, m.updatedSec = created, updated
 	m.created = date{sec: created}
@@ -170,18 +164,19 @@ func (g *generator) model(m *model, index int, v variant) {
 	m.status = pickStatus(&state)
 	m.score = state.intn(11)
 	m.hasDescription = identity.oneIn(8)
-	m.indicatorIDStyle = numberAbsent
-	m.adversaries = listEmpty
+	m.indicatorIDStyle = absent
+	m.adversaries = odd
 	if identity.oneIn(5) {
-		m.adversaries = listPlain
+		m.adversaries = plain
 	}
-	m.tagsStyle = listAbsent
+	m.tags = absent
 	if identity.oneIn(5) {
-		m.tagsStyle = listPlain
+		m.tags = plain
 	}
 	if m.untidy {
 		m.makeUntidy(&shape, updated != base)
 	}
+	return m
 }
 
 // expiry draws expires_at and expired_at: each none, past or future as of BaseTime, in all combinations.
@@ -204,65 +199,59 @@ func (g *generator) expiry(r *rng) (expires, expired date) {
 }
 
 func pickStatus(r *rng) *indicatorStatus {
-	p := r.intn(100)
-	for i := range indicatorStatuses {
-		if p -= indicatorStatuses[i].weight; p < 0 {
-			return &indicatorStatuses[i]
-		}
+	i := 0
+	for p := r.intn(100) - indicatorStatuses[0].weight; p >= 0; p -= indicatorStatuses[i].weight {
+		i++
 	}
-	return &indicatorStatuses[0]
+	return &indicatorStatuses[i]
 }
 
 // makeUntidy writes the indicator as real appliances do now and then. An indicator that was updated since the start
 // always carries its updated_at, because tests tell its versions apart by it.
 func (m *model) makeUntidy(r *rng, wasUpdated bool) {
-	dateOf := func(d *date) {
-		if d.set() {
+	none := func() date { return date{style: dateAbsent + dateStyle(r.intn(int(dateStyles-dateAbsent)))} }
+	for _, d := range []*date{&m.created, &m.published, &m.updated, &m.touched, &m.calculated, &m.expires, &m.expired} {
+		if d.style == datePlain {
 			d.style = dateStyle(r.intn(int(dateAbsent)))
 		} else {
-			d.style = dateAbsent + dateStyle(r.intn(int(dateStyles-dateAbsent)))
+			*d = none()
 		}
 	}
-	for _, d := range []*date{&m.created, &m.published, &m.updated, &m.touched, &m.calculated, &m.expires, &m.expired} {
-		dateOf(d)
-	}
-	// Every draw happens in any case: the shape of an indicator must not depend on its state, least of all its id.
-	missingStyle := func() date { return date{style: dateAbsent + dateStyle(r.intn(int(dateStyles-dateAbsent)))} }
-	none := func(d *date) { *d = missingStyle() }
 	if r.oneIn(6) {
-		none(&m.touched)
+		m.touched = none()
 	}
 	if r.oneIn(6) {
-		none(&m.calculated)
+		m.calculated = none()
 	}
 	// The three dates that an event's time may come from: missing one after the other.
 	missing := r.intn(48)
-	if d := missingStyle(); missing < 6 && !wasUpdated {
+	// It is drawn in any case: the shape of an indicator must not depend on its state, least of all its id.
+	if d := none(); missing < 6 && !wasUpdated {
 		m.updated = d
 	}
 	if missing < 3 {
-		none(&m.published)
+		m.published = none()
 	}
 	if missing < 1 {
-		none(&m.created)
+		m.created = none()
 	}
 
-	m.scoreStyle = numberStyle(r.intn(4))
+	m.scoreStyle = style(r.intn(4))
 	switch r.intn(6) {
 	case 0:
-		m.idStyle = numberString
+		m.idStyle = odd
 	case 1: // only indicator_id names the indicator
-		m.idStyle, m.indicatorIDStyle = numberAbsent, numberPlain
+		m.idStyle, m.indicatorIDStyle = absent, plain
 	case 2:
-		m.idStyle, m.indicatorIDStyle = numberNull, numberString
+		m.idStyle, m.indicatorIDStyle = null, odd
 	case 3:
-		m.idStyle, m.indicatorIDStyle = numberString, numberNull
+		m.idStyle, m.indicatorIDStyle = odd, null
 	case 4:
-		m.indicatorIDStyle = numberPlain
+		m.indicatorIDStyle = plain
 	}
-	for _, l := range []*listStyle{&m.attributes, &m.sources, &m.adversaries, &m.tagsStyle} {
+	for _, l := range []*style{&m.attributes, &m.sources, &m.adversaries, &m.tags} {
 		if r.oneIn(3) {
-			*l = listStyle(r.intn(4))
+			*l = style(r.intn(4))
 		}
 	}
 	m.extraKeys = r.oneIn(2)

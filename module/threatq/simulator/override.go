@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 )
 
@@ -17,13 +16,8 @@ import (
 // status_id, type_id and class as well. Absent leaves a key out.
 type Fields map[string]any
 
-type absent struct{}
-
 // Absent, as a value in Fields, leaves the key out.
-var Absent any = absent{}
-
-// dateLayout is how the appliance writes dates, in UTC.
-const dateLayout = "2006-01-02 15:04:05"
+var Absent any = struct{}{}
 
 // override replaces keys of a computed indicator, or all of it.
 type override struct {
@@ -43,124 +37,68 @@ func (o *override) with(fields map[string]json.RawMessage) *override {
 
 // encode turns the fields into JSON.
 func (f Fields) encode() (map[string]json.RawMessage, error) {
-	raw := make(map[string]json.RawMessage, len(f))
+	values := maps.Clone(f)
+	implied := func(name string, value any) {
+		if _, given := f[name]; !given {
+			values[name] = value
+		}
+	}
 	for name, value := range f {
 		switch v := value.(type) {
-		case absent:
-			raw[name] = nil
-			continue
 		case time.Time:
-			value = v.UTC().Format(dateLayout)
+			values[name] = v.UTC().Format(time.DateTime)
 		case string:
 			if name == "status" {
 				s := statusByName(v)
 				if s == nil {
 					return nil, fmt.Errorf("status %q is unknown, it must be one of %q", v, Statuses())
 				}
-				value = map[string]any{"id": s.id, "name": s.name, "description": s.description}
-				setDefault(raw, f, "status_id", s.id)
+				values[name] = map[string]any{"id": s.id, "name": s.name, "description": s.description}
+				implied("status_id", s.id)
 			}
 			if name == "type" {
 				t := typeByName(v)
 				if t == nil {
 					return nil, fmt.Errorf("type %q is unknown, it must be one of %q", v, Types())
 				}
-				value = map[string]any{"id": t.id, "name": t.name, "class": t.class}
-				setDefault(raw, f, "type_id", t.id)
-				setDefault(raw, f, "class", t.class)
+				values[name] = map[string]any{"id": t.id, "name": t.name, "class": t.class}
+				implied("type_id", t.id)
+				implied("class", t.class)
 			}
+		}
+	}
+	encoded := make(map[string]json.RawMessage, len(values))
+	for name, value := range values {
+		if value == Absent {
+			encoded[name] = nil
+			continue
 		}
 		b, err := json.Marshal(value)
 		if err != nil {
 			return nil, fmt.Errorf("encoding the value of %q: %w", name, err)
 		}
-		raw[name] = b
+		encoded[name] = b
 	}
-	return raw, nil
+	return encoded, nil
 }
 
-func setDefault(raw map[string]json.RawMessage, f Fields, name string, value any) {
-	if _, given := f[name]; !given {
-		raw[name], _ = json.Marshal(value) // numbers and plain strings only
+// append writes the overridden indicator with the fields that are asked for.
+func (o *override) append(b []byte, m *model, asked fields) []byte {
+	if o.raw != nil {
+		return append(b, o.raw...)
 	}
-}
-
-// member is an entry of a JSON object.
-type member struct {
-	name  string
-	value json.RawMessage
-}
-
-// members returns the entries of a JSON object in their order.
-func members(object []byte) ([]member, error) {
-	d := json.NewDecoder(bytes.NewReader(object))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, fmt.Errorf("no JSON object")
+	m.broken = 0
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(m.append(nil, allFields), &object); err != nil { // the simulator wrote it
+		panic(err)
 	}
-	var list []member
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, err
-		}
-		list = append(list, member{name.(string), value}) // only strings are keys
+	maps.Copy(object, o.fields)
+	maps.DeleteFunc(object, func(name string, value json.RawMessage) bool { return value == nil || !asked.has(name) })
+	var buf bytes.Buffer
+	encoder := json.NewEncoder(&buf)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(object); err != nil { // valid JSON, as read and encoded above
+		panic(err)
 	}
-	_, err := d.Token()
-	return list, err
-}
-
-// append writes the overridden indicator with the keys of set to b. What is no JSON object is written as it is.
-func (o *override) append(b []byte, m *model, set keys) []byte {
-	object := o.raw
-	if object == nil {
-		m.broken = notBroken
-		object = m.append(nil, allKeys)
-	}
-	list, err := members(object)
-	if err != nil {
-		return append(b, object...)
-	}
-	if o.raw != nil && set == allKeys {
-		return append(b, object...)
-	}
-	list = o.apply(list)
-	b = append(b, '{')
-	some := false
-	for _, e := range list {
-		if !set.has(e.name) {
-			continue
-		}
-		if some {
-			b = append(b, ',')
-		}
-		some = true
-		b = appendQuoted(b, e.name)
-		b = append(b, ':')
-		b = append(b, e.value...)
-	}
-	return append(b, '}')
-}
-
-func (o *override) apply(list []member) []member {
-	list = slices.DeleteFunc(list, func(e member) bool {
-		value, overridden := o.fields[e.name]
-		return overridden && value == nil
-	})
-	done := make(map[string]bool)
-	for i, e := range list {
-		if value := o.fields[e.name]; value != nil {
-			list[i].value = value
-		}
-		done[e.name] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(o.fields)) {
-		if value := o.fields[name]; value != nil && !done[name] {
-			list = append(list, member{name, value})
-		}
-	}
-	return list
+	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
 }

@@ -3,7 +3,12 @@
 
 package simulator
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
 
 type sampleAttribute struct {
 	name   string
@@ -27,14 +32,8 @@ var sampleAttributes = []sampleAttribute{
 	{"First Seen", []string{"2024-01-31 23:59:59", "2025-06-30"}},
 }
 
-type sampleSource struct {
-	id   int
-	name string
-}
-
-var sampleSources = []sampleSource{
-	{12, "Sample OSINT Feed"}, {13, "Example CERT"}, {14, "Internal Honeypots"}, {15, "Partner Exchange"},
-	{16, "analyst@example.com"}, {17, "Sandbox \"Alpha\""},
+var sourceNames = []string{
+	"Sample OSINT Feed", "Example CERT", "Internal Honeypots", "Partner Exchange", "analyst@example.com", "Sandbox \"Alpha\"",
 }
 
 var tlpNames = []string{"RED", "AMBER", "AMBER+STRICT", "GREEN", "CLEAR", "WHITE", "green"}
@@ -50,25 +49,19 @@ var descriptions = []string{
 
 // writer writes an indicator, or an object or a list within, as JSON.
 type writer struct {
-	b      []byte
-	set    keys   // of the indicator that are asked for
-	some   bool   // something precedes in the object or list that is being written
-	parent string // the key of the indicator that is being written
+	b     []byte
+	asked fields
+	some  bool // something precedes in the object or list that is being written
 }
 
-// key starts the entry of a key, unless the key isn't asked for.
-func (w *writer) key(bit keys, name string) bool {
-	if w.set&bit == 0 {
-		return false
-	}
-	if bit != within {
-		w.parent = name
-	} else if some := w.set & parentKeys[w.parent]; some != 0 && some&memberKeys[nestedKey{w.parent, name}] == 0 {
+// key starts the entry of a field, unless the field isn't asked for.
+func (w *writer) key(field string) bool {
+	if !w.asked[field] {
 		return false
 	}
 	w.next()
 	w.b = append(w.b, '"')
-	w.b = append(w.b, name...)
+	w.b = append(w.b, field[strings.LastIndexByte(field, '.')+1:]...)
 	w.b = append(w.b, '"', ':')
 	return true
 }
@@ -85,155 +78,169 @@ func (w *writer) open(bracket byte) { w.b, w.some = append(w.b, bracket), false 
 
 func (w *writer) close(bracket byte) { w.b, w.some = append(w.b, bracket), true }
 
-func (w *writer) date(bit keys, name string, d date) {
-	if d.style != dateAbsent && w.key(bit, name) {
-		w.b = appendDate(w.b, d)
-	}
-}
-
-func (w *writer) number(bit keys, name string, n int64, style numberStyle) {
-	if style != numberAbsent && w.key(bit, name) {
-		w.b = appendNumber(w.b, n, style)
-	}
-}
-
-func (w *writer) text(bit keys, name, s string) {
-	if w.key(bit, name) {
-		w.b = appendQuoted(w.b, s)
-	}
-}
-
-func (w *writer) raw(bit keys, name, value string) {
-	if w.key(bit, name) {
+// raw writes an entry whose value is JSON, unless that is empty.
+func (w *writer) raw(field, value string) {
+	if value != "" && w.key(field) {
 		w.b = append(w.b, value...)
 	}
 }
 
-// Entries of objects within the indicator are asked for unless others of them are by name.
-const within = ^keys(0)
-
-func (w *writer) int(name string, n int64) { w.number(within, name, n, numberPlain) }
-
-// named writes an object with a name, and with what the other entry says where there is one.
-func (w *writer) named(other, text string, id int, name string) {
-	w.open('{')
-	if other != "" {
-		w.text(within, other, text)
+func (w *writer) text(field, s string) {
+	if w.key(field) {
+		w.b = appendQuoted(w.b, s)
 	}
-	w.int("id", int64(id))
-	w.text(within, "name", name)
-	w.close('}')
+}
+
+func (w *writer) date(field string, d date) {
+	if d.style != dateAbsent && w.key(field) {
+		w.b = appendDate(w.b, d)
+	}
+}
+
+func (w *writer) number(field string, n int64) { w.styled(field, n, plain) }
+
+func (w *writer) styled(field string, n int64, s style) {
+	switch {
+	case s == absent || !w.key(field):
+	case s == odd:
+		w.b = fmt.Appendf(w.b, `"%d"`, n)
+	case s == null:
+		w.b = append(w.b, "null"...)
+	default:
+		w.b = strconv.AppendInt(w.b, n, 10)
+	}
 }
 
 // list starts the entry of a list, and reports whether its elements and the closing bracket remain to be written.
-func (w *writer) list(bit keys, name string, style listStyle) bool {
-	if style == listAbsent || !w.key(bit, name) {
-		return false
-	}
-	switch style {
-	case listEmpty:
+func (w *writer) list(field string, s style) bool {
+	switch {
+	case s == absent || !w.key(field):
+	case s == odd:
 		w.b = append(w.b, "[]"...)
-		return false
-	case listNull:
+	case s == null:
 		w.b = append(w.b, "null"...)
-		return false
+	default:
+		w.open('[')
+		return true
 	}
-	w.open('[')
-	return true
+	return false
 }
 
-// append writes the indicator with the keys of set to b. Whether a key is asked for never changes what the others hold.
-func (m *model) append(b []byte, set keys) []byte {
-	switch m.broken {
-	case brokenText:
-		return append(b, `"indicator could not be serialized"`...)
-	case brokenNumber:
-		return strconv.AppendInt(b, m.id, 10)
-	case brokenNull:
-		return append(b, "null"...)
-	case brokenArray:
-		return append(b, "[]"...)
+// named writes an object with an id and a name.
+func (w *writer) named(parent string, id int, name string) {
+	w.number(parent+".id", int64(id))
+	w.text(parent+".name", name)
+	w.close('}')
+}
+
+var dateZone = time.FixedZone("", 2*hour)
+
+func appendDate(b []byte, d date) []byte {
+	t := time.Unix(d.sec, 0).UTC()
+	if d.style == dateOffset {
+		t = t.In(dateZone)
+	}
+	return t.AppendFormat(b, dateLayouts[d.style])
+}
+
+// jsonEscapes are what a JSON string can't hold as it is, and slashes, which PHP and so the appliance escapes as well.
+var jsonEscapes = newJSONEscapes()
+
+func newJSONEscapes() *strings.Replacer {
+	escapes := []string{`"`, `\"`, `\`, `\\`, `/`, `\/`, "\n", `\n`, "\t", `\t`}
+	for c := range rune(' ') {
+		escapes = append(escapes, string(c), fmt.Sprintf(`\u%04x`, c))
+	}
+	return strings.NewReplacer(escapes...)
+}
+
+func appendQuoted(b []byte, s string) []byte {
+	b = append(b, '"')
+	b = append(b, jsonEscapes.Replace(s)...)
+	return append(b, '"')
+}
+
+// append writes the indicator with the fields that are asked for. Whether a field is asked for never changes what the
+// others hold.
+func (m *model) append(b []byte, asked fields) []byte {
+	broken := breakages[m.broken]
+	if broken.whole != "" {
+		return append(b, strings.ReplaceAll(broken.whole, "ID", strconv.FormatInt(m.id, 10))...)
 	}
 	r := m.detail
 	// One stream per list: leaving out one list doesn't change another.
 	adversaries, attributes, sources, tags, other := rng(r.next()), rng(r.next()), rng(r.next()), rng(r.next()), rng(r.next())
 
-	w := writer{b: b, set: set}
+	w := &writer{b: b, asked: asked}
 	w.open('{')
-	if w.list(keyAdversaries, "adversaries", m.adversaries) {
+	if w.list("adversaries", m.adversaries) {
 		first := adversaries.intn(len(adversaryNames))
 		for i := range 1 + adversaries.intn(2) {
 			a := (first + i) % len(adversaryNames)
 			w.next()
-			w.named("", "", a+1, adversaryNames[a])
+			w.open('{')
+			w.named("adversaries", a+1, adversaryNames[a])
 		}
 		w.close(']')
 	}
-	if w.list(keyAttributes, "attributes", m.attributes) {
-		m.appendAttributes(&w, &attributes)
+	if w.list("attributes", m.attributes) {
+		m.appendAttributes(w, &attributes)
+		w.close(']')
 	}
-	w.text(keyClass, "class", m.typ.class)
-	w.date(keyCreatedAt, "created_at", m.created)
+	w.text("class", m.typ.class)
+	w.date("created_at", m.created)
 	if m.hasDescription {
-		w.text(keyDescription, "description", pick(descriptions, &other))
+		w.text("description", pick(descriptions, &other))
 	}
-	w.date(keyExpiredAt, "expired_at", m.expired)
-	w.date(keyExpiresAt, "expires_at", m.expires)
-	w.date(keyExpiresCalculatedAt, "expires_calculated_at", m.calculated)
-	if w.key(keyHash, "hash") {
-		w.b = appendHexWord(append(w.b, '"'), other.next())
-		w.b = append(appendHexWord(w.b, other.next()), '"')
+	w.date("expired_at", m.expired)
+	w.date("expires_at", m.expires)
+	w.date("expires_calculated_at", m.calculated)
+	if w.key("hash") {
+		w.b = fmt.Appendf(w.b, `"%016x%016x"`, other.next(), other.next())
 	}
-	m.appendIDs(&w)
-	w.date(keyPublishedAt, "published_at", m.published)
-	w.number(keyScore, "score", int64(m.score), m.scoreStyle)
-	if w.list(keySources, "sources", m.sources) {
-		m.appendSources(&w, &sources)
+	if m.broken == 0 {
+		w.styled("id", m.id, m.idStyle)
+		w.styled("indicator_id", m.id, m.indicatorIDStyle)
+	} else {
+		w.raw("id", broken.id)
+		w.raw("indicator_id", broken.indicatorID)
+	}
+	w.date("published_at", m.published)
+	w.styled("score", int64(m.score), m.scoreStyle)
+	if w.list("sources", m.sources) {
+		m.appendSources(w, &sources)
+		w.close(']')
 	}
 	if m.status == nil {
-		w.raw(keyStatus, "status", "null")
+		w.raw("status", "null")
 	} else {
-		if w.key(keyStatus, "status") {
-			w.named("description", m.status.description, m.status.id, m.status.name)
+		if w.key("status") {
+			w.open('{')
+			w.text("status.description", m.status.description)
+			w.named("status", m.status.id, m.status.name)
 		}
-		w.number(keyStatusID, "status_id", int64(m.status.id), numberPlain)
+		w.number("status_id", int64(m.status.id))
 	}
-	if w.list(keyTags, "tags", m.tagsStyle) {
+	if w.list("tags", m.tags) {
 		t := tags.intn(len(tagNames))
-		w.named("", "", t+1, tagNames[t])
+		w.open('{')
+		w.named("tags", t+1, tagNames[t])
 		w.close(']')
 	}
-	w.date(keyTouchedAt, "touched_at", m.touched)
-	if w.key(keyType, "type") {
-		w.named("class", m.typ.class, m.typ.id, m.typ.name)
+	w.date("touched_at", m.touched)
+	if w.key("type") {
+		w.open('{')
+		w.text("type.class", m.typ.class)
+		w.named("type", m.typ.id, m.typ.name)
 	}
-	w.number(keyTypeID, "type_id", int64(m.typ.id), numberPlain)
-	w.date(keyUpdatedAt, "updated_at", m.updated)
-	if w.key(keyValue, "value") {
-		w.b = appendQuoted(w.b, m.value)
-	}
-	if m.extraKeys {
-		w.raw(keyOther, "was_matched", `false,"x_unknown":{"nested":[1,"two",{"three":null}],"a.b":{"c":1e-7}},"":"empty key"`)
+	w.number("type_id", int64(m.typ.id))
+	w.date("updated_at", m.updated)
+	w.text("value", m.value)
+	if m.extraKeys && asked["*"] {
+		w.next()
+		w.b = append(w.b, `"was_matched":false,"x_unknown":{"nested":[1,"two",{"three":null}],"a.b":{"c":1e-7}},"":"empty key"`...)
 	}
 	return append(w.b, '}')
-}
-
-func (m *model) appendIDs(w *writer) {
-	idStyle, indicatorIDStyle := m.idStyle, m.indicatorIDStyle
-	switch m.broken {
-	case brokenNoID:
-		return
-	case brokenNullID:
-		idStyle, indicatorIDStyle = numberNull, numberNull
-	case brokenTextID:
-		w.text(keyID, "id", "not a number")
-		return
-	case brokenObjectID:
-		w.raw(keyID, "id", `{"$oid":"5f5b8c"}`)
-		return
-	}
-	w.number(keyID, "id", m.id, idStyle)
-	w.number(keyIndicatorID, "indicator_id", m.id, indicatorIDStyle)
 }
 
 // appendAttributes writes two to four attributes. Some repeat the name of the one before, with its value or another.
@@ -249,34 +256,33 @@ func (m *model) appendAttributes(w *writer, r *rng) {
 		}
 		w.next()
 		w.open('{')
-		w.int("attribute_id", int64(name+1))
-		w.date(within, "created_at", created)
-		w.int("id", m.id*4+int64(i))
-		w.int("indicator_id", m.id)
-		w.text(within, "name", sampleAttributes[name].name)
-		w.date(within, "touched_at", updated)
-		w.date(within, "updated_at", updated)
-		odd := 3
+		w.number("attributes.attribute_id", int64(name+1))
+		w.date("attributes.created_at", created)
+		w.number("attributes.id", m.id*4+int64(i))
+		w.number("attributes.indicator_id", m.id)
+		w.text("attributes.name", sampleAttributes[name].name)
+		w.date("attributes.touched_at", updated)
+		w.date("attributes.updated_at", updated)
+		untidiness := 3
 		if m.untidy {
-			odd = r.intn(24)
+			untidiness = r.intn(24)
 		}
-		switch odd {
+		switch untidiness {
 		case 0:
-			w.raw(within, "value", "null")
+			w.raw("attributes.value", "null")
 		case 1:
-			w.int("value", int64(value))
+			w.number("attributes.value", int64(value))
 		case 2:
-			w.raw(within, "value", "true")
+			w.raw("attributes.value", "true")
 		default:
-			w.text(within, "value", sampleAttributes[name].values[value])
+			w.text("attributes.value", sampleAttributes[name].values[value])
 		}
 		w.close('}')
 	}
-	w.close(']')
 }
 
 func (m *model) appendSources(w *writer, r *rng) {
-	first, n := r.intn(len(sampleSources)), 1
+	first, n := r.intn(len(sourceNames)), 1
 	switch p := r.intn(20); {
 	case p == 0:
 		n = 3
@@ -284,38 +290,40 @@ func (m *model) appendSources(w *writer, r *rng) {
 		n = 2
 	}
 	for i := range n {
-		s := &sampleSources[(first+i)%len(sampleSources)]
+		source := (first + i) % len(sourceNames)
+		id := int64(12 + source)
 		tlp := r.intn(len(tlpNames) + 1)
 		published := date{sec: m.createdSec}
 		if m.untidy {
 			published.style = dateStyle(r.intn(int(dateStyles)))
 		}
+		if published.style == dateAbsent {
+			published.style = dateNull
+		}
 		w.next()
 		w.open('{')
-		w.date(within, "created_at", date{sec: m.createdSec})
-		w.int("creator_source_id", int64(s.id))
-		w.int("id", m.id*4+int64(i))
-		w.int("indicator_id", m.id)
+		w.date("sources.created_at", date{sec: m.createdSec})
+		w.number("sources.creator_source_id", id)
+		w.number("sources.id", m.id*4+int64(i))
+		w.number("sources.indicator_id", m.id)
 		if m.status != nil {
-			w.int("indicator_status_id", int64(m.status.id))
+			w.number("sources.indicator_status_id", int64(m.status.id))
 		}
-		w.int("indicator_type_id", int64(m.typ.id))
-		w.text(within, "name", s.name)
-		if w.key(within, "published_at") {
-			w.b = appendDate(w.b, published)
-		}
-		w.raw(within, "reference_id", `1,"source_expire_days":"30"`)
-		w.int("source_id", int64(s.id))
-		w.int("source_score", int64(m.score))
-		w.text(within, "source_type", "connectors")
+		w.number("sources.indicator_type_id", int64(m.typ.id))
+		w.text("sources.name", sourceNames[source])
+		w.date("sources.published_at", published)
+		w.number("sources.reference_id", 1)
+		w.text("sources.source_expire_days", "30")
+		w.number("sources.source_id", id)
+		w.number("sources.source_score", int64(m.score))
+		w.text("sources.source_type", "connectors")
 		if tlp < len(tlpNames) {
-			w.int("tlp_id", int64(tlp+1))
-			w.text(within, "tlp_name", tlpNames[tlp])
+			w.number("sources.tlp_id", int64(tlp+1))
+			w.text("sources.tlp_name", tlpNames[tlp])
 		} else {
-			w.raw(within, "tlp_name", "null")
+			w.raw("sources.tlp_name", "null")
 		}
-		w.date(within, "updated_at", date{sec: m.updatedSec})
+		w.date("sources.updated_at", date{sec: m.updatedSec})
 		w.close('}')
 	}
-	w.close(']')
 }

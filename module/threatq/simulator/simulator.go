@@ -20,14 +20,15 @@ const (
 
 // Simulator is a simulated ThreatQ appliance with one data collection. It is an http.Handler; Start serves it.
 type Simulator struct {
-	cfg        Config
-	collection *collection
-	marker     marker
-	tokens     tokens
-	faults     faults
-	stats      stats
-	cache      pageCache
-	buffers    sync.Pool
+	*collection
+
+	cfg     Config
+	marker  marker
+	tokens  tokens
+	faults  faults
+	stats   stats
+	cache   pageCache
+	buffers sync.Pool
 
 	updates, leaves, joins pace
 
@@ -53,17 +54,16 @@ func New(cfg Config) (*Simulator, error) {
 		n:          int64(cfg.Indicators),
 		firstID:    cfg.FirstID,
 		base:       cfg.BaseTime.Unix(),
-		history:    int64(cfg.History / time.Second),
 		untidy:     cfg.Untidy,
 		unreadable: cfg.Unreadable,
 	}
 	s := &Simulator{
-		cfg:        cfg,
 		collection: newCollection(gen, cfg.Now),
+		cfg:        cfg,
 		marker:     newMarker(cfg.DataCollectionID),
 		tokens:     newTokens(cfg),
 		cache:      pageCache{limit: cfg.PageCacheBytes},
-		updates:    pace{last: cfg.Now(), perSecond: cfg.UpdatesPerSecond, perRequest: cfg.UpdatesPerRequest},
+		updates:    pace{last: cfg.Now(), perSecond: cfg.UpdatesPerSecond},
 		leaves:     pace{last: cfg.Now(), perSecond: cfg.LeavesPerSecond},
 		joins:      pace{last: cfg.Now(), perSecond: cfg.JoinsPerSecond},
 		closed:     make(chan struct{}),
@@ -101,23 +101,17 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // pace says how many changes are due.
 type pace struct {
-	mu                    sync.Mutex
-	last                  time.Time
-	due                   float64
-	perSecond, perRequest float64
+	mu        sync.Mutex
+	last      time.Time
+	due       float64
+	perSecond float64
 }
 
 func (p *pace) take(now time.Time) int {
-	if p.perSecond == 0 && p.perRequest == 0 {
-		return 0
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if elapsed := now.Sub(p.last); elapsed > 0 {
-		p.due += elapsed.Seconds() * p.perSecond
-	}
+	p.due += max(0, now.Sub(p.last).Seconds()) * p.perSecond
 	p.last = now
-	p.due += p.perRequest
 	n := int(min(p.due, maxIndicators))
 	p.due -= float64(n)
 	return n

@@ -5,6 +5,7 @@ package simulator
 
 import (
 	"maps"
+	"slices"
 	"sync"
 )
 
@@ -28,8 +29,8 @@ type Stats struct {
 	Pages      int
 	Indicators int
 	Bytes      int64
-	// Faults counts the faults that came into effect, by kind.
-	Faults map[Kind]int
+	// Faults counts the faults that came into effect, by name.
+	Faults map[string]int
 	// Served lists the pages that were served without a fault, in order; the last 65,536 of them.
 	Served []Served
 }
@@ -81,25 +82,25 @@ func (s *stats) token() {
 	s.Tokens++
 }
 
-func (s *stats) page(mark, next string, indicators, bytes int) {
+func (s *stats) page(mark string, p page) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Pages++
-	s.Indicators += indicators
-	s.Bytes += int64(bytes)
-	if len(s.Stats.Served) >= 2*keepServed {
-		s.Stats.Served = append(s.Stats.Served[:0], s.Stats.Served[keepServed:]...)
+	s.Indicators += p.indicators
+	s.Bytes += int64(len(p.body))
+	if len(s.Served) >= 2*keepServed {
+		s.Served = append(s.Served[:0], s.Served[keepServed:]...)
 	}
-	s.Stats.Served = append(s.Stats.Served, Served{mark, next, indicators})
+	s.Served = append(s.Served, Served{mark, p.next, p.indicators})
 }
 
-func (s *stats) fault(f *Fault) {
+func (s *stats) fault(f *fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.Faults == nil {
-		s.Faults = make(map[Kind]int)
+		s.Faults = make(map[string]int)
 	}
-	s.Faults[f.Kind]++
+	s.Faults[f.name]++
 }
 
 // Stats returns a copy of the counts.
@@ -107,14 +108,12 @@ func (s *Simulator) Stats() Stats {
 	s.stats.mu.Lock()
 	defer s.stats.mu.Unlock()
 	c := s.stats.Stats
-	c.Requests = make(map[Endpoint]map[int]int, len(s.stats.Requests))
+	c.Requests = make(map[Endpoint]map[int]int)
 	for e, byStatus := range s.stats.Requests {
 		c.Requests[e] = maps.Clone(byStatus)
 	}
-	c.Faults = make(map[Kind]int, len(s.stats.Faults))
-	maps.Copy(c.Faults, s.stats.Faults)
-	served := s.stats.Stats.Served
-	c.Served = append([]Served(nil), served[max(0, len(served)-keepServed):]...)
+	c.Faults = maps.Clone(c.Faults)
+	c.Served = slices.Clone(c.Served[max(0, len(c.Served)-keepServed):])
 	return c
 }
 

@@ -6,7 +6,6 @@ package simulator
 import (
 	"crypto/rand"
 	"crypto/subtle"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strings"
@@ -47,7 +46,7 @@ func (t *tokens) authenticate(id, secret string) bool {
 
 // issue returns a new access token and a refresh token.
 func (t *tokens) issue() (access, refresh string) {
-	access, refresh = randomToken(), randomToken()
+	access, refresh = rand.Text()+rand.Text(), rand.Text()+rand.Text()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
@@ -59,12 +58,6 @@ func (t *tokens) issue() (access, refresh string) {
 	t.valid[access] = now.Add(t.ttl)
 	t.issued = append(t.issued, access, refresh)
 	return access, refresh
-}
-
-func randomToken() string {
-	raw := make([]byte, 30)
-	rand.Read(raw) // never fails
-	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
 // check says what is wrong with the token of a request, if anything.
@@ -108,31 +101,27 @@ func (s *Simulator) IssuedTokens() []string {
 }
 
 func (s *Simulator) serveToken(x *exchange) {
-	fault := s.faults.next(x.endpoint, "")
-	if fault != nil && !fault.Kind.needsBody() {
-		s.stats.fault(fault)
-		x.replace(fault)
-		return
-	}
-	if !s.authenticateClient(x) {
-		s.faults.giveBack(fault)
-		return
-	}
-	access, refresh := s.tokens.issue()
-	s.stats.token()
-	answer := map[string]any{
-		"access_token":  access,
-		"token_type":    "Bearer",
-		"expires_in":    int64(s.cfg.TokenTTL / time.Second),
-		"refresh_token": refresh,
-	}
-	x.w.Header().Set("Cache-Control", "no-store")
-	if fault != nil {
-		s.stats.fault(fault)
-		x.spoil(fault, mustJSON(answer))
-		return
-	}
-	x.answerJSON(http.StatusOK, answer)
+	x.serve("", func() (answer func(*fault)) {
+		if !s.authenticateClient(x) {
+			return nil
+		}
+		access, refresh := s.tokens.issue()
+		s.stats.token()
+		body := mustJSON(map[string]any{
+			"access_token":  access,
+			"token_type":    "Bearer",
+			"expires_in":    int64(s.cfg.TokenTTL / time.Second),
+			"refresh_token": refresh,
+		})
+		x.w.Header().Set("Cache-Control", "no-store")
+		return func(f *fault) {
+			if f != nil {
+				f.spoil(x, f, body)
+				return
+			}
+			x.answer(http.StatusOK, "application/json", body)
+		}
+	})
 }
 
 // authenticateClient checks a token request, and answers it when it is refused.

@@ -5,8 +5,10 @@ package simulator
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/bits"
 	"strconv"
+	"strings"
 )
 
 // valueFunc appends the value of an indicator, not yet quoted. Values carry n, the number of the indicator in
@@ -99,22 +101,15 @@ var (
 
 // valueInterface is the last 64 bits of an IPv6 address.
 func valueInterface(b []byte, n uint64, _ *rng) []byte {
-	for shift := 48; shift >= 0; shift -= 16 {
-		b = strconv.AppendUint(append(b, ':'), n>>shift&0xffff, 16)
-	}
-	return b
+	return fmt.Appendf(b, ":%x:%x:%x:%x", n>>48, n>>32&0xffff, n>>16&0xffff, n&0xffff)
 }
 
 func valueCIDR(b []byte, n uint64, r *rng) []byte {
 	if r.oneIn(3) {
-		b = strconv.AppendUint(append(b, "2001:db8:"...), n>>16&0xffff, 16)
-		b = strconv.AppendUint(append(b, ':'), n&0xffff, 16)
-		return append(b, "::/64"...)
+		return fmt.Appendf(b, "2001:db8:%x:%x::/64", n>>16&0xffff, n&0xffff)
 	}
 	size := 24 + r.intn(9)
-	b = append(b, pick(docNetworks, r)...)
-	b = strconv.AppendInt(b, int64(r.intn(256))>>(32-size)<<(32-size), 10)
-	return strconv.AppendInt(append(b, '/'), int64(size), 10)
+	return fmt.Appendf(b, "%s%d/%d", pick(docNetworks, r), r.intn(256)>>(32-size)<<(32-size), size)
 }
 
 func valueASN(b []byte, _ uint64, r *rng) []byte {
@@ -122,10 +117,10 @@ func valueASN(b []byte, _ uint64, r *rng) []byte {
 	if r.oneIn(2) {
 		n = 65536 + r.intn(16)
 	}
-	if !r.oneIn(3) {
-		b = append(b, "AS"...)
+	if r.oneIn(3) {
+		return strconv.AppendInt(b, int64(n), 10)
 	}
-	return strconv.AppendInt(b, int64(n), 10)
+	return fmt.Appendf(b, "AS%d", n)
 }
 
 // valueHash returns the valueFunc of a hash of so many hexadecimal digits, now and then in upper case.
@@ -166,8 +161,7 @@ func valueFuzzyHash(b []byte, n uint64, r *rng) []byte {
 }
 
 func valueMutex(b []byte, n uint64, r *rng) []byte {
-	b = appendHexWord(append(b, `Global\{`...), bits.ReverseBytes64(r.next()))
-	return append(strconv.AppendUint(append(b, '-'), n, 16), '}')
+	return fmt.Appendf(b, `Global\{%016x-%x}`, bits.ReverseBytes64(r.next()), n)
 }
 
 // valueMAC uses addresses that are administered locally, so they are no vendor's.
@@ -176,11 +170,12 @@ func valueMAC(b []byte, n uint64, r *rng) []byte {
 	if r.oneIn(3) {
 		sep = "-"
 	}
-	return appendPairs(b, binary.BigEndian.AppendUint64(nil, 2<<40|n&(1<<40-1))[2:], "0123456789ABCDEF", sep)
+	pairs := fmt.Sprintf("% X", binary.BigEndian.AppendUint64(nil, 2<<40|n&(1<<40-1))[2:])
+	return append(b, strings.ReplaceAll(pairs, " ", sep)...)
 }
 
 func valueBinaryString(b []byte, n uint64, _ *rng) []byte {
-	return appendHexWord(append(b, "4d 5a 90 00 "...), n)
+	return fmt.Appendf(b, "4d 5a 90 00 %016x", n)
 }
 
 func valueSerial(b []byte, n uint64, r *rng) []byte {
@@ -188,16 +183,6 @@ func valueSerial(b []byte, n uint64, r *rng) []byte {
 	if r.oneIn(2) {
 		sep = ":"
 	}
-	return appendPairs(b, binary.LittleEndian.AppendUint64(nil, mix(n)), hexDigits, sep)
-}
-
-// appendPairs writes bytes as two digits each, separated.
-func appendPairs(b, raw []byte, digits, sep string) []byte {
-	for i, c := range raw {
-		if i > 0 {
-			b = append(b, sep...)
-		}
-		b = append(b, digits[c>>4], digits[c&15])
-	}
-	return b
+	pairs := fmt.Sprintf("% x", binary.LittleEndian.AppendUint64(nil, mix(n)))
+	return append(b, strings.ReplaceAll(pairs, " ", sep)...)
 }

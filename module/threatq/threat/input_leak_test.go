@@ -139,7 +139,7 @@ func TestInputLeavesNothingBehind(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- run(ctx, &p) }()
 		if i%3 == 0 {
-			require.NoError(t, sim.Inject(simulator.Fault{Kind: simulator.KindStalled, After: max(0, i%4-1)}))
+			require.NoError(t, sim.Inject([]string{"stalled", "stalled", "stalled@1", "stalled@2"}[i%4]))
 		}
 		// The moment is another one each time.
 		want := sim.Stats().Total(simulator.EndpointData) + i%4
@@ -182,10 +182,7 @@ func TestManyCyclesLeakNoFile(t *testing.T) {
 	wait(20)
 	before, goroutines := openFiles(t), runtime.NumGoroutine()
 	for n := 20; n < cycles; n += 100 {
-		require.NoError(t, sim.Inject(
-			simulator.Fault{Kind: simulator.KindTruncated}, simulator.Fault{Kind: simulator.KindReset},
-			simulator.Fault{Kind: simulator.KindHTML}, simulator.Fault{Kind: simulator.KindStatus, Status: 503},
-		))
+		require.NoError(t, sim.Inject("truncated,reset,html,503"))
 		sim.RevokeTokens()
 		sim.Touch(5)
 		wait(n + 100)
