@@ -26,7 +26,12 @@ type program struct {
 	binary string
 	args   []string
 	config func(url string, indicators int) string
+	floor  bool
+	wanted wanted
 }
+
+// wanted is what threatqbeat's figures shall be beside those of another program.
+type wanted struct{ cpu, shipping, speed, peak string }
 
 // build builds what is compared as the packages are built, because that is what
 // users run. Filebeat is only run.
@@ -46,30 +51,44 @@ func build(ctx context.Context, dir string) ([]program, error) {
 	}
 	run := []string{"run"}
 	programs := []program{
-		{"threatqbeat", binaries[0], run, beatConfig},
-		{"Libbeat's floor", floor, run, func(_ string, n int) string { return fmt.Sprintf("floor.events: %d\n", n) + quiet }},
-		{"floor, not normalised", floor, run, func(_ string, n int) string {
-			return fmt.Sprintf("floor: {events: %d, normalize: false}\n", n) + quiet
+		{name: "threatqbeat", binary: binaries[0], args: run, config: beatConfig},
+		{name: "Libbeat's floor", binary: floor, args: run, floor: true, config: func(_ string, n int) string {
+			return fmt.Sprintf("floor.events: %d\n", n)
+		}},
+		{name: "floor, not normalised", binary: floor, args: run, floor: true, config: func(_ string, n int) string {
+			return fmt.Sprintf("floor: {events: %d, normalize: false}\n", n)
 		}},
 	}
-	if binary := os.Getenv("FILEBEAT_BIN"); binary != "" {
-		programs = append(programs, program{"Filebeat httpjson", binary, run, filebeatConfig})
+	for _, other := range []program{
+		{
+			name: "Filebeat", binary: os.Getenv("FILEBEAT_BIN"), args: run, config: filebeatConfig,
+			wanted: wanted{"at most 0.14", "at most 0.3", "at least 6", "at most 0.42"},
+		},
+		{name: "threatqbeat before", binary: os.Getenv("BEFORE_BIN"), args: run, config: beatConfig},
+	} {
+		if other.binary != "" {
+			programs = append(programs, other)
+		}
 	}
 	return programs, nil
 }
 
-// quiet is what every program is configured with beside its defaults: the
-// discard output, and no log.
-const quiet = `
+const (
+	// discard is the output that does nothing.
+	discard = `
 output.discard.enabled: true
+`
+	// quiet is what every program is configured with beside its defaults: no log.
+	quiet = `
 logging: {level: error, to_stderr: true, to_files: false, metrics.enabled: false}
 `
+)
 
 func beatConfig(url string, _ int) string {
 	return fmt.Sprintf(`
 threatqbeat.inputs:
   - {type: threatq, id: bench, url: %q, data_collection_id: %q, page_size: %d, auth.oauth2.client: {id: %q, secret: %q}}
-`, url, simulator.DefaultDataCollectionID, pageSize, simulator.DefaultClientID, simulator.DefaultClientSecret) + quiet
+`, url, simulator.DefaultDataCollectionID, pageSize, simulator.DefaultClientID, simulator.DefaultClientSecret)
 }
 
 // filebeatConfig is a plain httpjson input that follows the cursor and publishes
@@ -96,5 +115,5 @@ filebeat.inputs:
           value: "[[if ne (len .last_response.body.data) 0]][[.last_response.body.nextCursorMark]][[end]]"
     cursor.mark.value: "[[.last_response.body.nextCursorMark]]"
     tags: [forwarded]
-`, url, simulator.DefaultClientID, simulator.DefaultClientSecret, simulator.DefaultDataCollectionID, pageSize, fields) + quiet
+`, url, simulator.DefaultClientID, simulator.DefaultClientSecret, simulator.DefaultDataCollectionID, pageSize, fields)
 }

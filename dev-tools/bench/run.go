@@ -38,11 +38,18 @@ type result struct {
 	peak  int64         // resident bytes at most
 }
 
+// bench is what the programs are measured with.
+type bench struct {
+	dir  string // for their files
+	runs int
+	into *acceptor // where they publish to; nil for the discard output
+}
+
 // medians collects from an appliance of so many indicators, whose pages are
 // rendered beforehand so that serving them costs next to nothing. The programs
 // run in turn, so that what else the machine does hits all of them. It returns
 // the median of each figure of each.
-func medians(dir string, indicators int, latency time.Duration, runs int, programs ...program) ([]result, error) {
+func (b bench) medians(indicators int, latency time.Duration, programs ...program) ([]result, error) {
 	appliance, err := simulator.New(simulator.Config{Indicators: indicators, Seed: 1, PageCacheBytes: 4 << 30, Latency: latency})
 	if err != nil {
 		return nil, err
@@ -54,10 +61,10 @@ func medians(dir string, indicators int, latency time.Duration, runs int, progra
 	}
 	defer server.Close()
 	all := make([][]result, len(programs))
-	for range runs {
+	for range b.runs {
 		for i, p := range programs {
 			appliance.ResetStats()
-			r, err := p.run(dir, server.URL, appliance)
+			r, err := b.run(p, server.URL, appliance)
 			if err != nil {
 				return nil, fmt.Errorf("running %s: %w", p.name, err)
 			}
@@ -86,17 +93,22 @@ func median[F ~int64](runs []result, figure func(result) F) F {
 }
 
 // run runs the program until it has collected everything, or ends by itself.
-func (p program) run(dir, url string, appliance *simulator.Simulator) (r result, err error) {
+func (b bench) run(p program, url string, appliance *simulator.Simulator) (r result, err error) {
 	if p.binary == "" {
 		return requests(url, appliance)
 	}
-	home, err := os.MkdirTemp(dir, "home-")
+	home, err := os.MkdirTemp(b.dir, "home-")
 	if err != nil {
 		return r, err
 	}
 	defer os.RemoveAll(home)
 	file := filepath.Join(home, "bench.yml")
-	if err := os.WriteFile(file, []byte(p.config(url, appliance.Len())), 0o600); err != nil {
+	output := discard
+	if b.into != nil {
+		output = b.into.output()
+		b.into.documents.Store(0)
+	}
+	if err := os.WriteFile(file, []byte(p.config(url, appliance.Len())+output+quiet), 0o600); err != nil {
 		return r, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
@@ -125,7 +137,8 @@ func (p program) run(dir, url string, appliance *simulator.Simulator) (r result,
 		if stats.Tokens > 0 && r.start == 0 { // the first page is asked for at once
 			r.start = time.Since(started)
 		}
-		drained = stats.Pages > 0 && stats.Served[stats.Pages-1].Indicators == 0
+		drained = stats.Pages > 0 && stats.Served[stats.Pages-1].Indicators == 0 &&
+			(b.into == nil || b.into.documents.Load() >= int64(appliance.Len()))
 	}
 	r.wall = time.Since(started) - r.start
 	time.Sleep(time.Second) // what is in the queue belongs to the work
