@@ -50,6 +50,8 @@ type Known struct {
 	failed     time.Time
 	closed     bool
 
+	running bool // whether an input uses it; KnownStore.mu is held
+
 	// Fresh says that nothing was known at the start, and Damage why, where files
 	// were there.
 	Fresh  bool

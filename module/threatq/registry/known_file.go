@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
+
+	elasticfile "github.com/elastic/elastic-agent-libs/file"
 )
 
 // What is known of an input lies in these files, named by a hash of its key.
@@ -24,8 +26,8 @@ const (
 	stateSuffix   = ".json"    // the last sweep
 	acceptSuffix  = ".accept"  // what an operator agrees to
 	damagedSuffix = ".damaged" // the base or the log, put aside
-	baseMagic     = "tqknown1" // the first bytes of a base
-	logMagic      = "tqchange" // and of a log
+	baseMagic     = "tqknown2" // the first bytes of a base
+	logMagic      = "tqchang2" // and of a log
 	logHeader     = 8 + 8 + 8  // magic, hash of the key, generation
 	maxKeyBytes   = 1 << 20    // far beyond any
 	dirMode       = fs.FileMode(0o750)
@@ -47,6 +49,11 @@ type knownFiles struct {
 
 func (f knownFiles) name() string {
 	return fmt.Sprintf("%016x", xxhash.Sum64String(f.key))
+}
+
+func (f knownFiles) inputID() string {
+	id, _, _ := parseKey(f.key)
+	return id
 }
 
 func (f knownFiles) path(suffix string) string { return filepath.Join(f.dir, f.name()+suffix) }
@@ -104,21 +111,7 @@ func (f knownFiles) write(name string, parts ...[]byte) (err error) {
 		_ = os.Remove(temporary)
 		return err
 	}
-	if err := os.Rename(temporary, name); err != nil {
-		return err
-	}
-	return syncDir(f.dir)
-}
-
-func syncDir(dir string) error {
-	opened, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer opened.Close()
-	// Some file systems can't: the rename is as durable there as it gets.
-	_ = opened.Sync()
-	return nil
+	return elasticfile.SafeFileRotate(name, temporary)
 }
 
 // readBase reads a base. key is "" when it may be that of any input.

@@ -9,9 +9,9 @@ import (
 	"slices"
 )
 
-// A record of the log is its length, a checksum, a kind and what belongs to it.
+// A record of the log is its length, a checksum, a type and its contents.
 const (
-	recordHead = 4 + 4 // length and checksum of kind and contents
+	recordHead = 4 + 4 // length and checksum of type and contents
 
 	// recordSent: a session is about to publish these entries.
 	recordSent = 'S'
@@ -27,13 +27,11 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// beginRecord and endRecord write a record around what is appended in between.
-func beginRecord(b []byte, kind byte) (_ []byte, start int) {
-	start = len(b)
-	return append(append(b, make([]byte, recordHead)...), kind), start
-}
-
-func endRecord(b []byte, start int) []byte {
+// appendRecord appends a record of that type with these contents.
+func appendRecord(b []byte, typ byte, contents []byte) []byte {
+	start := len(b)
+	b = append(b, make([]byte, recordHead)...)
+	b = append(append(b, typ), contents...)
 	body := b[start+recordHead:]
 	binary.LittleEndian.PutUint32(b[start:], uint32(len(body)))
 	binary.LittleEndian.PutUint32(b[start+4:], crc32.Checksum(body, castagnoli))
@@ -49,30 +47,23 @@ func appendEntries(b []byte, entries []Entry) []byte {
 }
 
 func appendSent(b []byte, session uint64, entries []Entry) []byte {
-	b, start := beginRecord(b, recordSent)
-	b = binary.AppendUvarint(b, session)
-	return endRecord(appendEntries(b, entries), start)
+	return appendRecord(b, recordSent, appendEntries(binary.AppendUvarint(nil, session), entries))
 }
 
 func appendChanged(b []byte, entries []Entry) []byte {
-	b, start := beginRecord(b, recordChanged)
-	return endRecord(appendEntries(b, entries), start)
+	return appendRecord(b, recordChanged, appendEntries(nil, entries))
 }
 
 func appendAcked(b []byte, session uint64, count int, refused []int) []byte {
-	b, start := beginRecord(b, recordAcked)
-	b = binary.AppendUvarint(b, session)
-	b = binary.AppendUvarint(b, uint64(count))
+	contents := binary.AppendUvarint(nil, session)
+	contents = binary.AppendUvarint(contents, uint64(count))
 	for _, place := range refused {
-		b = binary.AppendUvarint(b, uint64(place))
+		contents = binary.AppendUvarint(contents, uint64(place))
 	}
-	return endRecord(b, start)
+	return appendRecord(b, recordAcked, contents)
 }
 
-func appendOpened(b []byte) []byte {
-	b, start := beginRecord(b, recordOpened)
-	return endRecord(b, start)
-}
+func appendOpened(b []byte) []byte { return appendRecord(b, recordOpened, nil) }
 
 // replay makes changes of the records of a log.
 type replay struct {
@@ -114,7 +105,7 @@ func allZero(b []byte) bool {
 	return !slices.ContainsFunc(b, func(c byte) bool { return c != 0 })
 }
 
-func (r *replay) record(kind byte, body []byte) bool {
+func (r *replay) record(typ byte, body []byte) bool {
 	number := func() (uint64, bool) {
 		v, n := binary.Uvarint(body)
 		if n <= 0 {
@@ -123,7 +114,7 @@ func (r *replay) record(kind byte, body []byte) bool {
 		body = body[n:]
 		return v, true
 	}
-	switch kind {
+	switch typ {
 	case recordOpened:
 		r.opened()
 		return true
@@ -138,7 +129,7 @@ func (r *replay) record(kind byte, body []byte) bool {
 		return false
 	}
 	queue := r.sent[session]
-	switch kind {
+	switch typ {
 	case recordSent:
 		entries, ok := readEntries(body)
 		r.sent[session] = append(queue, entries...)
@@ -179,10 +170,9 @@ func (r *replay) opened() {
 func readEntries(body []byte) (entries []Entry, ok bool) {
 	d := decoder{data: body}
 	for len(d.data) > 0 {
-		if d.check() != nil {
+		if !d.next() {
 			return nil, false
 		}
-		d.next()
 		entries = append(entries, d.Entry)
 	}
 	return entries, true

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"math/bits"
 	"slices"
 	"sort"
 	"time"
@@ -19,258 +18,6 @@ import (
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/elastic-agent-libs/mapstr"
 )
-
-// blockSize is the number of indicators of a block. A search decodes half a block
-// on average.
-const blockSize = 64
-
-// Set is an immutable set of indicators and their versions, in the order of their
-// ids. It takes some 7 bytes for an indicator: blocks of differences, each with its
-// first indicator in an index.
-type Set struct {
-	data   []byte
-	blocks []block
-	count  int
-	latest Version // the latest date of all
-}
-
-// block is where a block of the set begins. Only the last may be shorter than
-// blockSize.
-type block struct {
-	first Indicator
-	at    int
-}
-
-// Len returns the number of indicators.
-func (s *Set) Len() int { return s.count }
-
-// Find returns the place of an indicator, 0 to Len()-1, and its version.
-func (s *Set) Find(i Indicator) (place int, version Version, ok bool) {
-	at := sort.Search(len(s.blocks), func(n int) bool { return s.blocks[n].first.Compare(i) > 0 }) - 1
-	if at < 0 {
-		return 0, 0, false
-	}
-	d := s.decoder(at)
-	for n := range min(blockSize, s.count-at*blockSize) {
-		d.next()
-		if order := d.Compare(i); order == 0 {
-			return at*blockSize + n, d.Version, true
-		} else if order > 0 {
-			break
-		}
-	}
-	return 0, 0, false
-}
-
-// entries yields the indicators in order, with their places.
-func (s *Set) entries() iter.Seq2[int, Entry] {
-	return func(yield func(int, Entry) bool) {
-		var d decoder
-		for n := range s.count {
-			if n%blockSize == 0 {
-				d = s.decoder(n / blockSize)
-			}
-			d.next()
-			if !yield(n, d.Entry) {
-				return
-			}
-		}
-	}
-}
-
-// All yields the places and the indicators in order.
-func (s *Set) All() iter.Seq2[int, Indicator] {
-	return func(yield func(int, Indicator) bool) {
-		for place, r := range s.entries() {
-			if !yield(place, r.Indicator) {
-				return
-			}
-		}
-	}
-}
-
-func (s *Set) decoder(block int) decoder { return decoder{data: s.data[s.blocks[block].at:]} }
-
-// with returns the set with changes applied: of each indicator the last one
-// counts, and one that is gone is taken out. It sorts changes.
-func (s *Set) with(changes []Entry) *Set {
-	slices.SortStableFunc(changes, compareEntries)
-	b := builder{set: Set{
-		data:   make([]byte, 0, len(s.data)+8*len(changes)),
-		blocks: make([]block, 0, (s.count+len(changes))/blockSize+1),
-	}}
-	next := 0
-	apply := func() {
-		last := next
-		for last+1 < len(changes) && changes[last+1].Indicator == changes[next].Indicator {
-			last++
-		}
-		if changes[last].Version != Gone {
-			b.add(changes[last])
-		}
-		next = last + 1
-	}
-	for _, r := range s.entries() {
-		for next < len(changes) && changes[next].Compare(r.Indicator) < 0 {
-			apply()
-		}
-		if next < len(changes) && changes[next].Indicator == r.Indicator {
-			apply()
-			continue
-		}
-		b.add(r)
-	}
-	for next < len(changes) {
-		apply()
-	}
-	if cap(b.set.data) > len(b.set.data)*9/8 {
-		b.set.data = bytes.Clone(b.set.data)
-	}
-	return &b.set
-}
-
-// builder makes a set of entries in order.
-type builder struct {
-	set Set
-	encoder
-}
-
-func (b *builder) add(r Entry) {
-	if b.set.count%blockSize == 0 {
-		b.set.blocks = append(b.set.blocks, block{r.Indicator, len(b.set.data)})
-		b.encoder = encoder{}
-	}
-	b.set.data = b.append(b.set.data, r)
-	b.set.count++
-	b.set.latest = max(b.set.latest, dated(r.Version))
-}
-
-// dated is the version if it is a date, else 0.
-func dated(v Version) Version {
-	if v == Gone {
-		return 0
-	}
-	return v
-}
-
-// readSet makes a set of the data of one.
-func readSet(data []byte, count int) (*Set, error) {
-	b := builder{set: Set{data: data, blocks: make([]block, 0, len(data)/(blockSize*(1+versionBytes)))}}
-	s := &b.set
-	d := decoder{data: data}
-	previous := Indicator{Missing, Missing}
-	for n := range count {
-		at := len(data) - len(d.data)
-		if n%blockSize == 0 {
-			d = decoder{data: d.data}
-		}
-		if err := d.check(); err != nil {
-			return nil, err
-		}
-		d.next()
-		if n > 0 && d.Compare(previous) <= 0 {
-			return nil, errors.New("its indicators are not in order")
-		}
-		if n%blockSize == 0 {
-			s.blocks = append(s.blocks, block{d.Indicator, at})
-		}
-		previous = d.Indicator
-		s.latest = max(s.latest, dated(d.Version))
-	}
-	if len(d.data) > 0 {
-		return nil, errors.New("it has more than its indicators")
-	}
-	s.count = count
-	return s, nil
-}
-
-// An entry is written as a tag, whose halves say how many bytes the ids take, the
-// differences of the ids, and the version. indicator_id is written as its distance
-// from id compared with that of the entry before: both often count alike.
-const (
-	versionBytes  = 4
-	missingLength = 15 // no indicator_id
-)
-
-type encoder struct {
-	last   uint64 // id before
-	offset uint64 // indicator_id less id before
-}
-
-func (e *encoder) append(b []byte, r Entry) []byte {
-	delta := uint64(r.ID) - e.last
-	e.last = uint64(r.ID)
-	idBytes := byteLen(delta)
-	indicatorBytes, distance := missingLength, uint64(0)
-	if r.IndicatorID != Missing {
-		offset := uint64(r.IndicatorID) - uint64(r.ID)
-		distance = zigzag(offset - e.offset)
-		e.offset = offset
-		indicatorBytes = byteLen(distance)
-	}
-	b = append(b, byte(idBytes<<4|indicatorBytes))
-	b = appendBytes(b, delta, idBytes)
-	if indicatorBytes != missingLength {
-		b = appendBytes(b, distance, indicatorBytes)
-	}
-	return binary.LittleEndian.AppendUint32(b, uint32(r.Version))
-}
-
-type decoder struct {
-	encoder
-	data []byte
-	Entry
-}
-
-// check reports whether a whole entry follows.
-func (d *decoder) check() error {
-	if len(d.data) > 0 {
-		idBytes, indicatorBytes := int(d.data[0]>>4), int(d.data[0]&15)
-		if indicatorBytes == missingLength {
-			indicatorBytes = 0
-		}
-		if idBytes <= 8 && indicatorBytes <= 8 && len(d.data) >= 1+idBytes+indicatorBytes+versionBytes {
-			return nil
-		}
-	}
-	return errors.New("it ends within an indicator")
-}
-
-// next decodes an entry, which must be there.
-func (d *decoder) next() {
-	idBytes, indicatorBytes := int(d.data[0]>>4), int(d.data[0]&15)
-	b := d.data[1:]
-	d.last += readBytes(b[:idBytes])
-	b = b[idBytes:]
-	d.ID, d.IndicatorID = int64(d.last), Missing
-	if indicatorBytes != missingLength {
-		d.offset += unzigzag(readBytes(b[:indicatorBytes]))
-		d.IndicatorID = int64(d.last + d.offset)
-		b = b[indicatorBytes:]
-	}
-	d.Version = Version(binary.LittleEndian.Uint32(b))
-	d.data = b[versionBytes:]
-}
-
-func byteLen(v uint64) int { return (bits.Len64(v) + 7) / 8 }
-
-func zigzag(v uint64) uint64   { return v<<1 ^ uint64(int64(v)>>63) }
-func unzigzag(v uint64) uint64 { return v>>1 ^ -(v & 1) }
-
-func appendBytes(b []byte, v uint64, n int) []byte {
-	for range n {
-		b = append(b, byte(v))
-		v >>= 8
-	}
-	return b
-}
-
-func readBytes(b []byte) (v uint64) {
-	for i, c := range b {
-		v |= uint64(c) << (8 * i)
-	}
-	return v
-}
 
 // Missing stands for an id that an indicator does not have.
 const Missing = math.MinInt64
@@ -342,3 +89,226 @@ type Entry struct {
 }
 
 func compareEntries(a, b Entry) int { return a.Compare(b.Indicator) }
+
+// blockSize is the number of indicators of a block. A search decodes half a block
+// on average.
+const blockSize = 64
+
+// Set is an immutable set of indicators and their versions, in the order of their
+// ids. It takes some 7 bytes for an indicator: blocks of differences, each with its
+// first indicator in an index.
+type Set struct {
+	data   []byte
+	blocks []block
+	count  int
+	latest Version // the latest date of all
+}
+
+// block is where a block of the set begins. Only the last may be shorter than
+// blockSize.
+type block struct {
+	first Indicator
+	at    int
+}
+
+// Len returns the number of indicators.
+func (s *Set) Len() int { return s.count }
+
+// Find returns the place of an indicator, 0 to Len()-1, and its version.
+func (s *Set) Find(i Indicator) (place int, version Version, ok bool) {
+	at := sort.Search(len(s.blocks), func(n int) bool { return s.blocks[n].first.Compare(i) > 0 }) - 1
+	if at < 0 {
+		return 0, 0, false
+	}
+	d := s.decoder(at)
+	for n := 0; n < blockSize && d.next(); n++ {
+		if order := d.Compare(i); order == 0 {
+			return at*blockSize + n, d.Version, true
+		} else if order > 0 {
+			break
+		}
+	}
+	return 0, 0, false
+}
+
+// entries yields the indicators in order, with their places.
+func (s *Set) entries() iter.Seq2[int, Entry] {
+	return func(yield func(int, Entry) bool) {
+		var d decoder
+		for n := range s.count {
+			if n%blockSize == 0 {
+				d = s.decoder(n / blockSize)
+			}
+			if !d.next() || !yield(n, d.Entry) {
+				return
+			}
+		}
+	}
+}
+
+// All yields the places and the indicators in order.
+func (s *Set) All() iter.Seq2[int, Indicator] {
+	return func(yield func(int, Indicator) bool) {
+		for place, r := range s.entries() {
+			if !yield(place, r.Indicator) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Set) decoder(block int) decoder { return decoder{data: s.data[s.blocks[block].at:]} }
+
+// with returns the set with changes applied: of each indicator the last one
+// counts, and one that is gone is taken out. It sorts changes.
+func (s *Set) with(changes []Entry) *Set {
+	slices.SortStableFunc(changes, compareEntries)
+	b := builder{set: Set{
+		data:   make([]byte, 0, len(s.data)+8*len(changes)),
+		blocks: make([]block, 0, (s.count+len(changes))/blockSize+1),
+	}}
+	next := 0
+	apply := func() {
+		last := next
+		for last+1 < len(changes) && changes[last+1].Indicator == changes[next].Indicator {
+			last++
+		}
+		if changes[last].Version != Gone {
+			b.add(changes[last])
+		}
+		next = last + 1
+	}
+	for _, r := range s.entries() {
+		for next < len(changes) && changes[next].Compare(r.Indicator) < 0 {
+			apply()
+		}
+		if next < len(changes) && changes[next].Indicator == r.Indicator {
+			apply()
+			continue
+		}
+		b.add(r)
+	}
+	for next < len(changes) {
+		apply()
+	}
+	if cap(b.set.data) > len(b.set.data)*17/16 {
+		b.set.data = bytes.Clone(b.set.data)
+	}
+	return &b.set
+}
+
+// builder makes a set of entries in order.
+type builder struct {
+	set Set
+	encoder
+}
+
+func (b *builder) add(r Entry) {
+	if b.set.count%blockSize == 0 {
+		b.set.blocks = append(b.set.blocks, block{r.Indicator, len(b.set.data)})
+		b.encoder = encoder{}
+	}
+	b.set.data = b.append(b.set.data, r)
+	b.set.count++
+	b.set.latest = max(b.set.latest, dated(r.Version))
+}
+
+// dated is the version if it is a date, else 0.
+func dated(v Version) Version {
+	if v == Gone {
+		return 0
+	}
+	return v
+}
+
+// readSet makes a set of the data of one.
+func readSet(data []byte, count int) (*Set, error) {
+	b := builder{set: Set{data: data, blocks: make([]block, 0, len(data)/(blockSize*(1+versionBytes)))}}
+	s := &b.set
+	d := decoder{data: data}
+	previous := Indicator{Missing, Missing}
+	for n := range count {
+		at := len(data) - len(d.data)
+		if n%blockSize == 0 {
+			d = decoder{data: d.data}
+		}
+		if !d.next() {
+			return nil, errors.New("it ends within an indicator")
+		}
+		if n > 0 && d.Compare(previous) <= 0 {
+			return nil, errors.New("its indicators are not in order")
+		}
+		if n%blockSize == 0 {
+			s.blocks = append(s.blocks, block{d.Indicator, at})
+		}
+		previous = d.Indicator
+		s.latest = max(s.latest, dated(d.Version))
+	}
+	if len(d.data) > 0 {
+		return nil, errors.New("it has more than its indicators")
+	}
+	s.count = count
+	return s, nil
+}
+
+// An entry is written as a byte that says whether it has an indicator_id, the
+// difference of its id to the id before, the indicator_id if there is one, and the
+// version. indicator_id is written as its distance from id compared with that of the
+// entry before: both often count alike.
+const versionBytes = 4
+
+type encoder struct {
+	last   uint64 // id before
+	offset uint64 // indicator_id less id before
+}
+
+func (e *encoder) append(b []byte, r Entry) []byte {
+	id, has := uint64(r.ID), byte(1)
+	if r.IndicatorID == Missing {
+		has = 0
+	}
+	b = binary.AppendUvarint(append(b, has), id-e.last)
+	e.last = id
+	if has == 1 {
+		offset := uint64(r.IndicatorID) - id
+		b = binary.AppendVarint(b, int64(offset-e.offset))
+		e.offset = offset
+	}
+	return binary.LittleEndian.AppendUint32(b, uint32(r.Version))
+}
+
+type decoder struct {
+	encoder
+	data []byte
+	Entry
+}
+
+// next decodes an entry. It returns false when no whole one follows.
+func (d *decoder) next() bool {
+	if len(d.data) == 0 || d.data[0] > 1 {
+		return false
+	}
+	has, b := d.data[0], d.data[1:]
+	delta, n := binary.Uvarint(b)
+	if n <= 0 {
+		return false
+	}
+	d.last += delta
+	d.ID, d.IndicatorID = int64(d.last), Missing
+	b = b[n:]
+	if has == 1 {
+		distance, n := binary.Varint(b)
+		if n <= 0 {
+			return false
+		}
+		d.offset += uint64(distance)
+		d.IndicatorID = int64(d.last + d.offset)
+		b = b[n:]
+	}
+	if len(b) < versionBytes {
+		return false
+	}
+	d.Version = Version(binary.LittleEndian.Uint32(b))
+	d.data = b[versionBytes:]
+	return true
+}

@@ -31,15 +31,14 @@ type KnownStore struct {
 	// registryDamaged says that the cursors were lost at the start.
 	registryDamaged bool
 
-	mu      sync.Mutex
-	open    map[string]*Known // by the registry's key
-	running map[*Known]bool   // whether an input uses it
+	mu   sync.Mutex
+	open map[string]*Known // by the registry's key
 }
 
 // OpenKnown opens the store in the directory of a registry, and removes what has
 // belonged to no input for 90 days. Files get the mode.
 func OpenKnown(root string, mode fs.FileMode, log *logp.Logger) (*KnownStore, error) {
-	s := &KnownStore{dir: filepath.Join(root, knownDir), mode: mode, log: log, open: map[string]*Known{}, running: map[*Known]bool{}}
+	s := &KnownStore{dir: filepath.Join(root, knownDir), mode: mode, log: log, open: map[string]*Known{}}
 	if err := os.MkdirAll(s.dir, dirMode); err != nil {
 		return nil, fmt.Errorf("creating the directory of the known indicators: %w", err)
 	}
@@ -74,8 +73,6 @@ func ownerOf(file string) string {
 	return owner
 }
 
-func (s *KnownStore) files(key string) knownFiles { return knownFiles{s.dir, key, s.mode} }
-
 // Use returns the known indicators of an input's cursor until release is called.
 // It reads their files when they are used first.
 func (s *KnownStore) Use(inputID, url, dataCollectionID string) (k *Known, release func(), err error) {
@@ -84,7 +81,7 @@ func (s *KnownStore) Use(inputID, url, dataCollectionID string) (k *Known, relea
 	key := cursorKey(inputID, url, dataCollectionID)
 	k = s.open[key]
 	if k == nil {
-		if k, err = openKnown(s.files(key), s.log.With("input_id", inputID)); err != nil {
+		if k, err = openKnown(knownFiles{s.dir, key, s.mode}, s.log.With("input_id", inputID)); err != nil {
 			return nil, nil, fmt.Errorf("input %q: %w", inputID, err)
 		}
 		if s.registryDamaged && k.Damage == "" {
@@ -92,11 +89,11 @@ func (s *KnownStore) Use(inputID, url, dataCollectionID string) (k *Known, relea
 		}
 		s.open[key] = k
 	}
-	s.running[k] = true
+	k.running = true
 	return k, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.running[k] = false
+		k.running = false
 	}, nil
 }
 
@@ -109,23 +106,20 @@ func (s *KnownStore) Elsewhere(but *Known, indicators []Indicator) (running, sto
 		return running, stopped, nil
 	}
 	s.mu.Lock()
-	var others []*Known
-	runs := map[string]bool{} // by the input's id
-	isOpen := map[string]bool{}
-	for k, is := range s.running {
-		isOpen[filepath.Base(k.files.path(baseSuffix))] = true
-		if !is {
-			continue
-		}
-		id, _, _ := parseKey(k.files.key)
-		runs[id] = true
-		if k != but {
-			others = append(others, k)
+	runs := map[string]bool{}   // by the input's id
+	isOpen := map[string]bool{} // by the base's name
+	for _, k := range s.open {
+		isOpen[k.files.path(baseSuffix)] = true
+		if k.running {
+			runs[k.files.inputID()] = true
 		}
 	}
-	var paused []*Known
-	for k, is := range s.running {
-		if id, _, _ := parseKey(k.files.key); !is && !runs[id] {
+	var others, paused []*Known
+	for _, k := range s.open {
+		switch {
+		case k.running && k != but:
+			others = append(others, k)
+		case !runs[k.files.inputID()]:
 			paused = append(paused, k)
 		}
 	}
@@ -141,7 +135,7 @@ func (s *KnownStore) Elsewhere(but *Known, indicators []Indicator) (running, sto
 		return nil, nil, err
 	}
 	for _, name := range names {
-		if isOpen[filepath.Base(name)] {
+		if isOpen[name] {
 			continue
 		}
 		set, key, err := readKnown(s.dir, name)

@@ -43,12 +43,10 @@ type SweepState struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Acceptance is what an operator agrees to.
-type Acceptance struct {
-	// Retire is how many indicators may be retired by one sweep.
-	Retire int `json:"retire"`
-	// At is when the operator agreed.
-	At time.Time `json:"at"`
+// acceptance is what an operator agrees to.
+type acceptance struct {
+	Retire int       `json:"retire"` // how many indicators one sweep may retire
+	At     time.Time `json:"at"`
 }
 
 // State returns what is kept of the sweeps; nothing when the file is missing or
@@ -64,11 +62,12 @@ func (k *Known) SaveState(state SweepState) error {
 	return k.files.writeJSON(stateSuffix, state)
 }
 
-// Accepted returns what an operator has agreed to, zero for nothing.
-func (k *Known) Accepted() Acceptance {
-	var accepted Acceptance
+// Accepted returns how many indicators an operator has agreed that one sweep may
+// retire.
+func (k *Known) Accepted() int {
+	var accepted acceptance
 	_ = readJSON(k.files.path(acceptSuffix), &accepted)
-	return accepted
+	return accepted.Retire
 }
 
 // ForgetAccepted removes what an operator has agreed to.
@@ -138,7 +137,7 @@ func (s Files) Accept(inputID string, now time.Time) (held SweepState, err error
 			inputID, cmp.Or(strings.Join(slices.Sorted(slices.Values(waiting)), ", "), "no input"))
 	}
 	files := knownFiles{filepath.Join(s.Root, knownDir), cursorKey(held.InputID, held.URL, held.DataCollectionID), acceptMode}
-	if err := files.writeJSON(acceptSuffix, Acceptance{Retire: held.HeldBack, At: now.UTC()}); err != nil {
+	if err := files.writeJSON(acceptSuffix, acceptance{Retire: held.HeldBack, At: now.UTC()}); err != nil {
 		return held, fmt.Errorf("saving that the sweep of input %q may go on: %w", inputID, err)
 	}
 	return held, nil

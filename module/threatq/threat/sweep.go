@@ -85,7 +85,7 @@ func (s *sweeper) cycled(err error) {
 	if s.known.Refusals() > 0 {
 		s.schedule.refused(now)
 	}
-	if s.held && s.known.Accepted().Retire > 0 {
+	if s.held && s.known.Accepted() > 0 {
 		s.held = false
 		s.schedule.ask()
 		s.schedule.notBefore = now

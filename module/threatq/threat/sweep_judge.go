@@ -41,7 +41,7 @@ func (s *sweeper) judge(context.Context) (step, error) {
 		}
 	}
 	limit := s.maxRemoved.Of(w.known.Len())
-	if most := max(limit, s.known.Accepted().Retire+limit); len(w.absent) > most {
+	if most := max(limit, s.known.Accepted()+limit); len(w.absent) > most {
 		return nil, &heldBackError{s.id, len(w.absent), w.known.Len(), limit}
 	}
 	running, stopped, err := s.elsewhere(w.absent)
