@@ -14,8 +14,8 @@ import (
 )
 
 // formsOf returns the ways in which a secret may be written down: as it is, as a
-// part of an address, in JSON and in JSON within JSON, as Go quotes it, and encoded
-// as a header is.
+// part of an address, in JSON (also as PHP writes it) and in JSON within JSON, as Go
+// quotes it, and encoded as a header is.
 func formsOf(secret string) []string {
 	secret = strings.TrimSpace(secret)
 	if secret == "" || secret == Mark {
@@ -31,6 +31,7 @@ func formsOf(secret string) []string {
 		secret, url.QueryEscape(secret), url.PathEscape(secret), password,
 		quoted, encodeJSON(quoted, false),
 		encoded, encodeJSON(encoded, false), encodeJSON(encodeJSON(encoded, false), false), encodeJSON(secret, true),
+		strings.ReplaceAll(secret, "/", `\/`),
 		base64.StdEncoding.EncodeToString([]byte(secret)), base64.URLEncoding.EncodeToString([]byte(secret)),
 	}
 	slices.Sort(forms)

@@ -22,6 +22,10 @@ const Mark = "xxxxx"
 // is the password of an address.
 const minLength = 4
 
+// minConcealed is the number of bytes from which on a secret is looked for in what an
+// appliance sends. A shorter one may be a word that indicators have in them.
+const minConcealed = 12
+
 // maxTokens is how many tokens are known at a time. The oldest is forgotten first:
 // it has expired long before.
 const maxTokens = 64
@@ -32,6 +36,8 @@ type vault struct {
 	forms    map[string]bool // of the configuration's secrets
 	tokens   []string        // the newest at the end
 	replacer atomic.Pointer[strings.Replacer]
+	// long replaces those of at least minConcealed bytes by as many others.
+	long atomic.Pointer[strings.Replacer]
 }
 
 var process vault
@@ -48,6 +54,10 @@ func LearnToken(token string) { process.learnToken(token) }
 
 // Hide returns the text with each known secret in it replaced by Mark.
 func Hide(text string) string { return process.hide(text) }
+
+// Conceal returns the text, of the same length, with each longer secret in it made
+// unreadable.
+func Conceal(text string) string { return replace(process.long.Load(), text) }
 
 func (v *vault) learn(texts ...string) {
 	var forms []string
@@ -109,19 +119,24 @@ func (v *vault) renew() {
 	}
 	// Of two that begin at the same place the longer one is replaced.
 	longestFirst := func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) }
-	var pairs []string
+	var pairs, long []string
 	for _, form := range slices.SortedFunc(maps.Keys(all), longestFirst) {
 		mark := Mark
 		if strings.HasPrefix(form, ":") && strings.HasSuffix(form, "@") {
 			mark = ":" + Mark + "@"
 		}
 		pairs = append(pairs, form, mark)
+		if len(form) >= minConcealed {
+			long = append(long, form, strings.Repeat("x", len(form)))
+		}
 	}
 	v.replacer.Store(strings.NewReplacer(pairs...))
+	v.long.Store(strings.NewReplacer(long...))
 }
 
-func (v *vault) hide(text string) string {
-	replacer := v.replacer.Load()
+func (v *vault) hide(text string) string { return replace(v.replacer.Load(), text) }
+
+func replace(replacer *strings.Replacer, text string) string {
 	if replacer == nil || !holds(replacer, text) {
 		return text
 	}

@@ -156,7 +156,7 @@ func requests(url string, appliance *simulator.Simulator) (r result, err error) 
 	cfg := config.DefaultInput()
 	cfg.URL, cfg.DataCollectionID, cfg.PageSize = url, sim.DataCollectionID, pageSize
 	cfg.Auth.OAuth2.Client.ID, cfg.Auth.OAuth2.Client.Secret = sim.ClientID, config.NewSecret(sim.ClientSecret)
-	cl, err := client.New(cfg, logp.NewNopLogger())
+	cl, err := client.New(cfg, logp.NewNopLogger(), client.Options{})
 	if err != nil {
 		return r, err
 	}

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
-	guard "github.com/threatqbeat/threatqbeat/config/secrets"
+	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
 // maxMargin is how long before its expiry a token is replaced at most, so
@@ -59,12 +59,12 @@ func (s *tokenSource) get(ctx context.Context) (string, error) {
 	}
 	s.token = ""
 	token, err := s.request(ctx)
-	s.c.metrics.token(err)
+	s.c.metrics.tokens.Inc()
 	if err != nil {
+		s.c.metrics.tokenErrors.Inc()
 		return "", err
 	}
-	s.c.secrets.addToken(token.AccessToken)
-	guard.LearnToken(token.AccessToken)
+	secrets.LearnToken(token.AccessToken)
 	s.token, s.expires = token.AccessToken, time.Time{}
 	// Expiry is a time of the machine's clock, which may be set meanwhile.
 	if life := time.Until(token.Expiry); life > 0 {

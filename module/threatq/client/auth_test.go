@@ -77,7 +77,8 @@ func TestTokenStyles(t *testing.T) {
 			a := newAppliance(t, says(onePage))
 			a.token = test.token
 			now := &clock{now: time.Now()}
-			c, _, reg := newClient(t, a.config(), WithClock(now.Now))
+			c, _, reg := newClient(t, a.config())
+			c.now = now.Now
 			require.NoError(t, read(c))
 			require.NoError(t, read(c))
 			require.Len(t, a.seen("/api/token"), test.sent)
@@ -102,7 +103,8 @@ func TestTokenStyleChanges(t *testing.T) {
 	a := newAppliance(t, says(onePage))
 	a.token = basic
 	now := &clock{now: time.Now()}
-	c, _, _ := newClient(t, a.config(), WithClock(now.Now))
+	c, _, _ := newClient(t, a.config())
+	c.now = now.Now
 	require.NoError(t, read(c))
 	a.token = form
 	now.Add(time.Hour)
@@ -124,7 +126,8 @@ func TestTokenExpiry(t *testing.T) {
 			a := newAppliance(t, says(onePage))
 			a.token = says(`{"access_token": "a-token", "expires_in": ` + expires + `}`)
 			now := &clock{now: time.Now()}
-			c, _, _ := newClient(t, a.config(), WithClock(now.Now))
+			c, _, _ := newClient(t, a.config())
+			c.now = now.Now
 			require.NoError(t, read(c))
 			now.Add(keeps.valid)
 			require.NoError(t, read(c))
@@ -350,7 +353,7 @@ func FuzzToken(f *testing.F) {
 	cfg := testConfig("https://threatq.example.com")
 	cfg.Request.Retry.MaxAttempts = 1
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		c, err := New(cfg, logp.NewNopLogger())
+		c, err := New(cfg, logp.NewNopLogger(), Options{})
 		require.NoError(t, err)
 		c.http.Transport = answering(raw)
 		token, err := c.tokens.get(background)

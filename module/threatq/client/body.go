@@ -5,11 +5,13 @@ package client
 
 import (
 	"context"
-	"errors"
 	"io"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
 // minRate is the slowest that a body may arrive, in bytes per second averaged
@@ -56,17 +58,19 @@ func (b *body) Read(p []byte) (int, error) {
 	if n > 0 {
 		b.total += int64(n)
 		b.fresh += int64(n)
-		b.record.read(p[:n])
+		b.record.trace.read(p[:n])
 		if b.fresh >= b.step {
 			b.fresh = 0
 			b.timer.Reset(b.timeout)
 		}
 	}
 	if err != nil {
-		if err != io.EOF && b.stalled.Load() {
-			err = errStalled
+		if err != io.EOF {
+			if b.stalled.Load() {
+				err = errStalled
+			}
+			b.err = err
 		}
-		b.err = err
 		b.finish()
 	}
 	return n, err
@@ -83,10 +87,51 @@ func (b *body) finish() {
 	b.once.Do(func() {
 		b.timer.Stop()
 		b.cancel()
-		err := b.err
-		if errors.Is(err, io.EOF) {
-			err = nil
-		}
-		b.record.done(b.total, err)
+		b.record.done(b.total, b.err)
 	})
+}
+
+// record follows one request from its start to the end of its answer, for the
+// debug log and the tracer.
+type record struct {
+	c       *Client
+	req     *http.Request
+	call    *call
+	attempt int
+	start   time.Time
+	status  int
+	trace   *trace // nil unless the tracer is on
+}
+
+func (c *Client) newRecord(req *http.Request) *record {
+	call := callOf(req.Context())
+	r := &record{c: c, req: req, call: call, attempt: call.attempt, start: c.now()}
+	r.trace = c.tracer.begin(r)
+	return r
+}
+
+// done reports the end of the answer's body, or that there is no answer.
+func (r *record) done(bytes int64, err error) {
+	r.c.metrics.bytes.Add(uint64(bytes))
+	r.call.bodyErr = err
+	duration := r.c.now().Sub(r.start)
+	text := ""
+	if err != nil {
+		text = r.c.requestError(r.req.Context(), r.call, err).Reason
+	}
+	if r.c.log.IsDebug() {
+		fields := []any{
+			"http.request.method", r.req.Method,
+			"url.path", secrets.Hide(r.req.URL.Path),
+			"http.response.status_code", r.status,
+			"http.response.body.bytes", bytes,
+			"event.duration", duration.Nanoseconds(),
+			"attempt", r.attempt,
+		}
+		if text != "" {
+			fields = append(fields, "error.message", text)
+		}
+		r.c.log.Debugw("HTTP request", fields...)
+	}
+	r.trace.write(bytes, duration, text)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
 // errStalled is what a body's reader returns when the body stopped arriving.
@@ -43,7 +44,7 @@ func (c *Client) requestError(ctx context.Context, call *call, err error) *Error
 	if c.classifyRedirect(e, err) || c.classifyTLS(e, err) || c.classifyNet(e, err) {
 		return e
 	}
-	e.Reason = "the request failed: " + c.scrub(innermost(err).Error())
+	e.Reason = "the request failed: " + scrub(innermost(err).Error())
 	e.Hint = "check url and the network in between"
 	return e
 }
@@ -72,7 +73,10 @@ func (c *Client) classifyTLS(e *Error, err error) bool {
 	case errors.As(err, &authority):
 		reason, hint = "the appliance's certificate is issued by an authority that is not trusted here", trustHint
 	case errors.As(err, &hostname):
-		reason = fmt.Sprintf("the appliance's certificate is not for the host %q%s", hostname.Host, certNames(hostname.Certificate))
+		reason = fmt.Sprintf("the appliance's certificate is not for the host %q", hostname.Host)
+		if names := namesOf(hostname.Certificate); len(names) > 0 {
+			reason += " but for " + config.Shorten(strings.Join(names, ", ")) // for the user to choose from
+		}
 		hint = "use one of its names in url, or, if it can't be otherwise, request.ssl.verification_mode: certificate"
 	case errors.As(err, &roots):
 		reason, hint = "this host has no list of trusted certificate authorities", trustHint
@@ -111,22 +115,15 @@ func expiry(cert *x509.Certificate, now time.Time) string {
 	return fmt.Sprintf("the appliance's certificate has expired on %s", cert.NotAfter.UTC().Format(time.RFC3339))
 }
 
-// certNames lists the names of a certificate, for the user to choose from.
-func certNames(cert *x509.Certificate) string {
-	if cert == nil {
-		return ""
-	}
-	var names []string
+// namesOf returns the hosts that a certificate is for.
+func namesOf(cert *x509.Certificate) (names []string) {
 	for _, name := range cert.DNSNames {
 		names = append(names, clean(name))
 	}
 	for _, ip := range cert.IPAddresses {
 		names = append(names, ip.String())
 	}
-	if len(names) == 0 {
-		return ""
-	}
-	return " but for " + config.Shorten(strings.Join(names, ", "))
+	return names
 }
 
 // tlsText returns the message of an error that crypto/tls raised itself; such
@@ -192,7 +189,7 @@ func (c *Client) classifyNet(e *Error, err error) bool {
 		e.Kind, e.Reason = KindAnswer, "the other side does not speak HTTP"
 		e.Hint = "check the port in url, and whether it has to be https://"
 	case where == "the proxy" || c.proxied:
-		e.Reason = "the proxy does not connect: " + c.scrub(innermost(err).Error())
+		e.Reason = "the proxy does not connect: " + scrub(innermost(err).Error())
 		e.Hint = "check request.proxy_url and the proxy's rules"
 	default:
 		return false
@@ -218,8 +215,8 @@ func innermost(err error) error {
 
 // scrub makes a foreign text fit to be shown: secrets that are known are
 // replaced, control characters as well, and its length is bounded.
-func (c *Client) scrub(text string) string {
-	return clean(c.redact(text))
+func scrub(text string) string {
+	return clean(secrets.Hide(text))
 }
 
 // clean replaces control characters and bounds the length.

@@ -4,6 +4,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,10 +17,12 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/monitoring"
 	"github.com/elastic/elastic-agent-libs/paths"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
 // StartMark is the cursor mark that stands for the beginning of a collection.
@@ -29,11 +32,9 @@ const StartMark = "*"
 type Client struct {
 	cfg       config.Input
 	log       *logp.Logger
-	metrics   *Metrics
+	metrics   *metrics
 	now       func() time.Time
 	userAgent string
-	id        string
-	logsDir   string
 
 	tokenURL *url.URL
 	dataURL  *url.URL
@@ -46,41 +47,29 @@ type Client struct {
 	limiter    *rate.Limiter // nil for no limit
 	tokens     *tokenSource
 	tracer     *tracer // nil unless enabled
-	secrets    secrets
 	buffers    buffers
 }
 
-// Option sets something about a Client that no configuration does.
-type Option func(*Client)
-
-// WithMetrics makes the Client count into m, which may be nil.
-func WithMetrics(m *Metrics) Option { return func(c *Client) { c.metrics = m } }
-
-// WithClock replaces time.Now for token expiry, Retry-After and certificates.
-func WithClock(now func() time.Time) Option { return func(c *Client) { c.now = now } }
-
-// WithUserAgent sets the header User-Agent.
-func WithUserAgent(text string) Option { return func(c *Client) { c.userAgent = text } }
-
-// WithInputID sets the id of the input, which names its trace file.
-func WithInputID(id string) Option { return func(c *Client) { c.id = id } }
-
-// WithLogsDir sets the directory that trace files lie in, the Beat's logs
-// directory by default.
-func WithLogsDir(dir string) Option { return func(c *Client) { c.logsDir = dir } }
+// Options are what a Client needs and no configuration says.
+type Options struct {
+	// Metrics is where the metrics are registered; nil for nowhere.
+	Metrics *monitoring.Registry
+	// UserAgent is the header User-Agent.
+	UserAgent string
+	// LogsDir is the directory of the trace files, the Beat's logs directory unless
+	// it is set.
+	LogsDir string
+}
 
 // New returns a Client for a configuration that has been checked. It sends nothing.
 // Close it to free its connections.
-func New(cfg config.Input, log *logp.Logger, opts ...Option) (*Client, error) {
+func New(cfg config.Input, log *logp.Logger, opts Options) (*Client, error) {
 	c := &Client{
 		cfg:       cfg,
 		log:       log.Named("client"),
+		metrics:   newMetrics(opts.Metrics),
 		now:       time.Now,
-		userAgent: "threatqbeat",
-		logsDir:   paths.Resolve(paths.Logs, ""),
-	}
-	for _, opt := range opts {
-		opt(c)
+		userAgent: cmp.Or(opts.UserAgent, "threatqbeat"),
 	}
 	base, err := cfg.BaseURL()
 	if err != nil {
@@ -97,11 +86,11 @@ func New(cfg config.Input, log *logp.Logger, opts ...Option) (*Client, error) {
 		return nil, err
 	}
 	c.proxied = c.transports.proxyOf(c.dataURL) != nil || c.transports.proxyOf(c.tokenURL) != nil
-	c.keepSecrets()
+	c.learnSecrets()
 	if l := cfg.Request.RateLimit; l.Limit > 0 {
 		c.limiter = rate.NewLimiter(rate.Limit(l.Limit), l.Burst)
 	}
-	if c.tracer, err = newTracer(c); err != nil {
+	if c.tracer, err = newTracer(c, cmp.Or(opts.LogsDir, paths.Resolve(paths.Logs, ""))); err != nil {
 		return nil, err
 	}
 	c.http = &http.Client{Transport: roundTripper{c}, CheckRedirect: checkRedirect}
@@ -203,7 +192,7 @@ func (c *Client) fetch(ctx context.Context, mark, fields, token string) (*Page, 
 		}
 		return page, err
 	}
-	c.metrics.page()
+	c.metrics.pages.Inc()
 	return page, nil
 }
 
@@ -219,3 +208,69 @@ func (c *Client) Close() {
 	c.http.CloseIdleConnections()
 	c.tracer.close()
 }
+
+// metrics counts what a Client does; docs/monitoring.md says what each counts.
+type metrics struct {
+	requests       *monitoring.Uint
+	status         [6]*monitoring.Uint // by class
+	failed         *monitoring.Uint
+	retries        *monitoring.Uint
+	pages          *monitoring.Uint
+	bytes          *monitoring.Uint
+	tokens         *monitoring.Uint
+	tokenErrors    *monitoring.Uint
+	tooMany        *monitoring.Uint
+	rateLimitWaits *monitoring.Uint
+}
+
+// newMetrics registers the metrics of one Client.
+func newMetrics(reg *monitoring.Registry) *metrics {
+	if reg == nil {
+		reg = monitoring.NewRegistry()
+	}
+	m := &metrics{
+		requests:       monitoring.NewUint(reg, "http_requests_total"),
+		failed:         monitoring.NewUint(reg, "http_errors_total"),
+		retries:        monitoring.NewUint(reg, "http_retries_total"),
+		pages:          monitoring.NewUint(reg, "pages_received_total"),
+		bytes:          monitoring.NewUint(reg, "bytes_received_total"),
+		tokens:         monitoring.NewUint(reg, "tokens_requested_total"),
+		tokenErrors:    monitoring.NewUint(reg, "token_errors_total"),
+		tooMany:        monitoring.NewUint(reg, "http_too_many_requests_total"),
+		rateLimitWaits: monitoring.NewUint(reg, "http_rate_limit_waits_total"),
+	}
+	for class, name := range map[int]string{1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"} {
+		m.status[class] = monitoring.NewUint(reg, "http_responses_"+name+"_total")
+	}
+	return m
+}
+
+func (m *metrics) response(status int) {
+	if class := status / 100; class >= 1 && class <= 5 {
+		m.status[class].Inc()
+	}
+	if status == http.StatusTooManyRequests {
+		m.tooMany.Inc()
+	}
+}
+
+// learnSecrets makes known what is sent and must not be shown.
+func (c *Client) learnSecrets() {
+	id, secret := c.cfg.Auth.OAuth2.Client.ID, c.cfg.Auth.OAuth2.Client.Secret.Reveal()
+	secrets.LearnPair(id, secret)
+	secrets.LearnPair(url.QueryEscape(id), url.QueryEscape(secret)) // as oauth2 sends them
+	for _, value := range c.cfg.Request.ProxyHeaders {
+		secrets.Learn(value.Reveal())
+	}
+	for _, address := range []*url.URL{c.dataURL, c.tokenURL} {
+		if proxy := c.transports.proxyOf(address); proxy != nil && proxy.User != nil {
+			password, _ := proxy.User.Password()
+			secrets.LearnPair(proxy.User.Username(), password)
+		}
+	}
+}
+
+// conceal makes secrets unreadable in what is no indicator. An appliance, or
+// something in between, that repeats in its answer what it was sent must not
+// make an event of it. To search whole pages would cost a fifth of the speed.
+func conceal(body []byte) { copy(body, secrets.Conceal(string(body))) }

@@ -20,7 +20,8 @@ func TestClockIsSet(t *testing.T) {
 	s, cfg := simulated(t, simulator.Config{Indicators: 300, Seed: 1})
 	var ahead atomic.Int64 // nanoseconds
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	c, _, reg := newClient(t, cfg, WithClock(func() time.Time { return start.Add(time.Duration(ahead.Load())) }))
+	c, _, reg := newClient(t, cfg)
+	c.now = func() time.Time { return start.Add(time.Duration(ahead.Load())) }
 	mark := "*"
 	page := func() {
 		t.Helper()

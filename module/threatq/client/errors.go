@@ -160,7 +160,7 @@ func (c *Client) statusError(call *call, resp *http.Response, body []byte) *Erro
 		e.Hint = "something in between may refuse the request; if it is the appliance that refuses the cursor, run threatqbeat cursor reset"
 	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && call.mark != StartMark:
 		e.Kind = KindCursorRejected
-		e.Reason = fmt.Sprintf("the appliance rejects the cursor mark %q (%d)", c.scrub(call.mark), status)
+		e.Reason = fmt.Sprintf("the appliance rejects the cursor mark %q (%d)", scrub(call.mark), status)
 		e.Hint = "collection has to start over from the beginning"
 	default:
 		e.Reason = answered

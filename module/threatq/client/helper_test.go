@@ -160,11 +160,17 @@ func stalls(part string) http.HandlerFunc {
 }
 
 // newClient returns a Client with what it logs, and its metrics.
-func newClient(t testing.TB, cfg config.Input, opts ...Option) (*Client, *observer.ObservedLogs, *monitoring.Registry) {
+func newClient(t testing.TB, cfg config.Input) (*Client, *observer.ObservedLogs, *monitoring.Registry) {
+	t.Helper()
+	return newClientWith(t, cfg, Options{})
+}
+
+func newClientWith(t testing.TB, cfg config.Input, opts Options) (*Client, *observer.ObservedLogs, *monitoring.Registry) {
 	t.Helper()
 	log, logs := logptest.NewTestingLoggerWithObserver(t, "threatq")
 	reg := monitoring.NewRegistry()
-	c, err := New(cfg, log, append([]Option{WithMetrics(NewMetrics(reg))}, opts...)...)
+	opts.Metrics = reg
+	c, err := New(cfg, log, opts)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c, logs, reg

@@ -12,6 +12,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+
+	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
 const (
@@ -192,7 +194,7 @@ func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 			page.take(env)
 			for _, raw := range page.Indicators {
 				if raw[0] != '{' {
-					c.conceal(raw)
+					conceal(raw)
 				}
 			}
 			return page, nil
@@ -211,7 +213,7 @@ func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 		return nil, err
 	}
 
-	c.conceal(buf.body)
+	conceal(buf.body)
 	env, whole := salvage(buf.body, buf.elems)
 	page.take(env)
 	if whole && readErr == nil && c.check(env, call.mark) == nil {
@@ -240,7 +242,7 @@ func (c *Client) check(env envelope, mark string) error {
 		return pageError(fmt.Sprintf("%s, though it holds a total of %d", missing, env.total))
 	case !env.listed && mark != StartMark:
 		return pageError(missing)
-	case c.secrets.within(env.next):
+	case secrets.Conceal(env.next) != env.next:
 		return pageError("the answer's nextCursorMark holds a credential that was sent to it")
 	}
 	return nil

@@ -24,7 +24,7 @@ import (
 
 func TestPage(t *testing.T) {
 	a := newAppliance(t, says(onePage), says(`{"data": [], "nextCursorMark": "AoE/=="}`))
-	c, logs, reg := newClient(t, a.config(), WithUserAgent("threatqbeat/1.2.3"))
+	c, logs, reg := newClientWith(t, a.config(), Options{UserAgent: "threatqbeat/1.2.3"})
 
 	page, err := c.Page(background, "")
 	require.NoError(t, err)

@@ -31,23 +31,19 @@ type Endpoint struct {
 // Endpoints returns the endpoint of the data and that of the tokens.
 func (c *Client) Endpoints() []Endpoint {
 	var out []Endpoint
-	for name, u := range map[string]*url.URL{"data": c.dataURL, "token": c.tokenURL} {
-		address := *u
-		e := Endpoint{Name: name, URL: &address}
-		target := u
-		if proxy := c.transports.proxyOf(u); proxy != nil {
+	for _, e := range []Endpoint{{Name: "data", URL: c.dataURL}, {Name: "token", URL: c.tokenURL}} {
+		target := e.URL
+		if proxy := c.transports.proxyOf(e.URL); proxy != nil {
 			e.Proxy = proxy.Scheme + "://" + proxy.Host
 			target = proxy
 		}
 		e.Address = hostPort(target)
 		out = append(out, e)
 	}
-	if out[0].Name != "data" {
-		out[0], out[1] = out[1], out[0]
-	}
 	return out
 }
 
+// hostPort returns the host and the port of an address.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
@@ -111,19 +107,13 @@ func (c *Client) Handshake(ctx context.Context, e Endpoint) (Certificate, error)
 		return Certificate{}, &Error{Kind: KindTLS, Op: call.op, Reason: "the address is http://, there is no TLS"}
 	}
 	leaf := resp.TLS.PeerCertificates[0]
-	cert := Certificate{
+	return Certificate{
 		Version:  tls.VersionName(resp.TLS.Version),
 		Subject:  clean(leaf.Subject.String()),
 		Issuer:   clean(leaf.Issuer.String()),
+		Names:    namesOf(leaf),
 		NotAfter: leaf.NotAfter,
-	}
-	for _, name := range leaf.DNSNames {
-		cert.Names = append(cert.Names, clean(name))
-	}
-	for _, ip := range leaf.IPAddresses {
-		cert.Names = append(cert.Names, ip.String())
-	}
-	return cert, nil
+	}, nil
 }
 
 // String returns the certificate in one line.

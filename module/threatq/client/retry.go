@@ -86,7 +86,7 @@ func (c *Client) do(ctx context.Context, call *call, attempt func(context.Contex
 			timer.Stop()
 			return canceled(ctx, call.op)
 		}
-		c.metrics.retry()
+		c.metrics.retries.Inc()
 	}
 }
 

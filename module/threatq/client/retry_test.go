@@ -68,7 +68,8 @@ func TestBackoff(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	cfg := testConfig("https://threatq.example.com")
 	cfg.Request.Retry = config.RequestRetry{MaxAttempts: 5, WaitMin: time.Second, WaitMax: time.Minute}
-	c, _, _ := newClient(t, cfg, WithClock(func() time.Time { return now }))
+	c, _, _ := newClient(t, cfg)
+	c.now = func() time.Time { return now }
 	asked := func(status int, after string) time.Duration {
 		resp := &http.Response{StatusCode: status, Header: http.Header{"Retry-After": {after}}}
 		return c.statusError(&call{}, resp, nil).RetryAfter

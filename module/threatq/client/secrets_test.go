@@ -84,7 +84,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 					cfg.Request.ProxyURL = config.NewProxyURL("http://me:" + url.QueryEscape(password) + "@" + p.Listener.Addr().String())
 					cfg.Request.ProxyHeaders = map[string]config.Secret{"X-Key": config.NewSecret(key)}
 				}
-				c, logs, reg := newClient(t, cfg, WithLogsDir(dir))
+				c, logs, reg := newClientWith(t, cfg, Options{LogsDir: dir})
 				for _, mark := range []string{"*", "abc"} {
 					page, err := c.Page(background, mark)
 					page.Release()

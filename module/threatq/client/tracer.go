@@ -21,6 +21,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
 const (
@@ -112,12 +113,12 @@ type tracer struct {
 }
 
 // newTracer returns the tracer of a Client, nil when it is off.
-func newTracer(c *Client) (*tracer, error) {
+func newTracer(c *Client, logsDir string) (*tracer, error) {
 	cfg := c.cfg.Request.Tracer
 	if !cfg.Enabled {
 		return nil, nil
 	}
-	path, err := TraceFile(c.logsDir, cfg.Filename, c.id)
+	path, err := TraceFile(logsDir, cfg.Filename, c.cfg.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +171,8 @@ func (t *tracer) append(entry map[string]any) {
 	t.broken = err != nil
 }
 
-// trace is one request with its answer.
+// trace is one request with its answer. A nil trace, when the tracer is off, does
+// nothing.
 type trace struct {
 	t    *tracer
 	r    *record
@@ -186,22 +188,28 @@ func (t *tracer) begin(r *record) *trace {
 		"@timestamp":           r.start.UTC().Format(time.RFC3339Nano),
 		"transaction.id":       strconv.FormatUint(t.count.Add(1), 10),
 		"http.request.method":  r.req.Method,
-		"url.full":             t.c.redact(r.req.URL.Redacted()),
+		"url.full":             secrets.Hide(r.req.URL.Redacted()),
 		"http.request.headers": t.headers(r.req.Header),
 		"attempt":              r.attempt,
 	}
 	if r.call.token {
-		line["http.request.body.content"] = config.Redacted
+		line["http.request.body.content"] = secrets.Mark
 	}
 	return &trace{t: t, r: r, line: line}
 }
 
 func (tr *trace) answer(resp *http.Response) {
+	if tr == nil {
+		return
+	}
 	tr.line["http.response.status_code"] = resp.StatusCode
 	tr.line["http.response.headers"] = tr.t.headers(resp.Header)
 }
 
 func (tr *trace) read(p []byte) {
+	if tr == nil {
+		return
+	}
 	// What the token endpoint answers is not even looked at.
 	if room := maxTraceBody - len(tr.body); room > 0 && !tr.r.call.token {
 		tr.body = append(tr.body, p[:min(room, len(p))]...)
@@ -209,13 +217,16 @@ func (tr *trace) read(p []byte) {
 }
 
 func (tr *trace) write(bytes int64, duration time.Duration, problem string) {
+	if tr == nil {
+		return
+	}
 	tr.line["event.duration"] = duration.Nanoseconds()
 	tr.line["http.response.body.bytes"] = bytes
 	switch {
 	case tr.r.call.token && bytes > 0:
-		tr.line["http.response.body.content"] = config.Redacted
+		tr.line["http.response.body.content"] = secrets.Mark
 	case len(tr.body) > 0:
-		tr.line["http.response.body.content"] = tr.t.c.redact(strings.ToValidUTF8(string(tr.body), "\ufffd"))
+		tr.line["http.response.body.content"] = secrets.Hide(strings.ToValidUTF8(string(tr.body), "\ufffd"))
 		tr.line["http.response.body.truncated"] = int64(len(tr.body)) < bytes
 	}
 	if problem != "" {
@@ -234,9 +245,9 @@ func (t *tracer) headers(header http.Header) map[string][]string {
 		text := strings.Join(values, ", ")
 		switch http.CanonicalHeaderKey(name) {
 		case "Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie":
-			text = config.Redacted
+			text = secrets.Mark
 		}
-		text = t.c.redact(text)
+		text = secrets.Hide(text)
 		out[name[:min(len(name), 128)]] = []string{text[:min(len(text), maxTraceHeader)]}
 	}
 	return out

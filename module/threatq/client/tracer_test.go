@@ -60,8 +60,9 @@ func TestTracer(t *testing.T) {
 		form(w, r)
 	}
 	cfg := a.config()
+	cfg.ID = "threatq-default"
 	cfg.Request.Tracer.Enabled = true
-	c, logs, _ := newClient(t, cfg, WithLogsDir(dir), WithInputID("threatq-default"))
+	c, logs, _ := newClientWith(t, cfg, Options{LogsDir: dir})
 	require.NoError(t, read(c))
 	require.Error(t, read(c))
 	require.NoError(t, read(c))
@@ -108,7 +109,7 @@ func TestTracer(t *testing.T) {
 func TestTracerOffByDefault(t *testing.T) {
 	dir := t.TempDir()
 	a := newAppliance(t, says(onePage))
-	c, _, _ := newClient(t, a.config(), WithLogsDir(dir))
+	c, _, _ := newClientWith(t, a.config(), Options{LogsDir: dir})
 	require.NoError(t, read(c))
 	c.Close()
 	_, files := traceLines(t, dir)
@@ -121,7 +122,7 @@ func TestTracerRotates(t *testing.T) {
 	cfg := a.config()
 	cfg.Request.Retry.MaxAttempts = 1
 	cfg.Request.Tracer = config.RequestTracer{Enabled: true, Filename: "trace-*.log", Maxsize: 1, Maxbackups: 2}
-	c, _, _ := newClient(t, cfg, WithLogsDir(dir))
+	c, _, _ := newClientWith(t, cfg, Options{LogsDir: dir})
 	for range 50 {
 		page, _ := c.Page(background, "abc")
 		page.Release()
@@ -147,7 +148,7 @@ func TestTracerBroken(t *testing.T) {
 	cfg := a.config()
 	cfg.Request.Tracer.Enabled = true
 	cfg.Request.Tracer.Filename = "threatq/trace.ndjson"
-	c, logs, _ := newClient(t, cfg, WithLogsDir(dir))
+	c, logs, _ := newClientWith(t, cfg, Options{LogsDir: dir})
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "threatq"), nil, 0o600))
 	require.NoError(t, read(c))
 	require.NoError(t, read(c))
@@ -202,7 +203,7 @@ func TestTraceFile(t *testing.T) {
 
 	cfg := testConfig("https://threatq.example.com")
 	cfg.Request.Tracer.Enabled, cfg.Request.Tracer.Filename = true, "../x"
-	_, err = New(cfg, logp.NewNopLogger(), WithLogsDir(logs))
+	_, err = New(cfg, logp.NewNopLogger(), Options{LogsDir: logs})
 	require.ErrorContains(t, err, "request.tracer.filename is ")
 }
 

@@ -6,16 +6,20 @@ package client
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/transport"
 	"github.com/elastic/elastic-agent-libs/transport/httpcommon"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
+
+	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
 // transports holds one http.Transport per host: the appliance's and, where it
@@ -151,16 +155,17 @@ func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	req.Header.Set("Accept", "application/json")
 
 	record := c.newRecord(req)
-	c.metrics.request()
+	c.metrics.requests.Inc()
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		cancel()
-		c.metrics.failure()
-		record.fail(err)
+		c.metrics.failed.Inc()
+		record.done(0, err)
 		return nil, err
 	}
 	c.metrics.response(resp.StatusCode)
-	record.answer(resp)
+	record.status = resp.StatusCode
+	record.trace.answer(resp)
 	resp.Body = newBody(resp.Body, c.cfg.Request.Timeout, cancel, record)
 	if noAnswer(resp.StatusCode) {
 		resp.Body.Close()
@@ -195,7 +200,7 @@ func (c *Client) waitForTurn(ctx context.Context) error {
 	if wait <= 0 {
 		return ctx.Err()
 	}
-	c.metrics.rateLimitWait()
+	c.metrics.rateLimitWaits.Inc()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
@@ -205,4 +210,54 @@ func (c *Client) waitForTurn(ctx context.Context) error {
 		turn.Cancel()
 		return ctx.Err()
 	}
+}
+
+// maxRedirects is how many redirects in a row are followed.
+const maxRedirects = 5
+
+// redirectError is a redirect that is not followed.
+type redirectError struct {
+	target string // scheme, host and path
+	reason string
+}
+
+func (e *redirectError) Error() string { return e.reason }
+
+// checkRedirect lets a request be redirected within its origin only: the same
+// scheme, host and port. Anywhere else the token or the client's secret would
+// reach somebody that the configuration doesn't name, or cross the network in
+// the clear. net/http itself would forward the Authorization header to every
+// subdomain, and a form with a secret to any host (307 and 308).
+func checkRedirect(next *http.Request, via []*http.Request) error {
+	first := via[0]
+	refuse := func(reason string) error {
+		target := url.URL{Scheme: next.URL.Scheme, Host: next.URL.Host, Path: next.URL.Path}
+		return &redirectError{target: clean(target.Redacted()), reason: reason}
+	}
+	switch {
+	case next.URL.User != nil || origin(next.URL) != origin(first.URL):
+		return refuse("to another place, where credentials are never sent")
+	case next.Method != first.Method:
+		return refuse("in a way that would turn the request into another one")
+	case len(via) > maxRedirects:
+		return refuse("again and again")
+	}
+	return nil
+}
+
+// origin returns scheme, host and port of an address in one form.
+func origin(u *url.URL) string {
+	return u.Scheme + "://" + strings.ToLower(hostPort(u))
+}
+
+// classifyRedirect fills in e when err says that a redirect was not followed.
+func (c *Client) classifyRedirect(e *Error, err error) bool {
+	var redirect *redirectError
+	if !errors.As(err, &redirect) {
+		return false
+	}
+	e.Kind = KindRedirect
+	e.Reason = fmt.Sprintf("the appliance redirects to %s, %s", secrets.Hide(redirect.target), redirect.reason)
+	e.Hint = "if that is the right address, set url (or auth.oauth2.token_url) to it"
+	return true
 }

@@ -46,7 +46,7 @@ func Examine(ctx context.Context, target Target) (*Report, error) {
 	cfg := target.Input
 	cfg.Request.Retry.MaxAttempts = 1
 	cfg.Request.Tracer.Enabled = false
-	cl, err := client.New(cfg, target.Log, client.WithUserAgent(target.UserAgent), client.WithInputID(target.Input.ID))
+	cl, err := client.New(cfg, target.Log, client.Options{UserAgent: target.UserAgent})
 	if err != nil {
 		return nil, fmt.Errorf("input %q: %w", target.Input.ID, err)
 	}

@@ -48,7 +48,7 @@ type collection struct {
 func newCollection(target VerifyTarget, now func() time.Time) (*collection, error) {
 	input := target.Input
 	input.Request.Tracer.Enabled = false
-	cl, err := client.New(input, target.Log, client.WithUserAgent(target.UserAgent), client.WithInputID(input.ID))
+	cl, err := client.New(input, target.Log, client.Options{UserAgent: target.UserAgent})
 	if err != nil {
 		return nil, fmt.Errorf("input %q: %w", input.ID, err)
 	}

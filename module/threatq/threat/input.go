@@ -112,7 +112,7 @@ func (*input) Name() string { return config.InputType }
 // Test asks the appliance for a token, which shows that it can be reached and
 // that the credentials are right.
 func (in *input) Test(_ cursor.Source, ctx v2.TestContext) error {
-	cl, err := in.newClient(ctx.Logger)
+	cl, err := in.newClient(ctx.Logger, nil)
 	if err != nil {
 		return err
 	}
@@ -120,11 +120,8 @@ func (in *input) Test(_ cursor.Source, ctx v2.TestContext) error {
 	return cl.Token(v2.GoContextFromCanceler(ctx.Cancelation))
 }
 
-func (in *input) newClient(log *logp.Logger, options ...client.Option) (*client.Client, error) {
-	return client.New(in.cfg, log, append(options,
-		client.WithInputID(in.cfg.ID),
-		client.WithLogsDir(in.env.Paths.Logs),
-		client.WithUserAgent(in.env.UserAgent))...)
+func (in *input) newClient(log *logp.Logger, metrics *monitoring.Registry) (*client.Client, error) {
+	return client.New(in.cfg, log, client.Options{Metrics: metrics, LogsDir: in.env.Paths.Logs, UserAgent: in.env.UserAgent})
 }
 
 // Run collects until it is cancelled. Nothing that the appliance does ends it:
@@ -137,7 +134,7 @@ func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publi
 
 	followed := in.env.Delivery.Input(in.cfg.ID)
 	metrics := newMetrics(ctx.MetricsRegistry, in.totals, keeper, followed, log)
-	cl, err := in.newClient(log, client.WithMetrics(client.NewMetrics(ctx.MetricsRegistry)))
+	cl, err := in.newClient(log, ctx.MetricsRegistry)
 	if err != nil {
 		return err
 	}

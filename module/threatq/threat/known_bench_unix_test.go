@@ -40,7 +40,7 @@ func BenchmarkKnown(b *testing.B) {
 	cfg.URL, cfg.DataCollectionID = server.URL, sim.Config().DataCollectionID
 	cfg.Auth.OAuth2.Client.ID, cfg.Auth.OAuth2.Client.Secret = sim.Config().ClientID, config.NewSecret(sim.Config().ClientSecret)
 	log := logp.NewNopLogger()
-	cl, err := client.New(cfg, log)
+	cl, err := client.New(cfg, log, client.Options{})
 	require.NoError(b, err)
 	defer cl.Close()
 	require.NoError(b, cl.Token(context.Background()))

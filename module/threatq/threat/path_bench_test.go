@@ -55,7 +55,7 @@ func BenchmarkPath(b *testing.B) {
 	collect := func(b *testing.B, fields string, publish publishFunc) {
 		cfg := cfg
 		cfg.FieldsParam = fields
-		cl, err := client.New(cfg, log)
+		cl, err := client.New(cfg, log, client.Options{})
 		require.NoError(b, err)
 		defer cl.Close()
 		require.NoError(b, cl.Token(context.Background()))
