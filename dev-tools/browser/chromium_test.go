@@ -8,11 +8,16 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -28,6 +33,40 @@ const (
 type tab struct {
 	*stack
 	ctx context.Context
+
+	mu       sync.Mutex
+	requests map[network.RequestID]string // of Kibana's API, without the answered ones
+	refused  []string                     // what was answered with an error
+}
+
+// watch keeps the requests that have no answer or one with an error. They say why a page stays empty.
+func (t *tab) watch(event any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch e := event.(type) {
+	case *network.EventRequestWillBeSent:
+		if e.Type == network.ResourceTypeXHR || e.Type == network.ResourceTypeFetch {
+			t.requests[e.RequestID] = e.Request.Method + " " + e.Request.URL
+		}
+	case *network.EventResponseReceived:
+		if e.Response.Status >= 400 {
+			t.refused = append(t.refused, fmt.Sprintf("%s: %d", e.Response.URL, e.Response.Status))
+		}
+		delete(t.requests, e.RequestID)
+	case *runtime.EventExceptionThrown:
+		t.refused = append(t.refused, e.ExceptionDetails.Error())
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.APITypeError {
+			for _, arg := range e.Args {
+				t.refused = append(t.refused, string(arg.Value)+arg.Description)
+			}
+		}
+	case *network.EventLoadingFailed:
+		if request, ok := t.requests[e.RequestID]; ok {
+			t.refused = append(t.refused, request+": "+e.ErrorText)
+			delete(t.requests, e.RequestID)
+		}
+	}
 }
 
 // open starts Chromium and logs in.
@@ -43,8 +82,10 @@ func (s *stack) open() *tab {
 	if err := chromedp.Run(ctx); err != nil {
 		s.t.Fatalf("starting Chromium: %v", err)
 	}
-	t := &tab{stack: s, ctx: ctx}
+	t := &tab{stack: s, ctx: ctx, requests: map[network.RequestID]string{}}
+	chromedp.ListenTarget(ctx, t.watch)
 	t.run(2*time.Minute,
+		network.Enable(),
 		chromedp.Navigate(s.kibana+"/login"),
 		chromedp.WaitVisible(`[data-test-subj=loginUsername]`),
 		chromedp.SendKeys(`[data-test-subj=loginUsername]`, s.user),
@@ -74,22 +115,27 @@ func (t *tab) ask(expression string, into any) {
 	}
 }
 
-// holds waits until an expression of JavaScript is true.
-func (t *tab) holds(what, expression string, limit time.Duration) {
+// within says whether an expression of JavaScript becomes true in time.
+func (t *tab) within(expression string, limit time.Duration) bool {
 	t.t.Helper()
 	for deadline := time.Now().Add(limit); ; time.Sleep(time.Second) {
 		var now bool
 		t.ask("Boolean("+expression+")", &now)
-		if now {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.failed(fmt.Sprintf("not within %s: %s", limit, what))
+		if now || time.Now().After(deadline) {
+			return now
 		}
 	}
 }
 
-// failed ends the test, with a screenshot of what there is.
+// holds waits until an expression of JavaScript is true.
+func (t *tab) holds(what, expression string, limit time.Duration) {
+	t.t.Helper()
+	if !t.within(expression, limit) {
+		t.failed(fmt.Sprintf("not within %s: %s", limit, what))
+	}
+}
+
+// failed ends the test, with a screenshot of what there is and the requests that went wrong.
 func (t *tab) failed(why string) {
 	t.t.Helper()
 	var png []byte
@@ -99,7 +145,9 @@ func (t *tab) failed(why string) {
 	if err := chromedp.Run(ctx, chromedp.CaptureScreenshot(&png)); err == nil {
 		_ = os.WriteFile(file, png, 0o600)
 	}
-	t.t.Fatalf("%s; %s shows the page", why, file)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.t.Fatalf("%s; %s shows the page\nrefused: %q\nnot answered: %q", why, file, t.refused, slices.Collect(maps.Values(t.requests)))
 }
 
 // screenshot keeps the upper part of the page for the documentation.

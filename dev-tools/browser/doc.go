@@ -12,5 +12,9 @@
 //
 //	go test -C dev-tools/browser -v ./... -images ../../docs/images
 //
+// Two things of Kibana decide more than threatqbeat does: TestIntelligencePage needs an Enterprise licence or a
+// trial of it (POST /_license/start_trial?acknowledge=true), and Kibana's package registry must answer
+// within two seconds.
+//
 // It is a module of its own, so that threatqbeat is not built with what drives a browser.
 package browser

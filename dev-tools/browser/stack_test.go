@@ -173,13 +173,15 @@ func (s *stack) collect(n int) int {
 		n, _ := answer["count"].(float64)
 		return int(n)
 	}
-	s.eventually("all are collected", time.Minute, func() bool { return count("logs-ti_threatq.threat-default") >= n })
+	s.eventually("all are collected", 3*time.Minute, func() bool { return count("logs-ti_threatq.threat-default") >= n })
 	stop()
-	// Half of them, more or less, have not expired.
-	active, last := 0, -1
-	s.eventually("the active ones are there", time.Minute, func() bool {
-		last, active = active, count(alias)
-		return active > n/4 && active == last
+	// Half of them, more or less, have not expired. The transform brings them page by page.
+	active, since := 0, time.Now()
+	s.eventually("the active ones are there", 3*time.Minute, func() bool {
+		if now := count(alias); now != active {
+			active, since = now, time.Now()
+		}
+		return active > n/4 && time.Since(since) > 10*time.Second
 	})
 	return active
 }
