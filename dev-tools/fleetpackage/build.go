@@ -5,7 +5,6 @@ package fleetpackage
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -29,14 +28,10 @@ var templates = []string{"manifest.yml", "docs/README.md"}
 
 // Build writes the integration package of a version below dst, once as the folder threatq-<version>
 // and once as threatq-<version>.zip, which is what Kibana takes as an upload. What was there before
-// is replaced. The working directory must lie within the repository.
+// is replaced. root is the root of the repository.
 //
 // The same sources give the same bytes.
-func Build(dst, version string) error {
-	root, err := findRoot()
-	if err != nil {
-		return err
-	}
+func Build(root, dst, version string) error {
 	files, err := contents(os.DirFS(root), version)
 	if err != nil {
 		return fmt.Errorf("building the integration package: %w", err)
@@ -164,25 +159,6 @@ func changelog(text []byte, version string) ([]byte, error) {
 		return nil, fmt.Errorf("%s/changelog.yml begins with version %s: write an entry for %s above it", own, found, parts[1])
 	}
 	return slices.Concat(text[:newest[2]], []byte(version), text[newest[3]:]), nil
-}
-
-// findRoot returns the root of the repository that the working directory lies in.
-func findRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("finding the working directory: %w", err)
-	}
-	for {
-		module, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if err == nil && bytes.HasPrefix(module, []byte("module github.com/threatqbeat/threatqbeat\n")) {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", errors.New("the working directory is not within the repository of threatqbeat")
-		}
-		dir = parent
-	}
 }
 
 // write replaces dir by the files.

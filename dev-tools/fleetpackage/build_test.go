@@ -56,10 +56,10 @@ func TestBuildWritesFolderAndArchive(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Dir(stale), 0o755))
 	require.NoError(t, os.WriteFile(stale, nil, 0o600))
 
-	require.NoError(t, Build(dst, "0.1.0"))
+	require.NoError(t, Build(root, dst, "0.1.0"))
 	first, err := os.ReadFile(filepath.Join(dst, "threatq-0.1.0.zip"))
 	require.NoError(t, err)
-	require.NoError(t, Build(dst, "0.1.0"))
+	require.NoError(t, Build(root, dst, "0.1.0"))
 	second, err := os.ReadFile(filepath.Join(dst, "threatq-0.1.0.zip"))
 	require.NoError(t, err)
 	assert.True(t, string(first) == string(second), "two builds differ")

@@ -41,17 +41,14 @@ func licences() []licence {
 func identify(text string) []string {
 	text = strings.ToLower(strings.Join(strings.Fields(text), " "))
 	contains := func(part string) bool { return strings.Contains(text, part) }
+	lacks := func(part string) bool { return !contains(part) }
 	var found []string
-	for _, k := range licences() {
-		if !slices.ContainsFunc(k.not, contains) && allContained(k.says, contains) && !slices.Contains(found, k.id) {
-			found = append(found, k.id)
+	for _, l := range licences() {
+		if !slices.ContainsFunc(l.not, contains) && !slices.ContainsFunc(l.says, lacks) && !slices.Contains(found, l.id) {
+			found = append(found, l.id)
 		}
 	}
 	return found
-}
-
-func allContained(parts []string, contains func(string) bool) bool {
-	return !slices.ContainsFunc(parts, func(part string) bool { return !contains(part) })
 }
 
 // licenceName matches licence files of code, which LICENSE.docs is not.
@@ -59,7 +56,7 @@ var licenceName = regexp.MustCompile(`(?i)^(licen[cs]e|copying|unlicense)([.-].*
 
 // licenceFiles finds the licence files that apply to packages of a module: those
 // in the directories of the packages and in the ones above, up to the module's.
-func licenceFiles(m module) ([]string, error) {
+func licenceFiles(m *module) ([]string, error) {
 	if m.files != nil {
 		return m.files, nil
 	}
@@ -70,7 +67,7 @@ func licenceFiles(m module) ([]string, error) {
 			seen[dir] = true
 			entries, err := os.ReadDir(dir)
 			if err != nil {
-				return nil, fmt.Errorf("looking for the licence of %s: %w", m.name, err)
+				return nil, fmt.Errorf("looking for the licence of %s: %w", m.Name, err)
 			}
 			for _, entry := range entries {
 				if entry.Type().IsRegular() && isLicence(entry.Name()) {
@@ -102,12 +99,8 @@ func copyrights(text string) []string {
 	var lines []string
 	for line := range strings.Lines(text) {
 		match := copyrightLine.FindStringSubmatch(strings.TrimSpace(line))
-		if match == nil || placeholder.MatchString(line) {
-			continue
-		}
-		claim := strings.Join(strings.Fields(match[1]), " ")
-		if !slices.Contains(lines, claim) {
-			lines = append(lines, claim)
+		if match != nil && !placeholder.MatchString(line) {
+			lines = append(lines, strings.Join(strings.Fields(match[1]), " "))
 		}
 	}
 	return lines
@@ -119,7 +112,6 @@ var thirdParty = regexp.MustCompile(`(?im)^(={8,}|-{8,}|.*third.party (libraries
 // on to list what the module in turn depends on, that is left out: those are
 // modules of their own here.
 func ownNotice(text string) string {
-	text = strings.ReplaceAll(text, "\r\n", "\n")
 	if cut := thirdParty.FindStringIndex(text); cut != nil {
 		text = text[:cut[0]]
 	}

@@ -6,6 +6,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -51,25 +52,16 @@ Copyright (c) 2012 The Authors. All rights reserved.
 		"Copyright (c) 2012 The Authors. All rights reserved.",
 		"Copyright 2019-present Somebody",
 		"© 2020 Another",
-	}, copyrights(text))
+	}, sortedOnce(copyrights(text)))
 }
 
 func TestOwnNoticeLeavesOutThirdParties(t *testing.T) {
 	text := "Product\r\nCopyright 2020 Somebody\r\n\r\n=========\r\nThird party libraries used by it:\r\nlots"
+	file := filepath.Join(t.TempDir(), "NOTICE")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	text, err := read(file)
+	require.NoError(t, err)
 	assert.Equal(t, "Product\nCopyright 2020 Somebody", ownNotice(text))
-}
-
-func TestReachableDoesNotEnterDroppedPackages(t *testing.T) {
-	packages := []goPackage{
-		{ImportPath: "sdk"},
-		{ImportPath: "shared"},
-		{ImportPath: "vendor/mapped"},
-		{ImportPath: "dropped", Imports: []string{"sdk", "shared"}},
-		{ImportPath: "kept", Imports: []string{"shared", "mapped"}, ImportMap: map[string]string{"mapped": "vendor/mapped"}},
-		{ImportPath: "main", Imports: []string{"kept", "dropped"}},
-	}
-	seen := reachable(packages, []string{"dropped"})
-	assert.Equal(t, map[string]bool{"main": true, "kept": true, "shared": true, "vendor/mapped": true}, seen)
 }
 
 func TestLicenceFilesOfNestedPackages(t *testing.T) {
@@ -79,38 +71,36 @@ func TestLicenceFilesOfNestedPackages(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		require.NoError(t, os.WriteFile(path, nil, 0o644))
 	}
-	files, err := licenceFiles(module{dir: root, packages: []string{filepath.Join(root, "a", "b")}})
+	files, err := licenceFiles(&module{dir: root, packages: []string{filepath.Join(root, "a", "b")}})
 	require.NoError(t, err)
 	assert.Equal(t, []string{filepath.Join(root, "LICENSE"), filepath.Join(root, "a", "LICENSE.txt")}, files)
 }
 
 func TestModuleWithoutKnownLicenceIsRefused(t *testing.T) {
 	root := t.TempDir()
-	m := module{name: "example.com/m", version: "v1.0.0", dir: root, packages: []string{root}}
+	m := &module{Name: "example.com/m", Version: "v1.0.0", dir: root, packages: []string{root}}
 
-	_, err := describe([]module{m})
-	require.EqualError(t, err, "example.com/m v1.0.0 has no licence file")
+	require.EqualError(t, m.describe(), "example.com/m v1.0.0 has no licence file")
 
 	require.NoError(t, os.WriteFile(filepath.Join(root, "LICENSE"), []byte("Do as you like."), 0o644))
-	_, err = describe([]module{m})
-	require.EqualError(t, err, "LICENSE of example.com/m v1.0.0 is of no licence known to dev-tools/notice")
+	require.EqualError(t, m.describe(), "LICENSE of example.com/m v1.0.0 is of no licence known to dev-tools/notice")
 }
 
 func TestRender(t *testing.T) {
-	components := []component{
-		{module: module{name: "example.com/a", version: "v1.0.0", packaged: true}, licences: []string{"MIT"},
-			copyrights: []string{"Copyright 2020 A"}, text: "Copyright 2020 A\n\nthe MIT text"},
-		{module: module{name: "example.com/b", version: "v2.0.0"}, licences: []string{"BSD-3-Clause"},
-			notice: "B says\n\nthis", text: "the BSD text"},
+	modules := []*module{
+		{Name: "example.com/a", Version: "v1.0.0", Packaged: true, Licences: []string{"MIT"},
+			Copyrights: []string{"Copyright 2020 A"}, text: "Copyright 2020 A\n\nthe MIT text"},
+		{Name: "example.com/b", Version: "v2.0.0", Licences: []string{"BSD-3-Clause"},
+			Notice: "B says\n\nthis", text: "the BSD text"},
 	}
-	text, err := render(components)
+	text, err := render(modules)
 	require.NoError(t, err)
 	assert.Contains(t, string(text), "\n  MIT                           example.com/a v1.0.0\n")
 	assert.Contains(t, string(text), "\n* BSD-3-Clause                  example.com/b v2.0.0\n")
 	assert.Contains(t, string(text), "\nexample.com/a v1.0.0\n  Copyright 2020 A\n")
 	assert.Contains(t, string(text), "\n  Its notice:\n    B says\n\n    this\n")
-	assert.Contains(t, string(text), "\nMIT\n"+rule+"\n\nthe MIT text\n")
+	assert.Contains(t, string(text), "\nMIT\n"+strings.Repeat("=", 80)+"\n\nthe MIT text\n")
 
-	_, err = render(append(components, component{licences: []string{"MIT", "MPL-2.0"}}))
+	_, err = render(append(modules, &module{Licences: []string{"MIT", "MPL-2.0"}}))
 	assert.ErrorContains(t, err, "no module is under MPL-2.0 alone")
 }

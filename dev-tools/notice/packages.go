@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -12,21 +11,22 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
-	"os/exec"
 	"slices"
+	"strings"
 
 	"github.com/threatqbeat/threatqbeat/dev-tools/packaging"
 )
 
-// goPackage is what `go list -json` says of a package.
-type goPackage struct {
+// linked is a package in the binary, as `go list -json` describes it.
+type linked struct {
 	ImportPath string
 	Dir        string
 	Standard   bool
-	Imports    []string
-	ImportMap  map[string]string
 	Module     *goModule
+
+	// packaged tells whether it is in the packages too, or only in what
+	// `go build` makes, see [packaging.Dropped].
+	packaged bool
 }
 
 type goModule struct {
@@ -37,31 +37,30 @@ type goModule struct {
 	Replace *goModule
 }
 
-// linked is a package in the binary.
-type linked struct {
-	goPackage
-
-	// packaged tells whether it is in the packages too, or only in what
-	// `go build` makes, see [packaging.Dropped].
-	packaged bool
-}
-
 // linkedPackages lists the packages of other modules that the binary contains
 // on at least one platform.
 func linkedPackages(ctx context.Context, root string) ([]linked, error) {
+	source := packaging.Source{Root: root}
+	trimmed, err := source.Trim(ctx)
+	if err != nil {
+		return nil, err
+	}
 	all := map[string]linked{}
 	for _, target := range packaging.Targets() {
 		listed, err := listPackages(ctx, root, target)
 		if err != nil {
 			return nil, fmt.Errorf("listing the packages for %s: %w", target, err)
 		}
-		packaged := reachable(listed, packaging.Dropped())
-		for _, p := range listed {
-			if p.Standard || p.Module == nil || p.Module.Main {
-				continue
+		packaged, err := listPackages(ctx, root, target, trimmed...)
+		if err != nil {
+			return nil, fmt.Errorf("listing the packages that are packaged for %s: %w", target, err)
+		}
+		for path, p := range listed {
+			if !p.Standard && p.Module != nil && !p.Module.Main {
+				_, p.packaged = packaged[path]
+				p.packaged = p.packaged || all[path].packaged
+				all[path] = p
 			}
-			before := all[p.ImportPath]
-			all[p.ImportPath] = linked{p, packaged[p.ImportPath] || before.packaged}
 		}
 	}
 	return slices.SortedFunc(maps.Values(all), func(a, b linked) int {
@@ -69,22 +68,16 @@ func linkedPackages(ctx context.Context, root string) ([]linked, error) {
 	}), nil
 }
 
-func listPackages(ctx context.Context, root string, target packaging.Target) ([]goPackage, error) {
-	cmd := exec.CommandContext(ctx, "go", "list", "-deps",
-		"-json=ImportPath,Dir,Standard,Imports,ImportMap,Module", ".")
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "GOOS="+target.OS, "GOARCH="+target.Arch, "CGO_ENABLED=0")
-	out, err := cmd.Output()
+// listPackages returns the packages of the binary by their import paths.
+func listPackages(ctx context.Context, root string, target packaging.Target, flags ...string) (map[string]linked, error) {
+	args := append([]string{"list", "-deps", "-json=ImportPath,Dir,Standard,Module"}, flags...)
+	out, err := packaging.Command(ctx, root, target.Env(), "go", append(args, ".")...)
 	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			return nil, fmt.Errorf("%w: %s", err, exit.Stderr)
-		}
 		return nil, err
 	}
-	var packages []goPackage
-	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
-		var p goPackage
+	packages := map[string]linked{}
+	for decoder := json.NewDecoder(strings.NewReader(out)); ; {
+		var p linked
 		err := decoder.Decode(&p)
 		if errors.Is(err, io.EOF) {
 			return packages, nil
@@ -92,33 +85,6 @@ func listPackages(ctx context.Context, root string, target packaging.Target) ([]
 		if err != nil {
 			return nil, fmt.Errorf("reading what go list printed: %w", err)
 		}
-		packages = append(packages, p)
+		packages[p.ImportPath] = p
 	}
-}
-
-// reachable follows the imports from the last package, which is the one that
-// was asked for, without entering the dropped ones.
-func reachable(packages []goPackage, dropped []string) map[string]bool {
-	byPath := map[string]goPackage{}
-	for _, p := range packages {
-		byPath[p.ImportPath] = p
-	}
-	seen := map[string]bool{}
-	pending := []string{packages[len(packages)-1].ImportPath}
-	for len(pending) > 0 {
-		path := pending[len(pending)-1]
-		pending = pending[:len(pending)-1]
-		if seen[path] || slices.Contains(dropped, path) {
-			continue
-		}
-		seen[path] = true
-		p := byPath[path]
-		for _, imported := range p.Imports {
-			if mapped, ok := p.ImportMap[imported]; ok {
-				imported = mapped
-			}
-			pending = append(pending, imported)
-		}
-	}
-	return seen
 }

@@ -14,14 +14,14 @@ import (
 // Build compiles a stripped, static binary for each target into
 // build/bin/<os>-<arch> and returns the paths in the same order.
 func (s *Source) Build(ctx context.Context, targets ...Target) ([]string, error) {
-	modfile, err := s.trim(ctx)
+	trimmed, err := s.Trim(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("trimming Libbeat: %w", err)
 	}
 	binaries := make([]string, 0, len(targets))
 	for _, t := range targets {
 		binary := filepath.Join(s.Root, "build", "bin", t.OS+"-"+t.Arch, t.Binary())
-		if err := s.compile(ctx, modfile, t, ".", binary); err != nil {
+		if err := s.compile(ctx, trimmed, t, ".", binary); err != nil {
 			return nil, err
 		}
 		binaries = append(binaries, binary)
@@ -33,17 +33,16 @@ func (s *Source) Build(ctx context.Context, targets ...Target) ([]string, error)
 // that the two can be compared. It imports nothing of Libbeat that threatqbeat
 // doesn't.
 func (s *Source) BuildWith(ctx context.Context, t Target, pkg, binary string) error {
-	modfile, err := s.trim(ctx)
+	trimmed, err := s.Trim(ctx)
 	if err != nil {
 		return fmt.Errorf("trimming Libbeat: %w", err)
 	}
-	return s.compile(ctx, modfile, t, pkg, binary)
+	return s.compile(ctx, trimmed, t, pkg, binary)
 }
 
-func (s *Source) compile(ctx context.Context, modfile string, t Target, pkg, binary string) error {
-	_, err := command(ctx, s.Root, t.env(), "go", "build",
-		"-modfile="+modfile, "-trimpath", "-buildvcs=false", "-ldflags="+s.ldflags(), "-o", binary, pkg)
-	if err != nil {
+func (s *Source) compile(ctx context.Context, trimmed []string, t Target, pkg, binary string) error {
+	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=" + s.ldflags(), "-o", binary}, trimmed...)
+	if _, err := Command(ctx, s.Root, t.Env(), "go", append(args, pkg)...); err != nil {
 		return fmt.Errorf("building %s for %s: %w", pkg, t, err)
 	}
 	return nil
@@ -60,8 +59,8 @@ func (s *Source) ldflags() string {
 	}, " ")
 }
 
-// env returns the environment that makes the go command build for t.
-func (t Target) env() []string {
+// Env returns the environment that makes the go command build for t.
+func (t Target) Env() []string {
 	return []string{
 		"GOOS=" + t.OS, "GOARCH=" + t.Arch, "CGO_ENABLED=0",
 		// A person's own settings must not get into a package.

@@ -5,6 +5,8 @@ package packaging
 
 import (
 	"context"
+	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -44,7 +46,7 @@ func NewChroot(ctx context.Context, log io.Writer, packages ...string) (*Chroot,
 		args = append(args, mirror)
 	}
 	fmt.Fprintf(log, "-- debootstrap %s\n", strings.Join(args, " "))
-	if _, err := command(ctx, root, nil, "debootstrap", args...); err != nil {
+	if _, err := Command(ctx, root, nil, "debootstrap", args...); err != nil {
 		_ = c.Close()
 		return nil, fmt.Errorf("making a clean Debian: %w", err)
 	}
@@ -70,76 +72,24 @@ func (c *Chroot) Command(ctx context.Context, script string, env ...string) *exe
 	return cmd
 }
 
+//go:embed linux/deb-test.sh
+var debTest string
+
 // TestDeb installs a deb in a fresh Debian and uses it there as an administrator
-// would: checks the configuration, runs the demo, installs it again over a changed
-// configuration, removes and purges it. What the commands print goes to log.
+// would, as linux/deb-test.sh says. What the commands print goes to log.
 func TestDeb(ctx context.Context, deb string, log io.Writer) (err error) {
 	c, err := NewChroot(ctx, log)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closeErr := c.Close(); err == nil {
-			err = closeErr
-		}
-	}()
+	defer func() { err = errors.Join(err, c.Close()) }()
 	if err := c.Copy(deb, "threatqbeat.deb"); err != nil {
 		return fmt.Errorf("copying the package: %w", err)
 	}
-	for _, step := range debSteps() {
-		fmt.Fprintf(log, "\n-- %s\n%s\n", step.what, strings.TrimSpace(step.script))
-		cmd := c.Command(ctx, step.script)
-		cmd.Stdout, cmd.Stderr = log, log
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("in the chroot, %s: %w", step.what, err)
-		}
+	cmd := c.Command(ctx, debTest)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("in the chroot: %w", err)
 	}
-	fmt.Fprintf(log, "\nthe deb installs, works, keeps its configuration and goes away\n")
 	return nil
-}
-
-type debStep struct{ what, script string }
-
-func debSteps() []debStep {
-	return []debStep{
-		{"install", `dpkg --install /threatqbeat.deb`},
-		{"who owns what", `
-stat -c '%A %U:%G %n' /etc/threatqbeat /etc/threatqbeat/* /var/lib/threatqbeat /var/log/threatqbeat
-[ "$(stat -c '%a %U:%G' /etc/threatqbeat/threatqbeat.yml)" = "640 root:threatqbeat" ]
-[ "$(stat -c '%a %U:%G' /etc/threatqbeat)" = "750 root:threatqbeat" ]
-[ "$(stat -c '%a %U:%G' /var/lib/threatqbeat)" = "750 threatqbeat:threatqbeat" ]
-[ "$(stat -c '%a %U:%G' /var/log/threatqbeat)" = "750 threatqbeat:threatqbeat" ]`},
-		{"version", `threatqbeat version && [ "$(threatqbeat --version)" = "$(threatqbeat version)" ]`},
-		{"documentation", `
-cd /usr/share/doc/threatqbeat
-[ -e README.md ] && [ -e docs/getting-started.md ] && [ -e threatqbeat.reference.yml ] && [ -e docs/examples/role-setup.json ]
-gzip --decompress --stdout /usr/share/man/man1/threatqbeat.1.gz | grep -q '^.SH COMMANDS'
-threatqbeat __complete 'se' 2>/dev/null | grep -q '^setup'
-grep -q __complete /usr/share/bash-completion/completions/threatqbeat`},
-		{"check the configuration", `
-export THREATQ_URL=https://threatq.example.com THREATQ_DATA_COLLECTION_ID=0123456789abcdef
-export THREATQ_CLIENT_ID=id THREATQ_CLIENT_SECRET=secret
-threatqbeat test config`},
-		{"keystore belongs to the service", `
-threatqbeat keystore create
-printf %s secret | threatqbeat keystore add THREATQ_CLIENT_SECRET --stdin
-threatqbeat keystore list
-[ "$(stat -c %U /var/lib/threatqbeat/threatqbeat.keystore)" = threatqbeat ]`},
-		{"demo", `cd /tmp && threatqbeat demo`},
-		{"upgrade keeps a changed configuration", `
-echo '# changed by the administrator' >>/etc/threatqbeat/threatqbeat.yml
-dpkg --install /threatqbeat.deb
-grep -q 'changed by the administrator' /etc/threatqbeat/threatqbeat.yml
-[ "$(stat -c '%a %U:%G' /etc/threatqbeat/threatqbeat.yml)" = "640 root:threatqbeat" ]`},
-		{"removal keeps configuration and data", `
-dpkg --remove threatqbeat
-[ -e /etc/threatqbeat/threatqbeat.yml ]
-[ -d /var/lib/threatqbeat ]
-[ ! -e /usr/bin/threatqbeat ]`},
-		{"purge leaves nothing", `
-dpkg --purge threatqbeat
-[ ! -e /etc/threatqbeat ]
-[ ! -e /var/lib/threatqbeat ]
-[ ! -e /var/log/threatqbeat ]`},
-	}
 }

@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// command runs a command in dir with env added to the environment and returns
+// Command runs a command in dir with env added to the environment and returns
 // what it prints, trimmed. The error carries what it wrote to standard error.
-func command(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
+func Command(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), env...)

@@ -5,7 +5,6 @@ package packaging
 
 import (
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -56,27 +55,14 @@ func (s *Source) documents() ([]file, error) {
 // path returns where a file of the source tree is.
 func (s *Source) path(name string) string { return filepath.Join(s.Root, filepath.FromSlash(name)) }
 
-// copyFile copies a regular file, creating the directories above it.
-func copyFile(from, to string, mode fs.FileMode) (err error) {
-	in, err := os.Open(from)
+// copyFile copies a file, creating the directories above it.
+func copyFile(from, to string, mode fs.FileMode) error {
+	content, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, mode)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if closeErr := out.Close(); err == nil && closeErr != nil {
-			err = closeErr
-		}
-	}()
-	if _, err := io.Copy(out, in); err != nil {
-		return fmt.Errorf("copying %s: %w", from, err)
-	}
-	return nil
+	return os.WriteFile(to, content, mode)
 }

@@ -174,7 +174,7 @@ func TestKubernetesManifest(t *testing.T) {
 	assert.True(t, spec.SecurityContext.RunAsNonRoot)
 	require.Len(t, spec.Containers, 1)
 	container := spec.Containers[0]
-	version, err := readVersion(filepath.Join("..", "..", "config"))
+	version, err := readVersion(filepath.Join("..", "..", "config", "version.go"))
 	require.NoError(t, err)
 	assert.Equal(t, Name+":"+version, container.Image)
 	assert.True(t, container.SecurityContext.ReadOnlyRootFilesystem)
@@ -280,7 +280,7 @@ func TestUnit(t *testing.T) {
 // TestNothingWritesItsOwnCode guards the unit's MemoryDenyWriteExecute: a JSON
 // library that compiles decoders at run time would not start under it.
 func TestNothingWritesItsOwnCode(t *testing.T) {
-	out, err := command(t.Context(), filepath.Join("..", ".."), []string{"GOOS=linux", "CGO_ENABLED=0"}, "go", "list", "-deps", ".")
+	out, err := Command(t.Context(), filepath.Join("..", ".."), []string{"GOOS=linux", "CGO_ENABLED=0"}, "go", "list", "-deps", ".")
 	require.NoError(t, err)
 	assert.False(t, bytes.Contains([]byte(out), []byte("bytedance/sonic/loader")))
 }

@@ -4,11 +4,8 @@
 package packaging
 
 import (
-	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,7 +34,7 @@ func (s *Source) linuxPackages(ctx context.Context, t Target, binary, dist strin
 	var built []string
 	for format, name := range map[string]string{"deb": t.DebFile(s.Version), "rpm": t.RPMFile(s.Version)} {
 		target := filepath.Join(dist, name)
-		if _, err := command(ctx, s.Root, env, nfpm, "package", "--config", config, "--packager", format, "--target", target); err != nil {
+		if _, err := Command(ctx, s.Root, env, nfpm, "package", "--config", config, "--packager", format, "--target", target); err != nil {
 			return nil, fmt.Errorf("building %s: %w", name, err)
 		}
 		built = append(built, target)
@@ -71,18 +68,9 @@ func (s *Source) stage(ctx context.Context, stage, binary string) error {
 			return err
 		}
 	}
-	if _, err := command(ctx, s.Root, []string{"GOOS=", "GOARCH="}, "go", "run", "./dev-tools/packaging/manual",
+	if _, err := Command(ctx, s.Root, []string{"GOOS=", "GOARCH="}, "go", "run", "./dev-tools/packaging/manual",
 		"-o", stage, "-date", s.Time.Format(time.DateOnly)); err != nil {
 		return fmt.Errorf("making the man page and the completions: %w", err)
-	}
-	page := filepath.Join(stage, "threatqbeat.1")
-	if err := create(page+".gz", func(out io.Writer) error {
-		text, err := os.ReadFile(page)
-		zipped := gzip.NewWriter(out)
-		_, writeErr := zipped.Write(text)
-		return errors.Join(err, writeErr, zipped.Close())
-	}); err != nil {
-		return err
 	}
 	return filepath.WalkDir(stage, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -97,7 +85,7 @@ func (s *Source) stage(ctx context.Context, stage, binary string) error {
 func (s *Source) tool(ctx context.Context, name string) (string, error) {
 	bin := filepath.Join(s.Root, "build", "bin")
 	env := []string{"GOBIN=" + bin, "GOOS=", "GOARCH=", "GOFLAGS="}
-	if _, err := command(ctx, s.Root, env, "go", "install", "-C", filepath.Join("dev-tools", "tools"), "tool"); err != nil {
+	if _, err := Command(ctx, s.Root, env, "go", "install", "-C", filepath.Join("dev-tools", "tools"), "tool"); err != nil {
 		return "", fmt.Errorf("building the tools of dev-tools/tools: %w", err)
 	}
 	return filepath.Join(bin, name), nil

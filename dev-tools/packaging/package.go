@@ -5,6 +5,7 @@ package packaging
 
 import (
 	"context"
+	"crypto/sha512"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,7 +44,7 @@ func (s *Source) Package(ctx context.Context, dist string, targets ...Target) ([
 		}
 		packages = append(packages, native...)
 	}
-	integration, err := s.integrationPackage(ctx, dist)
+	integration, err := s.integrationPackage(dist)
 	if err != nil {
 		return nil, err
 	}
@@ -67,24 +68,31 @@ func (s *Source) archive(t Target, binary, dist string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	write := writeTarGz
-	if t.OS == "windows" {
-		write = writeZip
-	}
-	return target, write(target, t.ArchiveName(s.Version), files, s.Time)
+	return target, writeArchive(target, t.ArchiveName(s.Version), files, s.Time)
 }
 
 // integrationPackage builds the package that Kibana takes as an upload.
-func (s *Source) integrationPackage(ctx context.Context, dist string) (string, error) {
-	stage := filepath.Join(s.Root, "build", "stage", "fleet")
-	_, err := command(ctx, s.Root, nil, "go", "run", "./dev-tools/fleetpackage/build", "-version", s.Version, "-o", stage)
-	if err != nil {
-		return "", fmt.Errorf("building the integration package: %w", err)
+func (s *Source) integrationPackage(dist string) (string, error) {
+	stage := s.path("build/stage/fleet")
+	if err := fleetpackage.Build(s.Root, stage, s.Version); err != nil {
+		return "", err
 	}
 	name := fmt.Sprintf("%s-%s.zip", fleetpackage.Name, s.Version)
 	target := filepath.Join(dist, name)
-	if err := copyFile(filepath.Join(stage, name), target, 0o644); err != nil {
-		return "", fmt.Errorf("copying the integration package: %w", err)
+	return target, copyFile(filepath.Join(stage, name), target, 0o644)
+}
+
+// sumSuffix names the file that holds a package's SHA-512 sum, in the format
+// that sha512sum --check reads.
+const sumSuffix = ".sha512"
+
+// writeSum writes the sum of a file next to it and returns the sum's path.
+func writeSum(name string) (string, error) {
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return "", fmt.Errorf("computing a sum: %w", err)
 	}
-	return target, nil
+	target := name + sumSuffix
+	line := fmt.Sprintf("%x  %s\n", sha512.Sum512(content), filepath.Base(name))
+	return target, os.WriteFile(target, []byte(line), 0o644)
 }

@@ -122,7 +122,7 @@ func TestOpenSourceFromGit(t *testing.T) {
 	t.Setenv("GIT_COMMITTER_DATE", "2026-01-02T03:04:05+01:00")
 	root := sourceTree(t)
 	git := func(args ...string) string {
-		out, err := command(t.Context(), root, nil, "git",
+		out, err := Command(t.Context(), root, nil, "git",
 			append([]string{"-c", "user.name=a", "-c", "user.email=a@example.org"}, args...)...)
 		require.NoError(t, err)
 		return out
@@ -144,14 +144,14 @@ func TestOpenSourceFromGit(t *testing.T) {
 }
 
 func TestVersionMustBeThere(t *testing.T) {
-	dir := t.TempDir()
-	write(t, filepath.Join(dir, "version.go"), "package config\n\nvar Version = \"1.2.3\"\n")
-	_, err := readVersion(dir)
+	file := filepath.Join(t.TempDir(), "version.go")
+	write(t, file, "package config\n\nvar Version = \"1.2.3\"\n")
+	_, err := readVersion(file)
 	assert.ErrorContains(t, err, "has no string constant Version")
 }
 
 func TestVersionOfThisTree(t *testing.T) {
-	version, err := readVersion(filepath.Join("..", "..", "config"))
+	version, err := readVersion(filepath.Join("..", "..", "config", "version.go"))
 	require.NoError(t, err)
 	assert.Regexp(t, `^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$`, version)
 }
@@ -187,13 +187,15 @@ func TestDropImports(t *testing.T) {
 			dir := t.TempDir()
 			file := filepath.Join(dir, "imports.go")
 			write(t, file, test.source)
-			err := dropImports(dir, test.drop)
+			out := t.TempDir()
+			replaced, err := dropImports(dir, test.drop, out)
 			if test.err != "" {
 				require.ErrorContains(t, err, test.err)
 				return
 			}
 			require.NoError(t, err)
-			got, err := os.ReadFile(file)
+			assert.Equal(t, map[string]string{file: filepath.Join(out, "imports.go")}, replaced)
+			got, err := os.ReadFile(replaced[file])
 			require.NoError(t, err)
 			assert.Equal(t, test.want, string(got))
 		})
@@ -202,8 +204,7 @@ func TestDropImports(t *testing.T) {
 
 func TestArchivesDependOnContentOnly(t *testing.T) {
 	modified := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	writers := map[string]func(string, string, []file, time.Time) error{"tar.gz": writeTarGz, "zip": writeZip}
-	for name, archive := range writers {
+	for _, name := range []string{"tar.gz", "zip"} {
 		t.Run(name, func(t *testing.T) {
 			var built [2][]byte
 			for i := range built {
@@ -212,8 +213,8 @@ func TestArchivesDependOnContentOnly(t *testing.T) {
 				write(t, filepath.Join(dir, "b"), "content of b")
 				past := time.Unix(int64(1e9*i), 0)
 				require.NoError(t, os.Chtimes(filepath.Join(dir, "a"), past, past))
-				target := filepath.Join(dir, "archive")
-				require.NoError(t, archive(target, "top", []file{
+				target := filepath.Join(dir, "archive."+name)
+				require.NoError(t, writeArchive(target, "top", []file{
 					{"a", filepath.Join(dir, "a"), 0o644}, {"b", filepath.Join(dir, "b"), 0o755},
 				}, modified))
 				content, err := os.ReadFile(target)
@@ -231,7 +232,7 @@ func TestArchivesDependOnContentOnly(t *testing.T) {
 
 func TestFailedArchiveIsRemoved(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "archive.tar.gz")
-	err := writeTarGz(target, "top", []file{{"a", filepath.Join(t.TempDir(), "missing"), 0o644}}, time.Now())
+	err := writeArchive(target, "top", []file{{"a", filepath.Join(t.TempDir(), "missing"), 0o644}}, time.Now())
 	require.ErrorContains(t, err, "adding a: ")
 	assert.NoFileExists(t, target)
 }
@@ -249,7 +250,7 @@ func TestSum(t *testing.T) {
 }
 
 func TestCommandErrorCarriesWhatWasSaid(t *testing.T) {
-	_, err := command(t.Context(), t.TempDir(), nil, "go", "no-such-command")
+	_, err := Command(t.Context(), t.TempDir(), nil, "go", "no-such-command")
 	require.ErrorContains(t, err, "go no-such-command: exit status 2\n")
 	assert.ErrorContains(t, err, "unknown command")
 }
@@ -310,37 +311,16 @@ func readZip(t *testing.T, content []byte) []entry {
 	return entries
 }
 
-func TestCopyTrimmedIsMadeOnce(t *testing.T) {
-	module, target := t.TempDir(), filepath.Join(t.TempDir(), "beats")
-	instance := filepath.Join(module, "libbeat", "cmd", "instance", "imports.go")
-	var imports strings.Builder
-	for _, path := range Dropped() {
-		imports.WriteString("import _ \"" + path + "\"\n")
+func TestLinkedModule(t *testing.T) {
+	module, other, link := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "beats")
+	// What stands there from before, a whole copy perhaps, goes.
+	write(t, filepath.Join(link, "old.go"), "package old\n")
+	for _, dir := range []string{module, other, other} {
+		write(t, filepath.Join(dir, "a.go"), "package a // "+dir)
+		require.NoError(t, linkTo(dir, link))
+		assert.NoFileExists(t, filepath.Join(link, "old.go"))
+		content, err := os.ReadFile(filepath.Join(link, "a.go"))
+		require.NoError(t, err)
+		assert.Equal(t, "package a // "+dir, string(content))
 	}
-	write(t, instance, "package instance\n\n"+imports.String())
-	require.NoError(t, copyTrimmed(module, []string{instance}, target))
-	copied := filepath.Join(target, "libbeat", "cmd", "instance", "imports.go")
-	content, err := os.ReadFile(copied)
-	require.NoError(t, err)
-	assert.NotContains(t, string(content), beatsModule)
-
-	// Unchanged, it stays; with another file, it is made again.
-	write(t, copied, "package changed\n")
-	require.NoError(t, copyTrimmed(module, []string{instance}, target))
-	content, err = os.ReadFile(copied)
-	require.NoError(t, err)
-	assert.Equal(t, "package changed\n", string(content))
-
-	other := filepath.Join(module, "other.go")
-	write(t, other, "package other\n")
-	require.NoError(t, copyTrimmed(module, []string{instance, other}, target))
-	assert.FileExists(t, filepath.Join(target, "other.go"))
-	content, err = os.ReadFile(copied)
-	require.NoError(t, err)
-	assert.Contains(t, string(content), "package instance")
-
-	// Half a copy is never taken for a whole one.
-	require.Error(t, copyTrimmed(module, []string{instance, filepath.Join(module, "missing.go")}, target))
-	require.NoError(t, copyTrimmed(module, []string{instance, other}, target))
-	assert.FileExists(t, filepath.Join(target, "other.go"))
 }

@@ -4,7 +4,9 @@
 package packaging
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha512"
 	"errors"
 	"fmt"
 	"os"
@@ -33,19 +35,19 @@ func (s *Source) Reproduce(ctx context.Context, dist string, targets ...Target) 
 			continue
 		}
 		name := filepath.Base(again)
-		first, err := sha512Of(filepath.Join(dist, name))
+		first, err := os.ReadFile(filepath.Join(dist, name))
 		if err != nil {
 			return nil, fmt.Errorf("reading the first build (run the target package before): %w", err)
 		}
-		second, err := sha512Of(again)
+		second, err := os.ReadFile(again)
 		if err != nil {
 			return nil, err
 		}
-		if first != second {
+		if !bytes.Equal(first, second) {
 			differ = append(differ, fmt.Errorf("%s differs from one build to the next", name))
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("%s: same bytes, sha512 %.16s...", name, first))
+		lines = append(lines, fmt.Sprintf("%s: same bytes, sha512 %.8x...", name, sha512.Sum512(first)))
 	}
 	return lines, errors.Join(differ...)
 }
@@ -55,7 +57,7 @@ func (s *Source) copyTree(ctx context.Context, target string) error {
 	if err := os.RemoveAll(target); err != nil {
 		return err
 	}
-	list, err := command(ctx, s.Root, nil, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	list, err := Command(ctx, s.Root, nil, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	if err != nil {
 		return err
 	}

@@ -6,11 +6,9 @@ package packaging
 import (
 	"context"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"time"
 )
@@ -34,7 +32,7 @@ func OpenSource(ctx context.Context, root string) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the source tree: %w", err)
 	}
-	version, err := readVersion(filepath.Join(root, "config"))
+	version, err := readVersion(filepath.Join(root, "config", "version.go"))
 	if err != nil {
 		return nil, err
 	}
@@ -49,11 +47,11 @@ func (s *Source) readCommit(ctx context.Context) error {
 	epoch := os.Getenv("SOURCE_DATE_EPOCH")
 	s.Commit = os.Getenv("COMMIT")
 	if s.Commit == "" {
-		commit, err := command(ctx, s.Root, nil, "git", "rev-parse", "HEAD")
+		commit, err := Command(ctx, s.Root, nil, "git", "rev-parse", "HEAD")
 		if err != nil {
 			return fmt.Errorf("finding the commit (without Git, set COMMIT and SOURCE_DATE_EPOCH): %w", err)
 		}
-		changes, err := command(ctx, s.Root, nil, "git", "status", "--porcelain", "--untracked-files=no")
+		changes, err := Command(ctx, s.Root, nil, "git", "status", "--porcelain", "--untracked-files=no")
 		if err != nil {
 			return fmt.Errorf("comparing the tree with its commit: %w", err)
 		}
@@ -64,7 +62,7 @@ func (s *Source) readCommit(ctx context.Context) error {
 	}
 	if epoch == "" {
 		var err error
-		if epoch, err = command(ctx, s.Root, nil, "git", "log", "-1", "--format=%ct"); err != nil {
+		if epoch, err = Command(ctx, s.Root, nil, "git", "log", "-1", "--format=%ct"); err != nil {
 			return fmt.Errorf("finding the commit's time (without Git, set SOURCE_DATE_EPOCH): %w", err)
 		}
 	}
@@ -76,46 +74,18 @@ func (s *Source) readCommit(ctx context.Context) error {
 	return nil
 }
 
-// readVersion finds the constant Version in the Go files of dir, so that the
-// version stands in one place only.
-func readVersion(dir string) (string, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	if err != nil {
-		return "", fmt.Errorf("listing %s: %w", dir, err)
-	}
-	for _, file := range files {
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return "", fmt.Errorf("reading the version: %w", err)
-		}
-		if version, ok := stringConstant(parsed, "Version"); ok {
-			return version, nil
-		}
-	}
-	return "", fmt.Errorf("%s has no string constant Version", dir)
-}
+var versionConstant = regexp.MustCompile(`(?m)^(?:const|\t)\s*Version\s+= "([^"]+)"$`)
 
-func stringConstant(file *ast.File, name string) (string, bool) {
-	for _, decl := range file.Decls {
-		group, ok := decl.(*ast.GenDecl)
-		if !ok || group.Tok != token.CONST {
-			continue
-		}
-		for _, spec := range group.Specs {
-			values, ok := spec.(*ast.ValueSpec)
-			if !ok {
-				continue
-			}
-			for i, ident := range values.Names {
-				if ident.Name != name || i >= len(values.Values) {
-					continue
-				}
-				if literal, ok := values.Values[i].(*ast.BasicLit); ok && literal.Kind == token.STRING {
-					value, err := strconv.Unquote(literal.Value)
-					return value, err == nil
-				}
-			}
-		}
+// readVersion finds the constant Version in a Go file, so that the version stands
+// in one place only.
+func readVersion(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("reading the version: %w", err)
 	}
-	return "", false
+	found := versionConstant.FindSubmatch(text)
+	if found == nil {
+		return "", fmt.Errorf("%s has no string constant Version", file)
+	}
+	return string(found[1]), nil
 }

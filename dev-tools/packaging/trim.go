@@ -5,6 +5,7 @@ package packaging
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"go/parser"
@@ -30,9 +31,9 @@ const (
 // says nothing about an indicator. With them the binary is three times as
 // large, because they bring the clients of Kubernetes and EC2.
 //
-// Libbeat has no switch for them, so [Source.Build] compiles against a copy of
-// the same version of Libbeat in which these imports are left out. Nothing else
-// differs. An entry that Libbeat no longer imports fails the build.
+// Libbeat has no switch for them, so [Source.Build] leaves these imports out of
+// Libbeat's files. Nothing else differs. An entry that Libbeat no longer imports
+// fails the build.
 func Dropped() []string {
 	return []string{
 		beatsModule + "/libbeat/autodiscover/appenders/config",
@@ -45,148 +46,95 @@ func Dropped() []string {
 	}
 }
 
-// trim writes the trimmed copy of Libbeat and a go.mod that replaces Libbeat by
-// it, for use with -modfile. It returns that go.mod's path, relative to the
-// source tree. Both lie under build/trim.
-func (s *Source) trim(ctx context.Context) (string, error) {
-	const modfile, copied = "build/trim/go.mod", "build/trim/beats"
-
-	dirs, files, err := s.beatsFiles(ctx)
+// Trim returns the flags with which the go command builds against a Libbeat
+// without the dropped imports. What they name lies under build/trim.
+//
+// The go command replaces no file in its module cache, but one that a replaced
+// module has. So Libbeat is replaced by a link to itself, and the files below
+// that link by their trimmed copies.
+func (s *Source) Trim(ctx context.Context) ([]string, error) {
+	dir, err := filepath.Abs(s.path("build/trim"))
 	if err != nil {
-		return "", fmt.Errorf("listing the packages of Libbeat: %w", err)
+		return nil, err
 	}
-	module, err := command(ctx, s.Root, nil, "go", "list", "-m", "-f", "{{.Dir}}", beatsModule)
+	link, modfile, overlay := filepath.Join(dir, "beats"), filepath.Join(dir, "go.mod"), filepath.Join(dir, "overlay.json")
+	module, err := Command(ctx, s.Root, nil, "go", "list", "-m", "-f", "{{.Dir}}", beatsModule)
 	if err != nil {
-		return "", fmt.Errorf("finding Libbeat: %w", err)
+		return nil, fmt.Errorf("finding Libbeat: %w", err)
 	}
-	files = append(files, filepath.Join(module, "go.mod"))
-	for _, dir := range dirs {
-		found, err := sourceFiles(dir)
-		if err != nil {
-			return "", err
-		}
-		files = append(files, found...)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
 	}
-	if err := copyTrimmed(module, files, filepath.Join(s.Root, filepath.FromSlash(copied))); err != nil {
-		return "", err
+	if err := linkTo(module, link); err != nil {
+		return nil, fmt.Errorf("linking Libbeat: %w", err)
 	}
-
 	for _, name := range []string{"go.mod", "go.sum"} {
-		if err := copyFile(filepath.Join(s.Root, name), filepath.Join(s.Root, "build", "trim", name), 0o644); err != nil {
-			return "", fmt.Errorf("copying %s: %w", name, err)
+		if err := copyFile(s.path(name), filepath.Join(dir, name), 0o644); err != nil {
+			return nil, err
 		}
 	}
-	replace := fmt.Sprintf("-replace=%s=./%s", beatsModule, copied)
-	if _, err := command(ctx, s.Root, nil, "go", "mod", "edit", replace, modfile); err != nil {
-		return "", fmt.Errorf("replacing Libbeat in %s: %w", modfile, err)
+	if _, err := Command(ctx, s.Root, nil, "go", "mod", "edit", "-replace="+beatsModule+"=./build/trim/beats", modfile); err != nil {
+		return nil, fmt.Errorf("replacing Libbeat in %s: %w", modfile, err)
 	}
-	return modfile, nil
+	replaced, err := dropImports(filepath.Join(link, strings.TrimPrefix(instancePackage, beatsModule)), Dropped(), dir)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.MarshalIndent(map[string]any{"Replace": replaced}, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return []string{"-modfile=" + modfile, "-overlay=" + overlay}, os.WriteFile(overlay, text, 0o644)
 }
 
-// copyTrimmed copies files of the module to target and drops imports there. A copy
-// that is complete and current stays, for another build may be reading it.
-func copyTrimmed(module string, files []string, target string) error {
-	stamp := target + ".stamp"
-	key := strings.Join(slices.Concat([]string{module}, Dropped(), files), "\n")
-	if current, err := os.ReadFile(stamp); err == nil && string(current) == key {
+// linkTo makes link a link to dir, or a copy where links are not allowed, as on
+// Windows.
+func linkTo(dir, link string) error {
+	if current, err := os.Readlink(link); err == nil && current == dir {
 		return nil
 	}
-	if err := errors.Join(os.RemoveAll(stamp), os.RemoveAll(target)); err != nil {
-		return fmt.Errorf("removing the last trimmed copy: %w", err)
-	}
-	for _, file := range files {
-		relative, err := filepath.Rel(module, file)
-		if err != nil {
-			return fmt.Errorf("copying Libbeat: %w", err)
-		}
-		if err := copyFile(file, filepath.Join(target, relative), 0o644); err != nil {
-			return fmt.Errorf("copying Libbeat: %w", err)
-		}
-	}
-	instance := filepath.Join(target, strings.TrimPrefix(instancePackage, beatsModule))
-	if err := dropImports(instance, Dropped()); err != nil {
+	if err := os.RemoveAll(link); err != nil {
 		return err
 	}
-	if err := os.WriteFile(stamp, []byte(key), 0o644); err != nil {
-		return fmt.Errorf("finishing the trimmed copy: %w", err)
+	if os.Symlink(dir, link) == nil {
+		return nil
 	}
-	return nil
+	return os.CopyFS(link, os.DirFS(dir))
 }
 
-// beatsFiles returns the directories of the packages of Libbeat that the binary
-// imports on any platform, and the files that they embed.
-func (s *Source) beatsFiles(ctx context.Context) (dirs, embedded []string, err error) {
-	const format = `{{if .Module}}{{if eq .Module.Path "` + beatsModule + `"}}` +
-		`D{{.Dir}}{{"\n"}}{{$dir := .Dir}}{{range .EmbedFiles}}F{{$dir}}/{{.}}{{"\n"}}{{end}}{{end}}{{end}}`
-	for _, t := range Targets() {
-		out, err := command(ctx, s.Root, t.env(), "go", "list", "-deps", "-f", format, ".")
-		if err != nil {
-			return nil, nil, err
-		}
-		for line := range strings.FieldsSeq(out) {
-			if line[0] == 'D' {
-				dirs = append(dirs, line[1:])
-			} else {
-				embedded = append(embedded, line[1:])
-			}
-		}
-	}
-	slices.Sort(dirs)
-	slices.Sort(embedded)
-	return slices.Compact(dirs), slices.Compact(embedded), nil
-}
-
-// sourceFiles lists the regular files of one package, tests left out.
-func sourceFiles(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
+// dropImports writes copies of the Go files in dir that have one of the imports,
+// without it, into out, and returns the paths of the copies by those of the
+// files. Each import must be there, and only blank.
+func dropImports(dir string, imports []string, out string) (map[string]string, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
-		return nil, fmt.Errorf("listing %s: %w", dir, err)
+		return nil, err
 	}
-	var files []string
-	for _, entry := range entries {
-		switch filepath.Ext(entry.Name()) {
-		case ".go", ".s", ".h", ".c", ".syso":
-			if entry.Type().IsRegular() && !strings.HasSuffix(entry.Name(), "_test.go") {
-				files = append(files, filepath.Join(dir, entry.Name()))
-			}
-		}
-	}
-	return files, nil
-}
-
-// dropImports removes imports from the Go files in dir and says so at the top
-// of each file that it changes. Each path must be imported, and only blank.
-func dropImports(dir string, paths []string) error {
-	files, err := sourceFiles(dir)
-	if err != nil {
-		return err
-	}
-	missing := slices.Clone(paths)
+	replaced := map[string]string{}
+	missing := slices.Clone(imports)
 	for _, file := range files {
-		if filepath.Ext(file) != ".go" {
-			continue
-		}
 		content, err := os.ReadFile(file)
 		if err != nil {
-			return fmt.Errorf("reading the imports of %s: %w", file, err)
+			return nil, fmt.Errorf("reading the imports of %s: %w", file, err)
 		}
-		trimmed, dropped, err := dropImportLines(file, content, paths)
+		trimmed, dropped, err := dropImportLines(file, content, imports)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if len(dropped) == 0 {
 			continue
 		}
 		missing = slices.DeleteFunc(missing, func(path string) bool { return slices.Contains(dropped, path) })
-		if err := os.WriteFile(file, trimmed, 0o644); err != nil {
-			return fmt.Errorf("writing %s: %w", file, err)
+		replaced[file] = filepath.Join(out, filepath.Base(file))
+		if err := os.WriteFile(replaced[file], trimmed, 0o644); err != nil {
+			return nil, err
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%s doesn't import %s any more: update the list in dev-tools/packaging/trim.go",
+		return nil, fmt.Errorf("%s doesn't import %s any more: update the list in dev-tools/packaging/trim.go",
 			instancePackage, strings.Join(missing, ", "))
 	}
-	return nil
+	return replaced, nil
 }
 
 func dropImportLines(name string, content []byte, paths []string) (trimmed []byte, dropped []string, err error) {

@@ -1,7 +1,8 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command build writes the Fleet integration package.
+// Command build writes the Fleet integration package. It runs in the root of the
+// repository.
 //
 //	go run ./dev-tools/fleetpackage/build -version 0.1.0 -o build/packages/fleet
 package main
@@ -22,7 +23,7 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := fleetpackage.Build(*out, *version); err != nil {
+	if err := fleetpackage.Build(".", *out, *version); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -7,11 +7,16 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
+	_ "embed"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"text/template"
 
 	"github.com/spf13/cobra"
 
@@ -37,7 +42,7 @@ func write(dir, date string) error {
 		"threatqbeat.bash": func(b *bytes.Buffer) error { return root.GenBashCompletionV2(b, true) },
 		"_threatqbeat":     func(b *bytes.Buffer) error { return root.GenZshCompletion(b) },
 		"threatqbeat.fish": func(b *bytes.Buffer) error { return root.GenFishCompletion(b, true) },
-		"threatqbeat.1":    func(b *bytes.Buffer) error { return manPage(b, root, date) },
+		"threatqbeat.1.gz": func(b *bytes.Buffer) error { return manPage(b, root, date) },
 	} {
 		var b bytes.Buffer
 		if err := generate(&b); err != nil {
@@ -50,45 +55,37 @@ func write(dir, date string) error {
 	return nil
 }
 
-// manPage writes the page in the language of troff's man macros.
-func manPage(b *bytes.Buffer, root *cobra.Command, date string) error {
-	fmt.Fprintf(b, ".TH THREATQBEAT 1 %q %q\n.SH NAME\nthreatqbeat \\- %s\n", date, config.Name+" "+config.Version, escape(root.Short))
-	b.WriteString(".SH SYNOPSIS\n.B threatqbeat\n[\\fIcommand\\fR] [\\fIflags\\fR]\n.SH OPTIONS OF ALL COMMANDS\n.nf\n")
-	b.WriteString(escape(root.PersistentFlags().FlagUsages()) + ".fi\n.SH COMMANDS\n")
-	var describe func(*cobra.Command)
-	describe = func(c *cobra.Command) {
-		if c.Runnable() && c.IsAvailableCommand() {
-			text := c.Long
-			if text == "" {
-				text = c.Short + "."
-			}
-			fmt.Fprintf(b, ".SS %s\n%s\n", escape(c.UseLine()), strings.ReplaceAll(escape(strings.TrimSpace(text)), "\n\n", "\n.PP\n"))
-			if flags := c.LocalNonPersistentFlags().FlagUsages(); flags != "" {
-				fmt.Fprintf(b, ".PP\n.nf\n%s.fi\n", escape(flags))
-			}
-		}
-		for _, sub := range c.Commands() {
-			describe(sub)
-		}
+//go:embed threatqbeat.1.tmpl
+var manPageTemplate string
+
+// manPage writes the page in the language of troff's man macros, compressed.
+func manPage(out io.Writer, root *cobra.Command, date string) error {
+	tmpl, err := template.New("manual").Funcs(template.FuncMap{"escape": escape, "paragraphs": paragraphs}).Parse(manPageTemplate)
+	if err != nil {
+		return err
 	}
-	for _, c := range root.Commands() {
-		describe(c)
+	zipped := gzip.NewWriter(out)
+	err = tmpl.Execute(zipped, map[string]any{
+		"Root": root, "Commands": commands(root), "Date": date, "Version": config.Name + " " + config.Version,
+	})
+	return errors.Join(err, zipped.Close())
+}
+
+// commands returns the commands below c that do something, in order.
+func commands(c *cobra.Command) []*cobra.Command {
+	var all []*cobra.Command
+	for _, sub := range c.Commands() {
+		if sub.Runnable() && sub.IsAvailableCommand() {
+			all = append(all, sub)
+		}
+		all = append(all, commands(sub)...)
 	}
-	b.WriteString(`.SH FILES
-.TP
-.I /etc/threatqbeat/threatqbeat.yml
-the configuration
-.TP
-.I /etc/threatqbeat/inputs.d
-inputs in files of their own
-.TP
-.I /var/lib/threatqbeat
-the keystore and what has been collected
-.TP
-.I /usr/share/doc/threatqbeat
-the documentation; begin with docs/getting-started.md
-`)
-	return nil
+	return all
+}
+
+// paragraphs renders a text whose paragraphs have a blank line between them.
+func paragraphs(text string) string {
+	return strings.ReplaceAll(escape(strings.TrimSpace(text)), "\n\n", "\n.PP\n")
 }
 
 // escape keeps troff from reading text as requests.

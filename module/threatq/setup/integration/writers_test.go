@@ -57,7 +57,7 @@ func (c *cluster) uninstallPackage(kibana, name, version string) int {
 func fleetPackage(t *testing.T) []byte {
 	t.Helper()
 	dir := t.TempDir()
-	require.NoError(t, fleetpackage.Build(dir, "0.1.0"))
+	require.NoError(t, fleetpackage.Build("../../../..", dir, "0.1.0"))
 	zips, err := filepath.Glob(filepath.Join(dir, "*.zip"))
 	require.NoError(t, err)
 	require.Len(t, zips, 1)
