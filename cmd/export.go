@@ -16,20 +16,15 @@ import (
 
 // addExports gives Libbeat's export command our assets in place of Libbeat's
 // own, of which it keeps config.
-func addExports(export *cobra.Command) error {
+func addExports(export *cobra.Command) {
 	export.Short = "Print the configuration or an asset"
 	keep := func(c *cobra.Command) bool { return c.Name() == "config" }
 	for _, c := range slices.DeleteFunc(slices.Clone(export.Commands()), keep) {
 		export.RemoveCommand(c)
 	}
-	assets, err := setup.Exports()
-	if err != nil {
-		return err
-	}
-	for _, asset := range assets {
+	for _, asset := range setup.Exports() {
 		export.AddCommand(newExportCmd(asset))
 	}
-	return nil
 }
 
 func newExportCmd(asset setup.Export) *cobra.Command {

@@ -4,7 +4,6 @@
 package cmd
 
 import (
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -49,9 +48,7 @@ func newRootCmd() *cmd.BeatsRootCmd {
 	root.RemoveCommand(root.SetupCmd)
 	root.SetupCmd = newSetupCmd(settings)
 	root.AddCommand(root.SetupCmd)
-	if err := addExports(root.ExportCmd); err != nil {
-		panic(fmt.Sprintf("the embedded assets can't be read: %s", err))
-	}
+	addExports(root.ExportCmd)
 	guardCommands(root, settings, create)
 	askOnlyWhoAnswers(root.KeystoreCmd, settings)
 	version, run := root.Flags().Bool("version", false, "Show current version info"), root.Run

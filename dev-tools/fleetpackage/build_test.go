@@ -94,16 +94,14 @@ func TestSharedAssets(t *testing.T) {
 	server := assets.Server{}
 
 	t.Run("mapping of the data stream", func(t *testing.T) {
-		want, err := mapping(assets.Template(server))
-		require.NoError(t, err)
+		want := mapping(assets.Template(server))
 		manifest := decodeYAML(t, files, "data_stream/threat/manifest.yml")
 		got := manifest["elasticsearch"].(map[string]any)["index_template"].(map[string]any)["mappings"]
 		assertSame(t, want, got)
 		assert.Equal(t, "ti_threatq.threat", manifest["dataset"])
 	})
 	t.Run("mapping of the destination", func(t *testing.T) {
-		want, err := mapping(assets.DestTemplate(server))
-		require.NoError(t, err)
+		want := mapping(assets.DestTemplate(server))
 		ignoreMalformed(want)
 		manifest := decodeYAML(t, files, "elasticsearch/transform/latest_ioc/manifest.yml")
 		got := manifest["destination_index_template"].(map[string]any)["mappings"].(map[string]any)
@@ -113,22 +111,19 @@ func TestSharedAssets(t *testing.T) {
 		assert.NotContains(t, properties, "labels", "the destination lacks labels.is_ioc_transform_source")
 	})
 	t.Run("pipeline", func(t *testing.T) {
-		want, err := assets.Pipeline()
-		require.NoError(t, err)
+		want := assets.Pipeline()
 		delete(want, "_meta")
 		assertSame(t, want, decodeYAML(t, files, "data_stream/threat/elasticsearch/ingest_pipeline/default.yml"))
 	})
 	t.Run("policy", func(t *testing.T) {
-		want, err := assets.Policy()
-		require.NoError(t, err)
+		want := assets.Policy()
 		delete(want["policy"].(map[string]any), "_meta")
 		assertSame(t, want, json.RawMessage(files["data_stream/threat/elasticsearch/ilm/default_policy.json"]))
 		assert.Equal(t, map[string]any{"data_retention": "5d"}, decodeYAML(t, files, "data_stream/threat/lifecycle.yml"))
 	})
 	t.Run("transform", func(t *testing.T) {
 		got := decodeYAML(t, files, "elasticsearch/transform/latest_ioc/transform.yml")
-		want, err := assets.Transform(server, assets.TransformOptions{})
-		require.NoError(t, err)
+		want := assets.Transform(server, assets.TransformOptions{})
 		for _, key := range []string{"source", "latest", "retention_policy", "description"} {
 			assertSame(t, want[key], got[key])
 		}
@@ -139,13 +134,11 @@ func TestSharedAssets(t *testing.T) {
 		assert.Equal(t, "30s", got["frequency"])
 		assert.Equal(t, map[string]any{"time": map[string]any{"field": "event.ingested", "delay": "120s"}}, got["sync"])
 		assert.Equal(t, map[string]any{"num_failure_retries": -1}, got["settings"])
-		version, err := assets.Version()
-		require.NoError(t, err)
+		version := assets.Version()
 		assert.Equal(t, map[string]any{"managed": true, "fleet_transform_version": version}, got["_meta"])
 	})
 	t.Run("Kibana", func(t *testing.T) {
-		objects, err := assets.KibanaObjects()
-		require.NoError(t, err)
+		objects := assets.KibanaObjects()
 		n := 0
 		for name := range files {
 			if strings.HasPrefix(name, "kibana/") {
@@ -175,7 +168,7 @@ func TestFieldsAreThoseOfTheMapping(t *testing.T) {
 	files := built(t)
 	tests := map[string]struct {
 		fields  string
-		mapping func(assets.Server) (assets.Body, error)
+		mapping func(assets.Server) assets.Body
 	}{
 		"data stream": {"data_stream/threat/fields/fields.yml", assets.Template},
 		"destination": {"elasticsearch/transform/latest_ioc/fields/fields.yml", assets.DestTemplate},
@@ -186,8 +179,7 @@ func TestFieldsAreThoseOfTheMapping(t *testing.T) {
 			require.NoError(t, yaml.Unmarshal(files[tt.fields], &fields))
 			got := map[string]string{}
 			flattenFields(t, got, "", fields)
-			m, err := mapping(tt.mapping(assets.Server{}))
-			require.NoError(t, err)
+			m := mapping(tt.mapping(assets.Server{}))
 			want := map[string]string{}
 			flattenMapping(want, "", m)
 			assert.Equal(t, want, got)
@@ -200,9 +192,7 @@ func flattenFields(t *testing.T, into map[string]string, prefix string, fields [
 	for _, f := range fields {
 		name := prefix + f["name"].(string)
 		if below, ok := f["fields"]; ok {
-			list, err := fieldList(below)
-			require.NoError(t, err)
-			flattenFields(t, into, name+".", list)
+			flattenFields(t, into, name+".", asFields(below.([]any)))
 			continue
 		}
 		into[name] = f["type"].(string)

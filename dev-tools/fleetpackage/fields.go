@@ -6,6 +6,7 @@ package fleetpackage
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -46,50 +47,38 @@ func readFields(root fs.FS) ([]field, error) {
 
 // packageFields returns the fields of an index in the form of the package specification, which does
 // not know some keys. What those say stands in the mapping.
-func packageFields(fields []field, of index) ([]field, error) {
+func packageFields(fields []field, of index) []field {
 	var converted []field
 	for _, f := range fields {
 		if of == destination && f["source_only"] == true {
 			continue
 		}
-		c := field{}
-		for key, value := range f {
-			switch {
-			case key == "source_only", key == "depth_limit":
-			case key == "ignore_above" && value == -1:
-			case key == "value" && of == destination:
-			case key == "type" && value == "constant_keyword" && of == destination:
+		c := maps.Clone(f)
+		delete(c, "source_only")
+		delete(c, "depth_limit")
+		if c["ignore_above"] == -1 {
+			delete(c, "ignore_above")
+		}
+		if of == destination {
+			delete(c, "value")
+			if c["type"] == "constant_keyword" {
 				// The index holds several namespaces, a constant but one.
-				c[key] = "keyword"
-			case key == "fields":
-				below, err := fieldList(value)
-				if err != nil {
-					return nil, fmt.Errorf("field %v: %w", f["name"], err)
-				}
-				if c[key], err = packageFields(below, of); err != nil {
-					return nil, fmt.Errorf("field %v: %w", f["name"], err)
-				}
-			default:
-				c[key] = value
+				c["type"] = "keyword"
 			}
+		}
+		if below, ok := c["fields"].([]any); ok {
+			c["fields"] = packageFields(asFields(below), of)
 		}
 		converted = append(converted, c)
 	}
-	return converted, nil
+	return converted
 }
 
-func fieldList(value any) ([]field, error) {
-	list, ok := value.([]any)
-	if !ok {
-		return nil, fmt.Errorf("fields is %T instead of a list", value)
-	}
+// asFields is for a list that fieldsgen has read before, so that each entry is a field.
+func asFields(list []any) []field {
 	fields := make([]field, 0, len(list))
-	for _, e := range list {
-		f, ok := e.(field)
-		if !ok {
-			return nil, fmt.Errorf("a field is %T instead of an object", e)
-		}
-		fields = append(fields, f)
+	for _, entry := range list {
+		fields = append(fields, entry.(field))
 	}
-	return fields, nil
+	return fields
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -44,145 +45,72 @@ type TransformOptions struct {
 }
 
 // Version returns the version of the assets.
-func Version() (string, error) {
-	var manifest struct {
+func Version() string {
+	return load[struct {
 		Version string `yaml:"version"`
-	}
-	if err := load("manifest.yml", &manifest); err != nil {
-		return "", err
-	}
-	return manifest.Version, nil
+	}]("manifest.yml").Version
 }
 
 // TransformID returns the name of the transform of this version of the assets.
-func TransformID() (string, error) {
-	v, err := Version()
-	return TransformPrefix + v, err
-}
+func TransformID() string { return TransformPrefix + Version() }
 
 // Policy returns the body for PUT _ilm/policy.
-func Policy() (Body, error) {
-	var body Body
-	if err := load("ilm_policy.yml", &body); err != nil {
-		return nil, err
-	}
-	policy, ok := body["policy"].(Body)
-	if !ok {
-		return nil, fmt.Errorf("ilm_policy.yml has no object policy")
-	}
-	meta, err := meta(policy)
-	if err != nil {
-		return nil, err
-	}
-	policy["_meta"] = meta
-	return body, nil
+func Policy() Body {
+	body := load[Body]("ilm_policy.yml")
+	addMeta(body["policy"].(Body))
+	return body
 }
 
 // Pipeline returns the body for PUT _ingest/pipeline.
-func Pipeline() (Body, error) {
-	var body Body
-	if err := load("ingest_pipeline.yml", &body); err != nil {
-		return nil, err
-	}
-	return withMeta(body)
-}
+func Pipeline() Body { return addMeta(load[Body]("ingest_pipeline.yml")) }
 
 // CustomTemplate returns the body for PUT _component_template. It carries no
 // hash, because it is never compared.
-func CustomTemplate() (Body, error) {
-	var body Body
-	err := load("component_template.yml", &body)
-	return body, err
-}
+func CustomTemplate() Body { return load[Body]("component_template.yml") }
 
 // Template returns the body for PUT _index_template of the data stream. The
 // _meta of its mapping has the hash of the template, so that an index tells
 // which template it was made from.
-func Template(server Server) (Body, error) {
-	body, err := template("index_template", "mapping_source.json", server)
-	if err != nil {
-		return nil, err
-	}
+func Template(server Server) Body {
+	body := template("index_template", "mapping_source.json", server)
 	if server.Serverless {
-		if err := useDataStreamLifecycle(body); err != nil {
-			return nil, err
-		}
+		useDataStreamLifecycle(body)
 	}
-	if body, err = withMeta(body); err != nil {
-		return nil, err
-	}
-	set(body, "template.mappings._meta", body["_meta"])
-	return body, nil
+	set(addMeta(body), "template.mappings._meta", body["_meta"])
+	return body
 }
 
 // DestTemplate returns the body for PUT _index_template of the index of active
-// indicators. The _meta of its mapping has the hash of the mapping alone, for
+// indicators. The _meta of its mapping has the hash of the mapping alone, because
 // only another mapping needs another index.
-func DestTemplate(server Server) (Body, error) {
-	body, err := template("dest_index_template", "mapping_dest.json", server)
-	if err != nil {
-		return nil, err
-	}
-	mapping, err := destMapping()
-	if err != nil {
-		return nil, err
-	}
-	if body, err = withMeta(body); err != nil {
-		return nil, err
-	}
-	set(body, "template.mappings._meta", mapping["_meta"])
-	return body, nil
+func DestTemplate(server Server) Body {
+	body := addMeta(template("dest_index_template", "mapping_dest.json", server))
+	set(body, "template.mappings._meta", destMapping()["_meta"])
+	return body
 }
 
 // DestMappingHash returns the hash that an index of active indicators with the
 // current mapping has in its mapping's _meta.
-func DestMappingHash() (string, error) {
-	mapping, err := destMapping()
-	if err != nil {
-		return "", err
-	}
-	return Hash(mapping), nil
-}
+func DestMappingHash() string { return Hash(destMapping()) }
 
-func destMapping() (Body, error) {
-	var mapping Body
-	if err := load("mapping_dest.json", &mapping); err != nil {
-		return nil, err
-	}
-	return withMeta(mapping)
-}
+func destMapping() Body { return addMeta(load[Body]("mapping_dest.json")) }
 
 // AliasProperties returns what the alias on the index of active indicators
 // carries: its filter.
-func AliasProperties() (Body, error) {
-	var body Body
-	err := load("dest_alias.yml", &body)
-	return body, err
-}
+func AliasProperties() Body { return load[Body]("dest_alias.yml") }
 
 // DestIndex returns the body for the creation of the first index of active
 // indicators, with its alias. Its mapping comes from the template.
-func DestIndex() (Body, error) {
-	alias, err := AliasProperties()
-	if err != nil {
-		return nil, err
-	}
-	return Body{"aliases": Body{Alias: alias}}, nil
-}
+func DestIndex() Body { return Body{"aliases": Body{Alias: AliasProperties()}} }
 
 // Transform returns the body for PUT _transform.
-func Transform(server Server, opts TransformOptions) (Body, error) {
-	var body Body
-	if err := load("transform.yml", &body); err != nil {
-		return nil, err
-	}
-	if err := addVersionSettings(body, "transform", server); err != nil {
-		return nil, err
-	}
+func Transform(server Server, opts TransformOptions) Body {
+	body := load[Body]("transform.yml")
+	addVersionSettings(body, "transform", server)
 	set(body, "dest.index", opts.DestIndex)
 	set(body, "frequency", duration(opts.Frequency))
 	set(body, "sync.time.delay", duration(opts.SyncDelay))
-	return withMeta(body)
+	return addMeta(body)
 }
 
 // Hash returns the hash in the _meta of an asset, or of a mapping, as it was put
@@ -196,76 +124,40 @@ func MetaVersion(body Body) string { return metaString(body, "version") }
 func MetaManagedBy(body Body) string { return metaString(body, "managed_by") }
 
 func metaString(body Body, key string) string {
-	meta, _ := body["_meta"].(Body)
-	s, _ := meta[key].(string)
+	s, _ := get(body, "_meta."+key).(string)
 	return s
 }
 
 // ContentHash returns the hash of body without its _meta.
-func ContentHash(body Body) (string, error) {
-	content := make(Body, len(body))
-	for k, v := range body {
-		if k != "_meta" {
-			content[k] = v
-		}
-	}
+func ContentHash(body Body) string {
+	content := maps.Clone(body)
+	delete(content, "_meta")
 	// encoding/json sorts keys, so equal objects give equal bytes.
 	data, err := json.Marshal(content)
 	if err != nil {
-		return "", fmt.Errorf("hashing an asset: %w", err)
+		panic(fmt.Sprintf("hashing an asset: %s", err)) // it was read from JSON or YAML
 	}
 	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:8]), nil
+	return hex.EncodeToString(sum[:8])
 }
 
-func meta(body Body) (Body, error) {
-	v, err := Version()
-	if err != nil {
-		return nil, err
-	}
-	hash, err := ContentHash(body)
-	if err != nil {
-		return nil, err
-	}
-	return Body{"managed_by": ManagedBy, "version": v, "hash": hash}, nil
+// addMeta gives body its _meta and returns it.
+func addMeta(body Body) Body {
+	body["_meta"] = Body{"managed_by": ManagedBy, "version": Version(), "hash": ContentHash(body)}
+	return body
 }
 
-func withMeta(body Body) (Body, error) {
-	m, err := meta(body)
-	if err != nil {
-		return nil, err
-	}
-	body["_meta"] = m
-	return body, nil
-}
-
-func template(name, mappingFile string, server Server) (Body, error) {
-	var body, mapping Body
-	if err := load(name+".yml", &body); err != nil {
-		return nil, err
-	}
-	if err := load(mappingFile, &mapping); err != nil {
-		return nil, err
-	}
-	set(body, "template.mappings", mapping)
-	return body, addVersionSettings(body, name, server)
+func template(name, mappingFile string, server Server) Body {
+	body := load[Body](name + ".yml")
+	set(body, "template.mappings", load[Body](mappingFile))
+	addVersionSettings(body, name, server)
+	return body
 }
 
 // useDataStreamLifecycle replaces the ILM policy by the same retention.
-func useDataStreamLifecycle(body Body) error {
-	policy, err := Policy()
-	if err != nil {
-		return err
-	}
-	retention, ok := get(policy, "policy.phases.delete.min_age").(string)
-	if !ok {
-		return fmt.Errorf("ilm_policy.yml has no policy.phases.delete.min_age")
-	}
-	if index, ok := get(body, "template.settings.index").(Body); ok {
-		delete(index, "lifecycle")
-	}
-	set(body, "template.lifecycle.data_retention", retention)
-	return nil
+func useDataStreamLifecycle(body Body) {
+	delete(get(body, "template.settings.index").(Body), "lifecycle")
+	set(body, "template.lifecycle.data_retention", get(Policy(), "policy.phases.delete.min_age"))
 }
 
 // versionSetting is an entry of version_settings.yml.
@@ -278,44 +170,33 @@ type versionSetting struct {
 	Reason        string `yaml:"reason"`
 }
 
-func addVersionSettings(body Body, asset string, server Server) error {
-	var settings []versionSetting
-	if err := load("version_settings.yml", &settings); err != nil {
-		return err
-	}
-	for _, s := range settings {
-		if s.Asset != asset {
-			continue
-		}
-		since, err := version.New(s.Since)
-		if err != nil {
-			return fmt.Errorf("version_settings.yml: since %q: %w", s.Since, err)
-		}
-		knows := !server.Version.LessThan(since)
+func addVersionSettings(body Body, asset string, server Server) {
+	for _, s := range load[[]versionSetting]("version_settings.yml") {
+		knows := !server.Version.LessThan(version.MustNew(s.Since))
 		if server.Serverless {
 			knows = !s.NotServerless
 		}
-		if knows {
+		if knows && s.Asset == asset {
 			set(body, s.Path, s.Value)
 		}
 	}
-	return nil
 }
 
-// load reads an embedded file, YAML or JSON.
-func load(name string, into any) error {
+// load reads an embedded file, YAML or JSON. Each is part of the binary and read by
+// the tests, so that one that can't be read is no error to be handled.
+func load[T any](name string) (content T) {
 	data, err := files.ReadFile(name)
+	switch {
+	case err != nil:
+	case strings.HasSuffix(name, ".json"):
+		err = json.Unmarshal(data, &content)
+	default:
+		err = yaml.Unmarshal(data, &content)
+	}
 	if err != nil {
-		return fmt.Errorf("reading the embedded %s: %w", name, err)
+		panic(fmt.Sprintf("reading the embedded %s: %s", name, err))
 	}
-	unmarshal := yaml.Unmarshal
-	if strings.HasSuffix(name, ".json") {
-		unmarshal = func(data []byte, into any) error { return json.Unmarshal(data, into) }
-	}
-	if err := unmarshal(data, into); err != nil {
-		return fmt.Errorf("reading the embedded %s: %w", name, err)
-	}
-	return nil
+	return content
 }
 
 // set puts value at a dotted path, making the objects above it.

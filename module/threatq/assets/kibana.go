@@ -5,6 +5,7 @@ package assets
 
 import (
 	"bytes"
+	"embed"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -29,7 +30,7 @@ const MinimumKibana = "8.3.0"
 // types are the types of the objects, those that refer to nothing first.
 var types = []string{"tag", "index-pattern", "search", "dashboard"}
 
-// An KibanaObject is one Kibana saved object.
+// A KibanaObject is one Kibana saved object.
 type KibanaObject struct {
 	// Type is Kibana's name for what it is: tag, index-pattern (a data view), search or dashboard.
 	Type string
@@ -41,32 +42,43 @@ type KibanaObject struct {
 	JSON json.RawMessage
 }
 
+//go:generate go run ../../../dev-tools/dashboardgen -o kibana/7
+
+// kibanaFiles has the Kibana saved objects, with the JSON that Kibana keeps in strings written out.
+// KibanaObjects makes of them what Kibana imports.
+//
+// The 7 in the folder's name is not a version of Kibana: it is where Libbeat's importer looks, so
+// that the folder can be given to setup.dashboards.directory as it is.
+//
+//go:embed kibana/7
+var kibanaFiles embed.FS
+
 // KibanaObjects returns all objects, each after those that it refers to.
-func KibanaObjects() ([]KibanaObject, error) {
-	return read(kibanaFiles())
+func KibanaObjects() []KibanaObject {
+	objects, err := read(kibanaFiles, "kibana/7")
+	if err != nil {
+		panic(err) // they are part of the binary
+	}
+	return objects
 }
 
 // KibanaNDJSON returns all objects, one on a line, each line with its line feed.
-func KibanaNDJSON() ([]byte, error) {
-	objects, err := KibanaObjects()
-	if err != nil {
-		return nil, err
-	}
+func KibanaNDJSON() []byte {
 	var b bytes.Buffer
-	for _, o := range objects {
+	for _, o := range KibanaObjects() {
 		b.Write(o.JSON)
 		b.WriteByte('\n')
 	}
-	return b.Bytes(), nil
+	return b.Bytes()
 }
 
-// read returns the objects in files of the form <type>/<id>.json.
-func read(files fs.FS) ([]KibanaObject, error) {
+// read returns the objects in files of the form <type>/<id>.json below dir.
+func read(files fs.FS, dir string) ([]KibanaObject, error) {
 	var objects []KibanaObject
-	for _, kind := range types {
-		names, err := fs.Glob(files, path.Join(kind, "*.json"))
+	for _, typ := range types {
+		names, err := fs.Glob(files, path.Join(dir, typ, "*.json"))
 		if err != nil {
-			return nil, fmt.Errorf("listing the Kibana objects of type %s: %w", kind, err)
+			return nil, fmt.Errorf("listing the Kibana objects of type %s: %w", typ, err)
 		}
 		for _, name := range names {
 			content, err := fs.ReadFile(files, name)

@@ -11,11 +11,7 @@ import (
 )
 
 // encoded are the attributes that Kibana stores as JSON within a string.
-var encoded = [][]string{
-	{"kibanaSavedObjectMeta", "searchSourceJSON"},
-	{"optionsJSON"},
-	{"panelsJSON"},
-}
+var encoded = []string{"kibanaSavedObjectMeta.searchSourceJSON", "optionsJSON", "panelsJSON"}
 
 // decode reads an object as its file has it and brings it into the form that Kibana stores.
 func decode(content []byte) (KibanaObject, error) {
@@ -26,48 +22,39 @@ func decode(content []byte) (KibanaObject, error) {
 	if err := d.Decode(&o); err != nil {
 		return KibanaObject{}, fmt.Errorf("parsing its JSON: %w", err)
 	}
-	kind, _ := o["type"].(string)
+	typ, _ := o["type"].(string)
 	id, _ := o["id"].(string)
 	attributes, _ := o["attributes"].(map[string]any)
 	title, _ := attributes["title"].(string)
-	if kind == "tag" {
+	if typ == "tag" {
 		title, _ = attributes["name"].(string)
 	}
-	if kind == "" || id == "" || title == "" {
+	if typ == "" || id == "" || title == "" {
 		return KibanaObject{}, errors.New("it lacks a type, an id or attributes.title")
 	}
 	for _, path := range encoded {
 		if err := encode(attributes, path); err != nil {
-			return KibanaObject{}, fmt.Errorf("encoding its attribute %s: %w", path[len(path)-1], err)
+			return KibanaObject{}, fmt.Errorf("encoding its attribute %s: %w", path, err)
 		}
 	}
 	line, err := marshal(o)
 	if err != nil {
 		return KibanaObject{}, fmt.Errorf("encoding it: %w", err)
 	}
-	return KibanaObject{Type: kind, ID: id, Title: title, JSON: line}, nil
+	return KibanaObject{Type: typ, ID: id, Title: title, JSON: line}, nil
 }
 
-// encode replaces the value at path by a string that holds its JSON, unless it is a string already.
-func encode(attributes map[string]any, path []string) error {
-	parent := attributes
-	for _, key := range path[:len(path)-1] {
-		child, ok := parent[key].(map[string]any)
-		if !ok {
-			return nil
-		}
-		parent = child
-	}
-	key := path[len(path)-1]
-	value, ok := parent[key]
-	if _, done := value.(string); !ok || done {
+// encode replaces the value at a dotted path by a string that holds its JSON, unless it is a string already.
+func encode(attributes Body, path string) error {
+	value := get(attributes, path)
+	if _, done := value.(string); done || value == nil {
 		return nil
 	}
 	b, err := marshal(value)
 	if err != nil {
 		return err
 	}
-	parent[key] = string(b)
+	set(attributes, path, string(b))
 	return nil
 }
 

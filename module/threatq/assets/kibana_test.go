@@ -17,8 +17,7 @@ import (
 // aliasFields returns the type of each field of the index behind the alias.
 func aliasFields(t *testing.T) map[string]string {
 	t.Helper()
-	body, err := DestTemplate(Server{})
-	require.NoError(t, err)
+	body := DestTemplate(Server{})
 	content, err := json.Marshal(body)
 	require.NoError(t, err)
 	var template struct {
@@ -54,8 +53,7 @@ func (m mappedField) collect(types map[string]string, prefix string) {
 }
 
 func TestObjects(t *testing.T) {
-	objects, err := KibanaObjects()
-	require.NoError(t, err)
+	objects := KibanaObjects()
 	assert.Empty(t, check(objects, aliasFields(t)))
 
 	var ids []string
@@ -180,8 +178,7 @@ func TestCheckFindsDefects(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			objects, err := KibanaObjects()
-			require.NoError(t, err)
+			objects := KibanaObjects()
 			for i, o := range objects {
 				if o.ID == tt.object {
 					require.Contains(t, string(o.JSON), tt.from)
@@ -192,8 +189,7 @@ func TestCheckFindsDefects(t *testing.T) {
 		})
 	}
 	t.Run("same id twice", func(t *testing.T) {
-		objects, err := KibanaObjects()
-		require.NoError(t, err)
+		objects := KibanaObjects()
 		assert.Contains(t, check(append(objects, objects[1]), aliasFields(t)), "index-pattern/"+DataView+": its id is taken")
 	})
 }
@@ -220,8 +216,7 @@ func TestDashboardsShow(t *testing.T) {
 			"search threatq-latest-network",
 		},
 	}
-	objects, err := KibanaObjects()
-	require.NoError(t, err)
+	objects := KibanaObjects()
 	for _, o := range objects {
 		if o.Type != "dashboard" {
 			continue
@@ -274,10 +269,8 @@ func shows(t *testing.T, o KibanaObject) []string {
 }
 
 func TestNDJSON(t *testing.T) {
-	content, err := KibanaNDJSON()
-	require.NoError(t, err)
-	objects, err := KibanaObjects()
-	require.NoError(t, err)
+	content := KibanaNDJSON()
+	objects := KibanaObjects()
 	require.True(t, bytes.HasSuffix(content, []byte("}\n")))
 	lines := bytes.Split(bytes.TrimSuffix(content, []byte("\n")), []byte("\n"))
 	require.Len(t, lines, len(objects))
@@ -288,8 +281,7 @@ func TestNDJSON(t *testing.T) {
 
 // Fleet can't give the alias a filter, so the dashboards leave out by themselves what has expired.
 func TestDashboardsLeaveOutWhatExpired(t *testing.T) {
-	objects, err := KibanaObjects()
-	require.NoError(t, err)
+	objects := KibanaObjects()
 	for _, o := range objects {
 		var s savedObject
 		require.NoError(t, json.Unmarshal(o.JSON, &s))
@@ -304,8 +296,7 @@ func TestDashboardsLeaveOutWhatExpired(t *testing.T) {
 
 // An indicator that was updated long ago is shown all the same: nothing filters by time.
 func TestNothingFiltersByTime(t *testing.T) {
-	objects, err := KibanaObjects()
-	require.NoError(t, err)
+	objects := KibanaObjects()
 	for _, o := range objects {
 		var s savedObject
 		require.NoError(t, json.Unmarshal(o.JSON, &s))
@@ -322,7 +313,7 @@ func TestReadRefuses(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := read(fstest.MapFS{"dashboard/x.json": {Data: []byte(tt.content)}})
+			_, err := read(fstest.MapFS{"dashboard/x.json": {Data: []byte(tt.content)}}, ".")
 			assert.ErrorContains(t, err, tt.want)
 		})
 	}

@@ -46,15 +46,11 @@ func currentHashes(t *testing.T) map[string]string {
 			hash = Hash(get(body, "policy").(Body))
 		}
 		if hash == "" { // it has no _meta
-			var err error
-			hash, err = ContentHash(body)
-			require.NoError(t, err)
+			hash = ContentHash(body)
 		}
 		hashes[name] = hash
 	}
-	ndjson, err := KibanaNDJSON()
-	require.NoError(t, err)
-	sum := sha256.Sum256(ndjson)
+	sum := sha256.Sum256(KibanaNDJSON())
 	hashes["kibana"] = hex.EncodeToString(sum[:8])
 	return hashes
 }
@@ -62,8 +58,7 @@ func currentHashes(t *testing.T) map[string]string {
 // Setup replaces an installed asset only when the version of the assets is newer,
 // so a body that changes under a released version would never be installed.
 func TestAssetsChangeWithTheirVersion(t *testing.T) {
-	current, err := Version()
-	require.NoError(t, err)
+	current := Version()
 	table, hashes := readReleased(t), currentHashes(t)
 	require.Contains(t, table.Versions, table.Released, "the released version has no hashes")
 	isReleased := !version.MustNew(table.Released).LessThan(version.MustNew(current))

@@ -79,7 +79,7 @@ type named struct {
 	// found takes the object that has the _meta out of the server's answer.
 	found func(assets.Body) assets.Body
 	// edited says whether somebody changed what we once put. nil: don't ask.
-	edited    func(have assets.Body) (bool, error)
+	edited    func(have assets.Body) bool
 	overwrite bool
 	setting   string // that makes it overwrite
 }
@@ -108,15 +108,9 @@ func (i *Installer) ensure(ctx context.Context, n named, when replace) error {
 		}
 		if n.overwrite {
 			v = outdated
-		} else if v == outdated && n.edited != nil {
-			edited, err := n.edited(have)
-			if err != nil {
-				return err
-			}
-			if edited {
-				i.done(n.asset, Kept, "somebody changed it; "+n.setting+": true replaces it")
-				return nil
-			}
+		} else if v == outdated && n.edited != nil && n.edited(have) {
+			i.done(n.asset, Kept, "somebody changed it; "+n.setting+": true replaces it")
+			return nil
 		}
 		switch v {
 		case current:
@@ -144,10 +138,7 @@ func (i *Installer) pipeline(ctx context.Context, when replace) error {
 		i.done(asset, Skipped, "setup.pipelines.enabled is false")
 		return nil
 	}
-	body, err := assets.Pipeline()
-	if err != nil {
-		return err
-	}
+	body := assets.Pipeline()
 	return i.ensure(ctx, named{
 		asset: asset, privilege: privPipelines,
 		path: "/_ingest/pipeline/" + assets.PipelineName,
@@ -167,10 +158,7 @@ func (i *Installer) policy(ctx context.Context, when replace) error {
 		i.done(asset, Skipped, "setup.ilm.enabled is false")
 		return nil
 	}
-	body, err := assets.Policy()
-	if err != nil {
-		return err
-	}
+	body := assets.Policy()
 	return i.ensure(ctx, named{
 		asset: asset, privilege: privILM,
 		path: "/_ilm/policy/" + assets.PolicyName,
@@ -180,10 +168,7 @@ func (i *Installer) policy(ctx context.Context, when replace) error {
 		},
 		// How long to keep what is the users' to decide, and Kibana is where
 		// they do: it keeps the _meta as it was.
-		edited: func(have assets.Body) (bool, error) {
-			hash, err := assets.ContentHash(have)
-			return hash != assets.Hash(have), err
-		},
+		edited:    func(have assets.Body) bool { return assets.ContentHash(have) != assets.Hash(have) },
 		overwrite: i.cfg.ILM.Overwrite, setting: "setup.ilm.overwrite",
 	}, when)
 }
@@ -200,10 +185,7 @@ func (i *Installer) customTemplate(ctx context.Context) error {
 		i.done(asset, Unchanged, "")
 		return nil
 	}
-	body, err := assets.CustomTemplate()
-	if err != nil {
-		return err
-	}
+	body := assets.CustomTemplate()
 	status, err := i.do(ctx, request{
 		doing: "creating", asset: asset, privilege: privTemplates,
 		method: http.MethodPut, path: path, body: body,
@@ -228,19 +210,11 @@ func (i *Installer) customTemplate(ctx context.Context) error {
 }
 
 func (i *Installer) template(ctx context.Context, when replace) error {
-	body, err := assets.Template(i.server)
-	if err != nil {
-		return err
-	}
-	return i.indexTemplate(ctx, assets.TemplateName, body, when)
+	return i.indexTemplate(ctx, assets.TemplateName, assets.Template(i.server), when)
 }
 
 func (i *Installer) destTemplate(ctx context.Context) error {
-	body, err := assets.DestTemplate(i.server)
-	if err != nil {
-		return err
-	}
-	return i.indexTemplate(ctx, assets.DestTemplateName, body, replaceDifferent)
+	return i.indexTemplate(ctx, assets.DestTemplateName, assets.DestTemplate(i.server), replaceDifferent)
 }
 
 func (i *Installer) indexTemplate(ctx context.Context, name string, body assets.Body, when replace) error {
@@ -262,10 +236,7 @@ func (i *Installer) indexTemplate(ctx context.Context, name string, body assets.
 // rollOver gives each data stream that was made from another template a new
 // index, made from the current one.
 func (i *Installer) rollOver(ctx context.Context) error {
-	template, err := assets.Template(i.server)
-	if err != nil {
-		return err
-	}
+	template := assets.Template(i.server)
 	var list struct {
 		DataStreams []struct {
 			Name    string `json:"name"`

@@ -45,10 +45,7 @@ func (i *Installer) ensureDestination(ctx context.Context) (destination, error) 
 		return d, err
 	}
 	behind := slices.Sorted(maps.Keys(aliases))
-	properties, err := assets.AliasProperties()
-	if err != nil {
-		return d, err
-	}
+	properties := assets.AliasProperties()
 	switch len(behind) {
 	case 0:
 		if d.current, err = i.createDestination(ctx, metas, properties); err != nil {
@@ -70,10 +67,7 @@ func (i *Installer) ensureDestination(ctx context.Context) (destination, error) 
 			Remedy: "Remove it from all but the one that the transform writes to, and run setup again.",
 		}
 	}
-	template, err := assets.DestTemplate(i.server)
-	if err != nil {
-		return d, err
-	}
+	template := assets.DestTemplate(i.server)
 	want := object(object(template["template"])["mappings"])
 	if assets.MetaManagedBy(metas[d.current]) != assets.ManagedBy {
 		conflict, err := i.mappingConflicts(ctx, d.current, want)
@@ -148,10 +142,7 @@ func (i *Installer) createDestination(ctx context.Context, metas map[string]asse
 		return index, nil
 	}
 	index := indexName(1)
-	body, err := assets.DestIndex()
-	if err != nil {
-		return "", err
-	}
+	body := assets.DestIndex()
 	meta, err := i.createIndex(ctx, index, body)
 	if err != nil {
 		return "", err
@@ -175,10 +166,7 @@ func (i *Installer) createIndex(ctx context.Context, index string, body any) (as
 	if err != nil {
 		return nil, err
 	}
-	want, err := assets.DestMappingHash()
-	if err != nil {
-		return nil, err
-	}
+	want := assets.DestMappingHash()
 	if got := assets.Hash(metas[index]); got != want {
 		return nil, &Error{
 			Kind: KindServer, Asset: asset, Doing: "creating",
@@ -216,10 +204,7 @@ func (i *Installer) moveDestination(ctx context.Context, d destination, have tra
 	if err != nil {
 		return d, nil, err
 	}
-	properties, err := assets.AliasProperties()
-	if err != nil {
-		return d, nil, err
-	}
+	properties := assets.AliasProperties()
 	if err := i.moveAlias(ctx, old, next, properties); err != nil {
 		return d, nil, err
 	}

@@ -98,8 +98,7 @@ func TestExampleRule(t *testing.T) {
 	}
 	assert.Positive(t, rule.RiskScore)
 
-	template, err := assets.DestTemplate(assets.Server{})
-	require.NoError(t, err)
+	template := assets.DestTemplate(assets.Server{})
 	mapping := object(object(template["template"])["mappings"])
 	require.NotEmpty(t, rule.Mapping)
 	for _, m := range rule.Mapping {

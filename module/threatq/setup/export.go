@@ -24,7 +24,7 @@ type Export struct {
 	// the body; "" for what Kibana imports.
 	Request string
 
-	body func(assets.Server, config.Setup) (any, error)
+	body func(assets.Server, config.Setup) (assets.Body, error)
 }
 
 // ExportOptions says what the asset is for.
@@ -41,55 +41,52 @@ type ExportOptions struct {
 const newest = "999.0.0"
 
 // Exports returns all assets that can be printed, in the order of installation.
-func Exports() ([]Export, error) {
-	id, err := assets.TransformID()
-	if err != nil {
-		return nil, err
-	}
+func Exports() []Export {
+	id := assets.TransformID()
 	return []Export{
 		{
 			Kind: "pipeline", Short: "Ingest pipeline of the data stream",
 			Request: "PUT _ingest/pipeline/" + assets.PipelineName,
-			body:    func(assets.Server, config.Setup) (any, error) { return assets.Pipeline() },
+			body:    func(assets.Server, config.Setup) (assets.Body, error) { return assets.Pipeline(), nil },
 		}, {
 			Kind: "ilm-policy", Short: "ILM policy of the data stream",
 			Request: "PUT _ilm/policy/" + assets.PolicyName,
-			body: func(server assets.Server, _ config.Setup) (any, error) {
+			body: func(server assets.Server, _ config.Setup) (assets.Body, error) {
 				if server.Serverless {
 					return nil, fmt.Errorf("a Serverless project has no ILM: its index template names the retention")
 				}
-				return assets.Policy()
+				return assets.Policy(), nil
 			},
 		}, {
 			Kind: "component-template", Short: "Component template for your own settings and mappings, empty",
 			Request: "PUT _component_template/" + assets.CustomTemplateName + "?create=true",
-			body:    func(assets.Server, config.Setup) (any, error) { return assets.CustomTemplate() },
+			body:    func(assets.Server, config.Setup) (assets.Body, error) { return assets.CustomTemplate(), nil },
 		}, {
 			Kind: "template", Short: "Index template of the data stream",
 			Request: "PUT _index_template/" + assets.TemplateName,
-			body:    func(s assets.Server, _ config.Setup) (any, error) { return assets.Template(s) },
+			body:    func(s assets.Server, _ config.Setup) (assets.Body, error) { return assets.Template(s), nil },
 		}, {
 			Kind: "dest-template", Short: "Index template of the index of active indicators",
 			Request: "PUT _index_template/" + assets.DestTemplateName,
-			body:    func(s assets.Server, _ config.Setup) (any, error) { return assets.DestTemplate(s) },
+			body:    func(s assets.Server, _ config.Setup) (assets.Body, error) { return assets.DestTemplate(s), nil },
 		}, {
 			Kind: "index", Short: "First index of active indicators, with its alias",
 			Request: "PUT " + indexName(1),
-			body:    func(assets.Server, config.Setup) (any, error) { return assets.DestIndex() },
+			body:    func(assets.Server, config.Setup) (assets.Body, error) { return assets.DestIndex(), nil },
 		}, {
 			Kind: "transform", Short: "Transform that keeps the active indicators; start it with POST _transform/" + id + "/_start",
 			Request: "PUT _transform/" + id,
-			body: func(s assets.Server, cfg config.Setup) (any, error) {
+			body: func(s assets.Server, cfg config.Setup) (assets.Body, error) {
 				frequency, delay := timing(cfg.Transforms, s.Serverless)
 				return assets.Transform(s, assets.TransformOptions{
 					DestIndex: indexName(1), Frequency: frequency, SyncDelay: delay,
-				})
+				}), nil
 			},
 		}, {
 			Kind: "dashboard", Short: "Data view and dashboards, a file for Kibana's import (Stack Management, Saved Objects)",
 			body: nil,
 		},
-	}, nil
+	}
 }
 
 // ExportAsset returns the asset of that kind as a text that ends with a line
@@ -108,18 +105,14 @@ func ExportAsset(kind string, opts ExportOptions) ([]byte, error) {
 	if !server.Serverless && server.Version.LessThan(version.MustNew(minVersion)) {
 		return nil, fmt.Errorf("the assets need Elasticsearch %s or later, not %s", minVersion, opts.Version)
 	}
-	exports, err := Exports()
-	if err != nil {
-		return nil, err
-	}
 	var kinds []string
-	for _, e := range exports {
+	for _, e := range Exports() {
 		kinds = append(kinds, e.Kind)
 		if e.Kind != kind {
 			continue
 		}
 		if e.body == nil {
-			return assets.KibanaNDJSON()
+			return assets.KibanaNDJSON(), nil
 		}
 		body, err := e.body(server, opts.Config)
 		if err != nil {

@@ -74,8 +74,7 @@ func installPrevious(t *testing.T, f *fakeElasticsearch) {
 	f.indexTemplates[assets.DestTemplateName]["_meta"] = old
 	policy := f.policies[assets.PolicyName]["policy"].(object_)
 	policy["phases"].(object_)["delete"].(object_)["min_age"] = "3d"
-	hash, err := assets.ContentHash(policy)
-	require.NoError(t, err)
+	hash := assets.ContentHash(policy)
 	policy["_meta"] = object_{"managed_by": "threatqbeat", "version": "0.9.0", "hash": hash}
 
 	index := f.indices["logs-ti_threatq_latest.dest_threat-1"]
@@ -83,8 +82,7 @@ func installPrevious(t *testing.T, f *fakeElasticsearch) {
 	index.docs = map[string]string{"a": "1", "b": "2", "c": "3"}
 	f.dataStreams["logs-ti_threatq.threat-default"] = []string{".ds-logs-ti_threatq.threat-default-000001@old"}
 
-	id, err := assets.TransformID()
-	require.NoError(t, err)
+	id := assets.TransformID()
 	f.transforms[assets.TransformPrefix+"0.9.0"] = f.transforms[id]
 	f.transforms[assets.TransformPrefix+"0.9.0"].config["_meta"] = old
 	delete(f.transforms, id)
@@ -162,16 +160,14 @@ func transcript(t *testing.T, f *fakeElasticsearch, reports []Report) string {
 
 func transformID(t *testing.T) string {
 	t.Helper()
-	id, err := assets.TransformID()
-	require.NoError(t, err)
+	id := assets.TransformID()
 	return id
 }
 
 // golden compares with a file in which VERSION stands for the version of the assets.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
-	v, err := assets.Version()
-	require.NoError(t, err)
+	v := assets.Version()
 	got = strings.NewReplacer(transformID(t), assets.TransformPrefix+"VERSION", `"version": "`+v+`"`, `"version": "VERSION"`).Replace(got)
 	file := filepath.Join("testdata", name+".golden")
 	if *update {
@@ -277,8 +273,7 @@ func TestEditedPolicyIsKept(t *testing.T) {
 	reports, err = setupWith(t, f, cfg, IndexManagement)
 	require.NoError(t, err)
 	assert.Equal(t, Updated, reports[0].Action)
-	want, err := assets.Policy()
-	require.NoError(t, err)
+	want := assets.Policy()
 	assert.Equal(t, assets.Hash(want["policy"].(object_)), assets.Hash(f.policies[assets.PolicyName]["policy"].(object_)))
 }
 
@@ -291,19 +286,17 @@ func TestNewerAssetsAreKept(t *testing.T) {
 	f.indexTemplates[assets.TemplateName]["_meta"] = tomorrow
 	f.indexTemplates[assets.DestTemplateName]["_meta"] = tomorrow
 	f.indices["logs-ti_threatq_latest.dest_threat-1"].mapping["_meta"] = tomorrow
-	id, err := assets.TransformID()
-	require.NoError(t, err)
+	id := assets.TransformID()
 	f.transforms[assets.TransformPrefix+"99.0.0"] = f.transforms[id]
 	delete(f.transforms, id)
 
-	_, err = setupWith(t, f, config.DefaultSetup(), server)
+	_, err := setupWith(t, f, config.DefaultSetup(), server)
 	require.NoError(t, err)
 	assert.Empty(t, f.changes())
 }
 
 func TestChangedTransform(t *testing.T) {
-	id, err := assets.TransformID()
-	require.NoError(t, err)
+	id := assets.TransformID()
 	stopUpdateStart := []string{
 		"POST /_transform/" + id + "/_stop?wait_for_completion=false",
 		"POST /_transform/" + id + "/_update",

@@ -112,14 +112,8 @@ func (i *Installer) dashboards(ctx context.Context) error {
 			}
 		}
 	}
-	objects, err := assets.KibanaObjects()
-	if err != nil {
-		return err
-	}
-	ndjson, err := assets.KibanaNDJSON()
-	if err != nil {
-		return err
-	}
+	objects := assets.KibanaObjects()
+	ndjson := assets.KibanaNDJSON()
 	action, status, err := importObjects(client, ndjson, serverless)
 	if err != nil {
 		e := refusal("importing", kibanaAsset, privSavedObject, status, nil, err)

@@ -91,8 +91,7 @@ func importInto(connect func() (Kibana, error)) ([]Report, error) {
 
 func TestDashboardsAreCreatedThenUpdated(t *testing.T) {
 	k, connect := newFakeKibana(t)
-	objects, err := assets.KibanaObjects()
-	require.NoError(t, err)
+	objects := assets.KibanaObjects()
 	for _, want := range []Action{Created, Updated, Updated} {
 		reports, err := importInto(connect)
 		require.NoError(t, err)

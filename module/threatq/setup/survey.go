@@ -53,13 +53,9 @@ func (i *Installer) surveyTemplates(ctx context.Context) error {
 	}, &list); err != nil {
 		return err
 	}
-	for name, of := range map[string]func(assets.Server) (assets.Body, error){
-		assets.TemplateName: assets.Template, assets.DestTemplateName: assets.DestTemplate,
+	for name, want := range map[string]assets.Body{
+		assets.TemplateName: assets.Template(i.server), assets.DestTemplateName: assets.DestTemplate(i.server),
 	} {
-		want, err := of(i.server)
-		if err != nil {
-			return err
-		}
 		patterns, _ := want["index_patterns"].([]any)
 		for _, t := range list.Templates {
 			asset := "index template " + t.Name

@@ -87,16 +87,12 @@ func (i *Installer) takeOver(ctx context.Context, d destination, conflict string
 
 // countActive returns how many indicators of an index have not expired.
 func (i *Installer) countActive(ctx context.Context, index string) (int, error) {
-	filter, err := assets.AliasProperties()
-	if err != nil {
-		return 0, err
-	}
 	var answer struct {
 		Count int `json:"count"`
 	}
-	_, err = i.do(ctx, request{
+	_, err := i.do(ctx, request{
 		doing: "counting the active indicators of", asset: "index " + index, privilege: privReindex,
-		method: http.MethodPost, path: "/" + index + "/_count", body: assets.Body{"query": filter["filter"]},
+		method: http.MethodPost, path: "/" + index + "/_count", body: assets.Body{"query": assets.AliasProperties()["filter"]},
 	}, &answer)
 	return answer.Count, err
 }

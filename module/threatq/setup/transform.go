@@ -60,10 +60,7 @@ func (i *Installer) listTransforms(ctx context.Context) (transforms, error) {
 	if t.configs, err = i.writers(ctx); err != nil {
 		return t, err
 	}
-	ours, err := assets.Version()
-	if err != nil {
-		return t, err
-	}
+	ours := assets.Version()
 	for _, id := range slices.Sorted(maps.Keys(t.configs)) {
 		version, named := strings.CutPrefix(id, assets.TransformPrefix)
 		if owner := ownerOf(t.configs[id]); !named || owner != "" {
@@ -80,17 +77,11 @@ func (i *Installer) listTransforms(ctx context.Context) (transforms, error) {
 // ensureTransform makes sure that the transform of this version, and no other,
 // fills the index. On a refusal it starts again what it had stopped.
 func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error) {
-	id, err := assets.TransformID()
-	if err != nil {
-		return err
-	}
+	id := assets.TransformID()
 	frequency, delay := timing(i.cfg.Transforms, i.server.Serverless)
-	want, err := assets.Transform(i.server, assets.TransformOptions{
+	want := assets.Transform(i.server, assets.TransformOptions{
 		DestIndex: dest, Frequency: frequency, SyncDelay: delay,
 	})
-	if err != nil {
-		return err
-	}
 	have, err := i.listTransforms(ctx)
 	if err != nil {
 		return err
@@ -166,10 +157,7 @@ func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error
 // checkTransform looks whether the transform does its work, once setup has made or
 // started it. One that failed may need a moment to fail again.
 func (i *Installer) checkTransform(ctx context.Context, hadFailed bool) error {
-	id, err := assets.TransformID()
-	if err != nil {
-		return err
-	}
+	id := assets.TransformID()
 	attempts := 1
 	if hadFailed {
 		attempts = failAttempts

@@ -50,8 +50,7 @@ func TestPipelineExpires(t *testing.T) {
 // pipelineWith returns the pipeline with other parameters of its script.
 func pipelineWith(t *testing.T, duration string, statuses []string) object {
 	t.Helper()
-	pipeline, err := assets.Pipeline()
-	require.NoError(t, err)
+	pipeline := assets.Pipeline()
 	parsed, err := config.ParseLifetime(duration)
 	require.NoError(t, err)
 	lower := []string{}
@@ -131,8 +130,7 @@ func TestPipelineCleansUpAndKeepsWhatFails(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			pipeline, err := assets.Pipeline()
-			require.NoError(t, err)
+			pipeline := assets.Pipeline()
 			source := simulate(c.in(t), pipeline, tc.document)
 			ingested, err := time.Parse(time.RFC3339Nano, get(source, "event", "ingested").(string))
 			require.NoError(t, err)

@@ -21,8 +21,7 @@ import (
 
 // fingerprint is what changes when something is created or replaced.
 func fingerprint(c *cluster) object {
-	id, err := assets.TransformID()
-	require.NoError(c.t, err)
+	id := assets.TransformID()
 	transform := c.must("GET", "/_transform/"+id, nil)
 	_, policy := c.try("GET", "/_ilm/policy/"+assets.PolicyName, nil)
 	return object{
@@ -62,8 +61,7 @@ func TestSetupTwice(t *testing.T) {
 	// A setting of the transform reaches it, and it goes on.
 	dir = c.beat(object{"setup.transforms.frequency": "7s"})
 	assert.Contains(t, c.setup(dir), ": updated (and started)")
-	id, err := assets.TransformID()
-	require.NoError(t, err)
+	id := assets.TransformID()
 	transform := c.must("GET", "/_transform/"+id, nil)
 	assert.Equal(t, "7s", get(transform["transforms"].([]any)[0], "frequency"))
 	c.eventually("the transform runs", patience, func() bool { return c.transformState() == "started" })
@@ -72,8 +70,7 @@ func TestSetupTwice(t *testing.T) {
 // transformState returns the state of the transform; indexing counts as started.
 func (c *cluster) transformState() string {
 	c.t.Helper()
-	id, err := assets.TransformID()
-	require.NoError(c.t, err)
+	id := assets.TransformID()
 	stats := c.must("GET", "/_transform/"+id+"/_stats", nil)
 	state := get(stats["transforms"].([]any)[0], "state").(string)
 	if state == "indexing" {

@@ -29,8 +29,7 @@ func TestFromAnIntegrationOfFleet(t *testing.T) {
 		url := kibana(t)
 		c := connect(t)
 		c.reset()
-		version, err := assets.Version()
-		require.NoError(t, err)
+		version := assets.Version()
 		theirs := "logs-threatq.latest_ioc-default-" + version
 		stop := "/_transform/" + theirs + "/_stop?wait_for_completion=true&force=true&timeout=30s"
 		t.Cleanup(func() {
