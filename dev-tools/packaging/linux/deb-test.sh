@@ -21,19 +21,16 @@ threatqbeat version
 [ "$(threatqbeat --version)" = "$(threatqbeat version)" ]
 
 step "documentation"
-cd /usr/share/doc/threatqbeat
-[ -e README.md ]
-[ -e docs/getting-started.md ]
-[ -e threatqbeat.reference.yml ]
-[ -e docs/examples/role-setup.json ]
+for page in README.md docs/getting-started.md threatqbeat.reference.yml docs/examples/role-setup.json; do
+	[ -e "/usr/share/doc/threatqbeat/$page" ]
+done
 gzip --decompress --stdout /usr/share/man/man1/threatqbeat.1.gz | grep -q '^.SH COMMANDS'
 threatqbeat __complete 'se' 2>/dev/null | grep -q '^setup'
 grep -q __complete /usr/share/bash-completion/completions/threatqbeat
 
 step "check the configuration"
-export THREATQ_URL=https://threatq.example.com THREATQ_DATA_COLLECTION_ID=0123456789abcdef
-export THREATQ_CLIENT_ID=id THREATQ_CLIENT_SECRET=secret
-threatqbeat test config
+THREATQ_URL=https://threatq.example.com THREATQ_DATA_COLLECTION_ID=0123456789abcdef \
+	THREATQ_CLIENT_ID=id THREATQ_CLIENT_SECRET=secret threatqbeat test config
 
 step "keystore belongs to the service"
 threatqbeat keystore create
