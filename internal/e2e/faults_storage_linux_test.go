@@ -6,6 +6,7 @@ package e2e
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -76,6 +77,54 @@ func TestFullOutputDirectory(t *testing.T) {
 	sim.requireEach(t, dir.Events(), false)
 }
 
+// Known indicators that can't be saved keep nothing from being collected, and the health
+// says so until there is room, though nothing comes any more.
+func TestFullDirectoryOfKnownIndicators(t *testing.T) {
+	t.Parallel()
+	const indicators = 500
+	sim := startAppliance(t, tidy(indicators))
+	dir := beattest.NewDir(t)
+	known := dir.File("data", "registry", "known")
+	mountMemory(t, known, 0)
+	filler := fill(t, known)
+	settings := map[string]any{"threatqbeat.inputs": []any{sim.input("one", map[string]any{"page_size": 50})}}
+	get := withEndpoint(t, dir, settings)
+	dir.Configure(settings)
+	var root beattest.Event
+	is := func(want string) func() bool {
+		return func() bool { return get("/", &root) && root.Get("health.status") == want }
+	}
+	beat := dir.Start("run")
+	beat.Eventually("the collection", func() bool { return dir.Lines() >= indicators })
+	beat.Eventually("the cursor", func() bool { return savedCursors(t, dir)["one"].Get("collected") == float64(indicators) })
+	beat.Eventually("the health to say so", is("degraded"))
+	assert.Contains(t, root.Get("health.reason"), "the known indicators can't be saved")
+	assert.Contains(t, root.Get("health.reason"), "no space left on device")
+	assert.Contains(t, root.Get("health.reason"), "make room in path.data")
+
+	require.NoError(t, os.Remove(filler))
+	beat.Eventually("the health to recover", is("healthy"))
+	beat.Kill()
+	beat = dir.Start("run")
+	beat.Eventually("the health of the next start", is("healthy"))
+	beat.Stop()
+	sim.requireEach(t, dir.Events(), true)
+}
+
+// fill fills a file system, and returns the file that does.
+func fill(t *testing.T, dir string) string {
+	t.Helper()
+	filler, err := os.Create(filepath.Join(dir, "filler"))
+	require.NoError(t, err)
+	for size := 64 << 10; size > 0; {
+		if _, err := filler.Write(make([]byte, size)); err != nil {
+			size /= 2
+		}
+	}
+	require.NoError(t, filler.Close())
+	return filler.Name()
+}
+
 // While the disk is full, indicators are collected all the same; the cursor is
 // saved again as soon as there is room.
 func TestFullDataDirectory(t *testing.T) {
@@ -93,14 +142,7 @@ func TestFullDataDirectory(t *testing.T) {
 	beat := dir.Start("run")
 	beat.Eventually("the first collection", func() bool { return dir.Lines() >= indicators })
 
-	filler, err := os.Create(dir.File("data", "filler"))
-	require.NoError(t, err)
-	for size := 64 << 10; size > 0; {
-		if _, err := filler.Write(make([]byte, size)); err != nil {
-			size /= 2
-		}
-	}
-	require.NoError(t, filler.Close())
+	filler := fill(t, dir.File("data"))
 	failed := func() bool {
 		for _, message := range dir.LogMessages("error") {
 			if message != "" {
@@ -122,7 +164,7 @@ func TestFullDataDirectory(t *testing.T) {
 	assert.Equal(t, "degraded", root.Get("health.status"))
 	assert.Contains(t, root.Get("health.reason"), "no space left on device")
 
-	require.NoError(t, os.Remove(filler.Name()))
+	require.NoError(t, os.Remove(filler))
 	for range 3 {
 		sim.Touch(50)
 		lines += 50
@@ -131,8 +173,7 @@ func TestFullDataDirectory(t *testing.T) {
 	beat.Eventually("the saved cursor", func() bool {
 		return savedCursors(t, dir)["one"].Get("collected") == float64(lines)
 	})
-	require.True(t, get("/", &root))
-	assert.Equal(t, "healthy", root.Get("health.status"))
+	beat.Eventually("the health to recover", func() bool { return get("/", &root) && root.Get("health.status") == "healthy" })
 	complaints := len(dir.LogMessages("error"))
 	sim.Touch(50)
 	lines += 50

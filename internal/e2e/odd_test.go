@@ -247,6 +247,13 @@ func TestOddAnswers(t *testing.T) {
 	requests := odd["empty pages between"].requests()
 	assert.Equal(t, []string{"*", "mark-1", "mark-2", "mark-40", "mark-41", "mark-41"}, requests[:6])
 	assert.Contains(t, odd["empty pages without end"].requests(), "mark-99", "the next cycle goes on where this one ended")
+
+	// No event carried this mark, and it is saved all the same.
+	before := len(odd["empty pages between"].requests())
+	beat = dir.Start("run")
+	beat.Eventually("a request of the next start", func() bool { return len(odd["empty pages between"].requests()) > before })
+	beat.Stop()
+	assert.Equal(t, "mark-41", odd["empty pages between"].requests()[before])
 }
 
 // test input ends as well.

@@ -217,7 +217,9 @@ func TestKnownIndicatorsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	sim := startAppliance(t, tidy(100))
 	dir := beattest.NewDir(t)
-	dir.Configure(map[string]any{"threatqbeat.inputs": []any{sim.input("one", nil)}})
+	settings := map[string]any{"threatqbeat.inputs": []any{sim.input("one", nil)}}
+	get := withEndpoint(t, dir, settings)
+	dir.Configure(settings)
 	beat := dir.Start("run")
 	beat.Eventually("the collection", func() bool { return dir.Lines() == 100 })
 	beat.Stop()
@@ -230,6 +232,11 @@ func TestKnownIndicatorsThatCannotBeRead(t *testing.T) {
 	sim.Touch(10)
 	beat = dir.Start("run")
 	beat.Eventually("the updates", func() bool { return dir.Lines() == 110 })
+	beat.Eventually("the saved cursor", func() bool { return savedCursors(t, dir)["one"].Get("collected") == 110.0 })
+	var root beattest.Event
+	require.True(t, get("/", &root))
+	assert.Equal(t, "degraded", root.Get("health.status"), "a saved cursor doesn't hide it")
+	assert.Contains(t, root.Get("health.reason"), "there are no sweeps until the next start")
 	messages := strings.Join(dir.LogMessages("error"), "\n")
 	assert.Contains(t, messages, "The known indicators can't be read.")
 	beat.Stop()

@@ -52,8 +52,10 @@ const (
 	Output Source = "output"
 	// Refused is the documents that the output refused for their content.
 	Refused Source = "refused"
-	// Registry is the keeping of cursors and known indicators on disk.
+	// Registry is the keeping of cursors on disk.
 	Registry Source = "registry"
+	// Known is the keeping of known indicators on disk.
+	Known Source = "known"
 	// Files is the files of inputs that threatqbeat.config.inputs names.
 	Files Source = "files"
 )

@@ -48,6 +48,8 @@ type Known struct {
 	out        *os.File // the log, nil when closed or broken
 	logged     int      // entries in the log
 	failed     time.Time
+	failure    error // why out is broken
+	saved      func(error)
 	closed     bool
 
 	running bool // whether an input uses it; KnownStore.mu is held
@@ -154,6 +156,29 @@ func (k *Known) append(records []byte) {
 	}
 }
 
+// OnSave has f called now, and whenever that changes, with why the known indicators
+// can't be saved, nil when they are. f must not block or call k.
+func (k *Known) OnSave(f func(error)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.saved = f
+	f(k.failure)
+}
+
+// Repair tries again to save what could not be saved. It is to be called now and then.
+func (k *Known) Repair() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.repair()
+}
+
+func (k *Known) report(failure error) {
+	k.failure = failure
+	if k.saved != nil {
+		k.saved(failure)
+	}
+}
+
 // repair writes the files anew when the log is broken, if the disk takes them.
 func (k *Known) repair() {
 	if k.out != nil || k.closed || k.now().Sub(k.failed) < rewriteRetry {
@@ -161,7 +186,9 @@ func (k *Known) repair() {
 	}
 	if err := k.rewrite(); err != nil {
 		k.broken(err)
+		return
 	}
+	k.report(nil)
 }
 
 func (k *Known) broken(err error) {
@@ -171,6 +198,7 @@ func (k *Known) broken(err error) {
 	}
 	k.failed = k.now()
 	k.log.Errorw("The known indicators can't be saved. What is published meanwhile is saved once there is room.", "error", err)
+	k.report(err)
 }
 
 // rewrite writes the set as it is now to a new base, with a log that begins with

@@ -297,17 +297,30 @@ func TestKnownIsSavedOnceTheDiskTakesIt(t *testing.T) {
 	k := use(t, openStore(t, root), "one")
 	now := time.Now()
 	k.now = func() time.Time { return now }
+	var reports []error
+	k.OnSave(func(err error) { reports = append(reports, err) })
 	s := k.Connect()
 	publish(t, s, Entry{only(1), 10})
+	assert.Equal(t, []error{nil}, reports)
 	require.NoError(t, k.out.Close()) // each write fails from now on
 	s.ACKEvents(1)
+	require.Len(t, reports, 2)
+	require.ErrorIs(t, reports[1], os.ErrClosed)
+	k.OnSave(func(err error) { reports = append(reports, err) })
+	require.Len(t, reports, 3)
+	assert.ErrorIs(t, reports[2], os.ErrClosed, "who asks later hears of it")
 	publish(t, s, Entry{only(2), 10}, Entry{only(3), 10})
 	s.ACKEvents(1)
 	want := map[Indicator]Version{only(1): 10, only(2): 10}
 	assert.Equal(t, want, contentsOf(k.Snapshot()))
 	assert.Equal(t, map[Indicator]Version{only(1): Uncertain}, contentsOf(use(t, openStore(t, files(t, root)), "one").Snapshot()))
 
+	k.Repair() // too early
+	require.Len(t, reports, 3)
 	now = now.Add(rewriteRetry)
+	k.Repair()
+	require.Len(t, reports, 4)
+	assert.NoError(t, reports[3])
 	s.Announce([]Entry{{only(4), 10}})
 	want[only(3)], want[only(4)] = Uncertain, Uncertain
 	k = use(t, openStore(t, files(t, root)), "one")

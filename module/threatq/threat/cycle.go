@@ -117,12 +117,17 @@ func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
 		}
 		c.indicators++
 	}
-	if saves && len(page.Indicators) == 0 {
-		// No event carries this mark. The next one that is published does.
-		c.state.Advance(page.NextCursorMark, 0, c.fetchedAt)
-	}
 	if err := c.flush(); err != nil {
 		return err
+	}
+	if saves && len(page.Indicators) == 0 {
+		advances := page.NextCursorMark != page.Mark
+		c.state.Advance(page.NextCursorMark, 0, c.fetchedAt)
+		if advances {
+			if err := c.saveMark(c.state); err != nil {
+				return err
+			}
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err

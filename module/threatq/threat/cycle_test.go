@@ -72,6 +72,7 @@ func (a *answers) Page(ctx context.Context, mark string) (*client.Page, error) {
 type published struct {
 	ids    []string
 	states map[int]registry.State // by the number of events published before
+	marks  []string               // saved without an event
 	delay  time.Duration
 	stop   func(published int) error
 }
@@ -97,6 +98,11 @@ func (p *published) publish(event beat.Event, update any) error {
 	return nil
 }
 
+func (p *published) saveMark(update any) error {
+	p.marks = append(p.marks, update.(registry.State).Mark)
+	return nil
+}
+
 func newTestRunner(t *testing.T, pages pager, out *published, changes *[]health.Condition) *runner {
 	reg := monitoring.NewRegistry()
 	keeper := (*health.Board)(nil).Start("test")
@@ -110,6 +116,7 @@ func newTestRunner(t *testing.T, pages pager, out *published, changes *[]health.
 		mapper:   NewMapper(MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, Namespace: "default"}),
 		publish:  out.publish,
 		flush:    func() error { return nil },
+		saveMark: out.saveMark,
 		metrics:  newMetrics(reg, newTotals(nil), keeper, nil, log),
 		health:   keeper,
 		log:      log,
@@ -289,6 +296,7 @@ func TestMarkBehindEmptyPages(t *testing.T) {
 	assert.Equal(t, []string{"1", "2"}, out.ids)
 	assert.Equal(t, "d", out.states[1].Mark)
 	assert.Equal(t, "e", r.state.Mark)
+	assert.Equal(t, []string{"b", "c", "e"}, out.marks, "one that does not advance is not saved again")
 }
 
 // pager answers each request with what a function returns, by its number from 0.
@@ -324,7 +332,8 @@ func TestEmptyPagesWithoutEnd(t *testing.T) {
 }
 
 // Updates that come faster than pages don't keep a cycle from its end, but a first
-// collection that takes longer than the interval goes on.
+// collection that takes longer than the interval goes on. Pages that may be as large as
+// the appliance lets them be end a cycle without a pause before the next one.
 func TestCycleEnds(t *testing.T) {
 	ids := func(n, first int) (list []int) {
 		for i := range n {
@@ -335,22 +344,25 @@ func TestCycleEnds(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer   pagerFunc
 		requests int // until a minute has passed, at 100 ms each
+		goesOn   bool
 	}{
-		"two updates per page":     {func(i int) answer { return answer{ids: ids(2, 2*i), total: -1} }, 600},
-		"a few, the total is less": {func(i int) answer { return answer{ids: ids(1+i%3, 3*i), total: 10} }, 600},
+		"50 per page, no total":       {func(i int) answer { return answer{ids: ids(50, 50*i), total: -1} }, 600, true},
+		"50 per page, behind a total": {func(i int) answer { return answer{ids: ids(50, 50*i), total: 10} }, 600, true},
+		"fewer than before, no total": {func(i int) answer { return answer{ids: ids(1+(i+1)%3, 3*i), total: -1} }, 600, false},
+		"a few, the total is less":    {func(i int) answer { return answer{ids: ids(1+(i+1)%3, 3*i), total: 10} }, 600, false},
 		"full pages": {func(i int) answer {
 			if i < 700 {
 				return answer{ids: ids(200, 200*i), total: -1}
 			}
 			return answer{ids: ids(7, 200*i), total: -1}
-		}, 701},
+		}, 701, false},
 		"pages of less than page_size": {func(i int) answer {
 			if i < 700 {
 				return answer{ids: ids(150, 150*i), total: -1}
 			}
 			return answer{ids: ids(7, 150*i), total: -1}
-		}, 701},
-		"small pages, far from the total": {func(i int) answer { return answer{ids: ids(20, 20*i), total: 20 * 650} }, 650},
+		}, 701, false},
+		"small pages, far from the total": {func(i int) answer { return answer{ids: ids(20, 20*i), total: 20 * 650} }, 650, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -361,9 +373,34 @@ func TestCycleEnds(t *testing.T) {
 				require.NoError(t, r.cycle(t.Context()))
 				assert.Equal(t, tt.requests, requests)
 				assert.Equal(t, fmt.Sprint("mark-", requests), r.state.Mark)
+				assert.Equal(t, tt.goesOn, r.goesOn)
 			})
 		})
 	}
+}
+
+// A first collection is as fast with small pages as with large ones, though it takes
+// more than one cycle.
+func TestCyclesOfSmallPagesFollowAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const pages = 1500 // of 100 ms
+		requests, start := 0, time.Now()
+		var out published
+		ctx, cancel := context.WithCancel(t.Context())
+		r := newTestRunner(t, nil, &out, nil)
+		r.pageSize = 200
+		endless := pagerFunc(func(i int) answer { return answer{ids: []int{2 * i, 2*i + 1}, total: -1} }).pager(t, &requests)
+		r.pages = pageFunc(func(ctx context.Context, mark string) (*client.Page, error) {
+			page, err := endless.Page(ctx, mark)
+			if requests == pages {
+				cancel()
+			}
+			return page, err
+		})
+		require.NoError(t, r.loop(ctx))
+		assert.Equal(t, pages*100*time.Millisecond, time.Since(start))
+		assert.EqualValues(t, 2, r.metrics.cycles.Get())
+	})
 }
 
 // A page that is large is not held beside the next one.

@@ -111,7 +111,12 @@ func (e *ending) after(page *client.Page, sum uint64) (bool, error) {
 	}
 	// Updates that come faster than pages would keep the cycle going for ever.
 	full := n >= min(e.pageSize, max(e.largest, leastFull)) || page.Total > e.collected
-	return !full && time.Since(e.start) >= e.interval, nil
+	if full || time.Since(e.start) < e.interval {
+		return false, nil
+	}
+	// A page as large as any before may be as large as the appliance lets it be.
+	e.goesOn = n > 0 && n == e.largest
+	return true, nil
 }
 
 var sumSeed = maphash.MakeSeed()

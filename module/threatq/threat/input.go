@@ -11,6 +11,7 @@ import (
 
 	v2 "github.com/elastic/beats/v7/filebeat/input/v2"
 	cursor "github.com/elastic/beats/v7/filebeat/input/v2/input-cursor"
+	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/feature"
 	"github.com/elastic/beats/v7/libbeat/management/status"
 	"github.com/elastic/beats/v7/libbeat/statestore"
@@ -155,6 +156,7 @@ func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publi
 		mapper:   in.mapper,
 		publish:  out.publish,
 		flush:    out.flush,
+		saveMark: func(update any) error { return publisher.Publish(beat.Event{}, update) },
 		state:    loadState(cur, log),
 		metrics:  metrics,
 		health:   keeper,
@@ -168,7 +170,18 @@ func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publi
 	defer followed.LogRefused(log)
 	if in.ignorance != nil {
 		log.Errorw("The known indicators can't be read. What is collected is published all the same.", "error", in.ignorance)
-		keeper.Set(health.Registry, health.Degraded, fmt.Sprintf("there are no sweeps until the next start: %s", in.ignorance))
+		keeper.Set(health.Known, health.Degraded, fmt.Sprintf("there are no sweeps until the next start: %s", in.ignorance))
+	}
+	if in.known != nil {
+		run.repair = in.known.Repair
+		in.known.OnSave(func(err error) {
+			if err == nil {
+				keeper.Clear(health.Known)
+				return
+			}
+			keeper.Set(health.Known, health.Degraded, fmt.Sprintf(
+				"the known indicators can't be saved, so that a sweep after a restart would publish again what came since: %s: make room in path.data, or make it writable", err))
+		})
 	}
 	if in.known != nil && in.cfg.Reconcile.Interval > 0 {
 		run.sweeper = in.newSweeper(run, cl, out, newSweepMetrics(ctx.MetricsRegistry, metrics))
@@ -205,8 +218,10 @@ type runner struct {
 	pages    pager
 	mapper   *Mapper
 	publish  publishFunc
-	flush    func() error // publishes what publish has held back
-	sweeper  *sweeper     // nil for none
+	flush    func() error                 // publishes what publish has held back
+	saveMark func(cursorUpdate any) error // saves a cursor that no event carries, see withMarks
+	repair   func()                       // saves what could not be saved; nil for nothing
+	sweeper  *sweeper                     // nil for none
 	state    registry.State
 	metrics  *metrics
 	health   *health.Keeper
@@ -221,12 +236,16 @@ type runner struct {
 	saidAlive time.Time // when the last event said that the input collects
 	// largest is the largest number of indicators that a page had.
 	largest int
+	// goesOn says that the last cycle may have left something behind its last page, so
+	// that the next one begins at once.
+	goesOn bool
 }
 
 func (r *runner) loop(ctx context.Context) error {
 	r.saidAlive = time.Now()
 	for {
 		start := time.Now()
+		r.goesOn = false
 		err := r.cycle(ctx)
 		if err == nil {
 			err = r.alive(time.Now())
@@ -234,10 +253,16 @@ func (r *runner) loop(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		if r.repair != nil {
+			r.repair()
+		}
 		wait := r.interval - time.Since(start)
 		// A failed cycle may have spent its interval on retries. It must not
 		// turn into a stream of attempts against an appliance in trouble.
-		if err != nil || wait < 0 {
+		switch {
+		case err == nil && r.goesOn:
+			wait = 0
+		case err != nil || wait < 0:
 			wait = r.interval
 		}
 		if r.sweeper != nil {

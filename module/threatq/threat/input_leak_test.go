@@ -19,6 +19,7 @@ import (
 	cursor "github.com/elastic/beats/v7/filebeat/input/v2/input-cursor"
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/statestore"
+	"github.com/elastic/beats/v7/libbeat/statestore/backend"
 	"github.com/elastic/beats/v7/libbeat/statestore/storetest"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
@@ -81,12 +82,20 @@ func newInput(t *testing.T, indicators int) (*simulator.Simulator, func(ctx cont
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 
+	cfg := sim.Config()
+	return sim, newInputAt(t, storetest.NewMemoryStoreBackend(), server.URL, cfg.DataCollectionID, cfg.ClientID, cfg.ClientSecret)
+}
+
+// newInputAt returns an input that collects from an appliance and keeps its cursor in a
+// backend.
+func newInputAt(t *testing.T, cursors backend.Registry, url, collection, id, secret string) func(ctx context.Context, p beat.PipelineConnector) error {
+	t.Helper()
 	var group unison.TaskGroup
 	t.Cleanup(func() { require.NoError(t, group.Stop()) })
 	env := Environment{
 		Read:  func(raw *conf.C) (*config.Input, error) { return config.ReadInput(raw, nil) },
 		Log:   logp.NewNopLogger(),
-		Store: memoryStates{statestore.NewRegistry(storetest.NewMemoryStoreBackend())},
+		Store: memoryStates{statestore.NewRegistry(cursors)},
 		Paths: &paths.Path{Logs: t.TempDir()},
 	}
 	manager := Plugin(env).Manager.(*knowing)
@@ -100,14 +109,14 @@ func newInput(t *testing.T, indicators int) (*simulator.Simulator, func(ctx cont
 	}
 	require.NoError(t, manager.Init(&group))
 	raw := conf.MustNewConfigFrom(map[string]any{
-		"type": config.InputType, "id": "one", "url": server.URL, "data_collection_id": sim.Config().DataCollectionID,
-		"auth.oauth2.client.id": sim.Config().ClientID, "auth.oauth2.client.secret": sim.Config().ClientSecret,
+		"type": config.InputType, "id": "one", "url": url, "data_collection_id": collection,
+		"auth.oauth2.client.id": id, "auth.oauth2.client.secret": secret,
 		"page_size": 10, "request.retry": map[string]any{"max_attempts": 2, "wait_min": "1ms", "wait_max": "2ms"},
 		"request.tracer.enabled": true,
 	})
 	in, err := manager.Create(raw)
 	require.NoError(t, err)
-	return sim, func(ctx context.Context, p beat.PipelineConnector) error {
+	return func(ctx context.Context, p beat.PipelineConnector) error {
 		return in.Run(v2.Context{
 			Logger: logp.NewNopLogger(), ID: "one", IDWithoutName: "one", Name: config.InputType,
 			Cancelation: ctx, MetricsRegistry: monitoring.NewRegistry(),

@@ -54,16 +54,15 @@ func (in *knowingInput) Run(ctx v2.Context, pipeline beat.PipelineConnector) err
 		client.Processing.Fields = fields
 		return client, nil
 	})
-	if in.store == nil {
-		return in.Input.Run(ctx, pipeline)
+	if in.store != nil {
+		known, release, err := in.store.Use(cfg.ID, cfg.URL, cfg.DataCollectionID)
+		in.input.ignorance = err
+		if err == nil {
+			defer release()
+			session := known.Connect()
+			in.input.known, in.input.session = known, session
+			pipeline = pipetool.WithACKer(pipeline, session)
+		}
 	}
-	known, release, err := in.store.Use(cfg.ID, cfg.URL, cfg.DataCollectionID)
-	in.input.ignorance = err
-	if err != nil {
-		return in.Input.Run(ctx, pipeline)
-	}
-	defer release()
-	session := known.Connect()
-	in.input.known, in.input.session = known, session
-	return in.Input.Run(ctx, pipetool.WithACKer(pipeline, session))
+	return in.Input.Run(ctx, withMarks(pipeline))
 }

@@ -124,7 +124,7 @@ func (w *world) start() {
 	figures := newMetrics(monitoring.NewRegistry(), newTotals(nil), keeper, nil, log)
 	w.run = &runner{
 		interval: w.cfg.Interval, pages: w, mapper: NewMapper(MapperConfigOf(&w.cfg)),
-		publish: out.publish, flush: out.flush, state: w.saved, metrics: figures, log: log, health: keeper,
+		publish: out.publish, flush: out.flush, saveMark: w.saveMark, state: w.saved, metrics: figures, log: log, health: keeper,
 	}
 	in := &input{cfg: w.cfg, env: Environment{Known: w.store}, known: known, session: w.session}
 	w.sweeper = in.newSweeper(w.run, w, out, newSweepMetrics(monitoring.NewRegistry(), figures))
@@ -187,6 +187,18 @@ func (w *world) publish(event beat.Event, update any) error {
 	if w.acks {
 		w.acknowledge(len(w.pending))
 	}
+	return nil
+}
+
+// saveMark saves a cursor without an event, once the events before are acknowledged.
+func (w *world) saveMark(update any) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last := len(w.pending) - 1; last >= 0 {
+		w.pending[last].update = update
+		return nil
+	}
+	w.saved = update.(registry.State)
 	return nil
 }
 
