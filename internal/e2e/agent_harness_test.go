@@ -99,8 +99,8 @@ func startElasticAgent(t *testing.T) *elasticAgent {
 }
 
 // start runs threatqbeat as a component, with the arguments of its component
-// specification.
-func (a *elasticAgent) start(dir *beattest.Dir) *beattest.Process {
+// specification and more.
+func (a *elasticAgent) start(dir *beattest.Dir, more ...string) *beattest.Process {
 	a.t.Helper()
 	var spec struct {
 		Inputs []struct {
@@ -112,7 +112,7 @@ func (a *elasticAgent) start(dir *beattest.Dir) *beattest.Process {
 	require.NoError(a.t, yaml.Unmarshal(rootFile(a.t, "threatqbeat.spec.yml"), &spec))
 	require.Len(a.t, spec.Inputs, 1)
 	dir.Env = []string{"GORACE=exitcode=0"} // see requireNoRaces
-	beat := dir.StartWithInput(bytes.NewReader(a.stdin), spec.Inputs[0].Command.Args...)
+	beat := dir.StartWithInput(bytes.NewReader(a.stdin), append(spec.Inputs[0].Command.Args, more...)...)
 	a.t.Cleanup(func() {
 		beat.Kill()
 		requireNoRaces(a.t, beat.Output())

@@ -258,6 +258,60 @@ func TestAgentHealthOfTheOutput(t *testing.T) {
 	requireCleanStop(t, agent, beat, input, output)
 }
 
+// Input, stream and output are degraded while Elasticsearch can't be reached, and say
+// what, where and what to do. Everything arrives once it answers.
+func TestAgentHealthWithoutTheOutput(t *testing.T) {
+	t.Parallel()
+	const indicators = 50
+	for name, test := range map[string]struct {
+		listener func(t *testing.T) (address string, free func())
+		why      string
+	}{
+		"connection refused": {func(t *testing.T) (string, func()) { return freeAddress(t), func() {} }, "connection refused"},
+		"no answer":          {startSilent, "no answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := startAppliance(t, tidy(indicators))
+			address, free := test.listener(t)
+			dir := beattest.NewDir(t)
+			agent := startElasticAgent(t)
+			input := newInputUnit(t, inputUnit, 1, stream{id: "one", settings: a.input("", nil)})
+			output := newOutputUnit(t, dir, "events", 1)
+			output.Config.Type, output.Config.Name = "elasticsearch", "elasticsearch"
+			output.Config.Source = newStruct(t, map[string]any{
+				"type": "elasticsearch", "hosts": []any{"http://" + address}, "queue.mem.flush.timeout": "0s",
+				"backoff": map[string]any{"init": "100ms", "max": "200ms"},
+			})
+			agent.expect(input, output)
+			beat := agent.start(dir, "-E", "threatqbeat.max_ack_delay=3s")
+			for _, text := range []string{
+				"acknowledged nothing for 3s", test.why, "output.elasticsearch at http://" + address,
+				"Check that it runs, and the settings under output.elasticsearch",
+			} {
+				for _, unit := range []*agentproto.UnitExpected{input, output} {
+					beat.Eventually("degraded: "+unit.Id+": "+text, func() bool { return agent.is(unit, agentproto.State_DEGRADED, text) })
+				}
+				state, message := agent.streamState(inputUnit, "one")
+				assert.Equal(t, "DEGRADED", state)
+				assert.Contains(t, message, text)
+			}
+			requests := a.Stats().Total(simulator.EndpointData)
+			beat.Eventually("further cycles", func() bool { return a.Stats().Total(simulator.EndpointData) > requests+2 })
+			for _, unit := range []*agentproto.UnitExpected{input, output} {
+				assert.Equal(t, agentproto.State_DEGRADED, agent.unit(unit.Id).State, "it stays so")
+			}
+
+			free()
+			es := startElasticsearchAt(t, address)
+			beat.Eventually("the events", func() bool { return len(es.events()) >= indicators })
+			beat.Eventually("healthy again", agent.healthy(input, output))
+			requireCleanStop(t, agent, beat, input, output)
+			a.requireEach(t, es.events(), true)
+		})
+	}
+}
+
 func TestAgentReportsWrongSettings(t *testing.T) {
 	t.Parallel()
 	a, b := startAppliance(t, tidy(100)), startAppliance(t, simulator.Config{Indicators: 100, Seed: 2, FirstID: 1_000_000})

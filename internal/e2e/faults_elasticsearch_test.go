@@ -10,12 +10,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/threatqbeat/threatqbeat/internal/beattest"
 )
@@ -34,9 +37,18 @@ type elasticsearch struct {
 
 // startElasticsearch starts one that takes everything.
 func startElasticsearch(t *testing.T) *elasticsearch {
+	return startElasticsearchAt(t, "127.0.0.1:0")
+}
+
+// startElasticsearchAt starts one at an address.
+func startElasticsearchAt(t *testing.T, address string) *elasticsearch {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
+	require.NoError(t, err)
 	es := &elasticsearch{blocked: make(chan struct{}), refuse: func(beattest.Event) *verdict { return nil }}
 	close(es.blocked)
-	es.Server = httptest.NewServer(es)
+	es.Server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: es}}
+	es.Start()
 	t.Cleanup(func() {
 		es.CloseClientConnections()
 		es.Close()

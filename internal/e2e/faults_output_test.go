@@ -67,13 +67,16 @@ func TestShutdownWhileTheOutputIsBlocked(t *testing.T) {
 			return settings, func() {}
 		},
 		"Logstash without an answer": func(t *testing.T) (map[string]any, func()) {
-			return map[string]any{"output": map[string]any{"logstash": map[string]any{"hosts": []string{startSilent(t)}}}}, func() {}
+			address, _ := startSilent(t)
+			return map[string]any{"output": map[string]any{"logstash": map[string]any{"hosts": []string{address}}}}, func() {}
 		},
 		"Kafka without an answer": func(t *testing.T) (map[string]any, func()) {
-			return map[string]any{"output": map[string]any{"kafka": map[string]any{"hosts": []string{startSilent(t)}, "topic": "threats"}}}, func() {}
+			address, _ := startSilent(t)
+			return map[string]any{"output": map[string]any{"kafka": map[string]any{"hosts": []string{address}, "topic": "threats"}}}, func() {}
 		},
 		"Redis without an answer": func(t *testing.T) (map[string]any, func()) {
-			return map[string]any{"output": map[string]any{"redis": map[string]any{"hosts": []string{startSilent(t)}, "key": "threats"}}}, func() {}
+			address, _ := startSilent(t)
+			return map[string]any{"output": map[string]any{"redis": map[string]any{"hosts": []string{address}, "key": "threats"}}}, func() {}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,12 +117,14 @@ func configureQueue(dir *beattest.Dir, settings map[string]any) {
 	dir.Configure(settings)
 }
 
-// startSilent starts a server that takes connections and says nothing.
-func startSilent(t *testing.T) string {
+// startSilent starts a server that takes connections and says nothing. The returned
+// function, and the test's end, close it with all connections.
+func startSilent(t *testing.T) (address string, free func()) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
+	free = func() { _ = listener.Close() }
+	t.Cleanup(free)
 	go func() {
 		var kept []net.Conn
 		for {
@@ -133,5 +138,5 @@ func startSilent(t *testing.T) string {
 			kept = append(kept, conn)
 		}
 	}()
-	return listener.Addr().String()
+	return listener.Addr().String(), free
 }

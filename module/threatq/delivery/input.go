@@ -231,7 +231,7 @@ func (in *Input) setOutput(now time.Time) {
 			count(in.held, "document"), in.heldWhy))
 	case in.waiting > 0 && limit > 0 && now.Sub(in.progress) >= limit:
 		keeper.Set(health.Output, health.Degraded, fmt.Sprintf(
-			"the output has acknowledged nothing for %s with events waiting (max_ack_delay): is it reachable? The log says what it answers", limit))
+			"the output has acknowledged nothing for %s with events waiting (max_ack_delay): %s", limit, silence(in.progress)))
 	default:
 		keeper.Clear(health.Output)
 	}

@@ -37,10 +37,7 @@ func newRefusal(status int, raw string) refusal {
 
 // String returns the refusal in one line.
 func (r refusal) String() string {
-	text := strings.Join(strings.Fields(r.reason), " ")
-	if len(text) > maxReason {
-		text = strings.ToValidUTF8(text[:maxReason], "") + "..."
-	}
+	text := shorten(r.reason)
 	if r.kind != "" {
 		text = r.kind + ": " + text
 	}

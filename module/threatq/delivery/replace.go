@@ -8,7 +8,9 @@ import (
 	_ "unsafe" // for go:linkname
 
 	"github.com/elastic/beats/v7/libbeat/outputs"
-	_ "github.com/elastic/beats/v7/libbeat/outputs/elasticsearch" // is replaced
+	_ "github.com/elastic/beats/v7/libbeat/outputs/elasticsearch" // these are replaced
+	_ "github.com/elastic/beats/v7/libbeat/outputs/logstash"
+	_ "github.com/elastic/beats/v7/libbeat/outputs/redis"
 )
 
 // registered are Libbeat's outputs by their names. Libbeat refuses to register a
@@ -24,6 +26,10 @@ var registered map[string]outputs.Factory
 func ReplaceOutputs() {
 	ReplaceOutput("elasticsearch", aroundElasticsearch)
 	ReplaceOutput("file", insteadOfFile)
+	ReplaceOutput("redis", aroundRedis)
+	for _, name := range []string{"elasticsearch", "logstash", "redis"} {
+		ReplaceOutput(name, func(factory outputs.Factory) outputs.Factory { return watched(name, factory) })
+	}
 }
 
 // ReplaceOutput replaces the factory of one of Libbeat's outputs by what around makes

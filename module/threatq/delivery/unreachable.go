@@ -1,0 +1,114 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/outputs"
+	"github.com/elastic/beats/v7/libbeat/publisher"
+	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/testing"
+
+	"github.com/threatqbeat/threatqbeat/config/secrets"
+)
+
+// shipsTo is where the output ships to, nil when that is no server. It belongs to the
+// process, as what replaces outputs does.
+var shipsTo atomic.Pointer[target]
+
+// target remembers what the clients of an output last failed with.
+type target struct {
+	output string // its name
+	hosts  []string
+	failed atomic.Pointer[failure]
+}
+
+type failure struct {
+	err error
+	at  time.Time
+}
+
+// silence says what an output is waiting for that has acknowledged nothing since then.
+func silence(since time.Time) string {
+	to := shipsTo.Load()
+	if to == nil {
+		return "is it reachable? The log says what it answers"
+	}
+	why := "no answer"
+	if last := to.failed.Load(); last != nil && last.at.After(since) {
+		why = shorten(last.err.Error())
+	}
+	return secrets.Hide(fmt.Sprintf("output.%s at %s: %s. Check that it runs, and the settings under output.%s",
+		to.output, strings.Join(to.hosts, ", "), why, to.output))
+}
+
+// shorten puts a text of others into one line of bounded length.
+func shorten(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > maxReason {
+		text = strings.ToValidUTF8(text[:maxReason], "") + "..."
+	}
+	return text
+}
+
+// watched returns the output of a factory, whose clients leave what they fail with for
+// the health.
+func watched(name string, factory outputs.Factory) outputs.Factory {
+	return func(im outputs.IndexManager, info beat.Info, observer outputs.Observer, cfg *config.C) (outputs.Group, error) {
+		group, err := factory(im, info, observer, cfg)
+		if err != nil {
+			return group, err
+		}
+		hosts, err := outputs.ReadHostList(cfg)
+		if err != nil {
+			return outputs.Fail(fmt.Errorf("output.%s.hosts: %w", name, err))
+		}
+		to := &target{output: name, hosts: slices.Compact(hosts)} // each is there once for each worker
+		shipsTo.Store(to)
+		for i, inner := range group.Clients {
+			network, ok := inner.(outputs.NetworkClient)
+			if !ok {
+				continue
+			}
+			client := &watchedClient{network, to}
+			group.Clients[i] = client
+			if testable, ok := inner.(testing.Testable); ok { // for the command test output
+				group.Clients[i] = struct {
+					*watchedClient
+					testing.Testable
+				}{client, testable}
+			}
+		}
+		return group, nil
+	}
+}
+
+type watchedClient struct {
+	outputs.NetworkClient
+	target *target
+}
+
+// Connect connects.
+func (c *watchedClient) Connect(ctx context.Context) error {
+	return c.note(c.NetworkClient.Connect(ctx))
+}
+
+// Publish sends a batch.
+func (c *watchedClient) Publish(ctx context.Context, batch publisher.Batch) error {
+	return c.note(c.NetworkClient.Publish(ctx, batch))
+}
+
+func (c *watchedClient) note(err error) error {
+	if err != nil {
+		c.target.failed.Store(&failure{err, time.Now()})
+	}
+	return err
+}
