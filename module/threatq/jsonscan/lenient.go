@@ -53,7 +53,7 @@ func (s *Scanner) skimNested() error {
 			if len(open) == maxOpen {
 				return ErrTooDeep
 			}
-			open = append(open, c+2) // the bracket that closes it
+			open = append(open, closing(c))
 		case '}', ']':
 			if open[len(open)-1] != c {
 				return s.syntaxError("the bracket that closes the value")

@@ -152,6 +152,50 @@ func (s *Scanner) NextKey(i int) (name []byte, more bool, err error) {
 	return name, true, err
 }
 
+// Object reads the object at the current position. member is called with the name of
+// each member, which is valid until it reads on, and reads the value.
+func (s *Scanner) Object(member func(name []byte) error) error {
+	if err := s.Enter(); err != nil {
+		return err
+	}
+	for i := 0; ; i++ {
+		name, more, err := s.NextKey(i)
+		if err != nil || !more {
+			return err
+		}
+		if err := member(name); err != nil {
+			return err
+		}
+	}
+}
+
+// closing returns the bracket that closes an opening one, which stands two places on
+// in ASCII.
+func closing(opening byte) byte { return opening + 2 }
+
+// Elements reads the array at the current position, or the object, whose names it
+// passes over. element is called with the number of each element, and reads it.
+func (s *Scanner) Elements(element func(i int) error) error {
+	opening := s.Peek()
+	if err := s.Enter(); err != nil {
+		return err
+	}
+	for i := 0; ; i++ {
+		more, err := s.Next(i, closing(opening))
+		if err != nil || !more {
+			return err
+		}
+		if opening == '{' {
+			if err := s.skipKey(); err != nil {
+				return err
+			}
+		}
+		if err := element(i); err != nil {
+			return err
+		}
+	}
+}
+
 // Key reads a member's name and the colon after it.
 func (s *Scanner) Key() ([]byte, error) {
 	if s.Peek() != '"' {
@@ -393,30 +437,19 @@ func (s *Scanner) Skip() error {
 	case '"':
 		_, err := s.skipString()
 		return err
-	case '{':
+	case '{', '[':
 		if err := s.Enter(); err != nil {
 			return err
 		}
 		for i := 0; ; i++ {
-			more, err := s.Next(i, '}')
+			more, err := s.Next(i, closing(c))
 			if err != nil || !more {
 				return err
 			}
-			if err = s.skipKey(); err != nil {
-				return err
-			}
-			if err = s.Skip(); err != nil {
-				return err
-			}
-		}
-	case '[':
-		if err := s.Enter(); err != nil {
-			return err
-		}
-		for i := 0; ; i++ {
-			more, err := s.Next(i, ']')
-			if err != nil || !more {
-				return err
+			if c == '{' {
+				if err = s.skipKey(); err != nil {
+					return err
+				}
 			}
 			if err = s.Skip(); err != nil {
 				return err

@@ -91,7 +91,7 @@ func summarize(ind *indicator) sourceSummary {
 		}
 		tlp, strictness := parseTLP(source.TLP)
 		if strictness == 0 {
-			ind.problem(fmt.Sprintf("a marking was left out: %s is not in the traffic light protocol", quoteText(source.TLP)))
+			ind.problem(fmt.Sprintf("a marking was left out: %s is not in the traffic light protocol", quote(source.TLP)))
 		}
 		if strictness > strictest {
 			sum.tlp, strictest = tlp, strictness

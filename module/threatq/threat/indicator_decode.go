@@ -166,7 +166,7 @@ func (d *decoder) readID(id *int64, field string) error {
 	}
 	parsed, ok := parseID(text)
 	if !ok {
-		d.ind.problem(fmt.Sprintf("%s was left out: %s is not an integer of 64 bits", field, quoteBytes(text)))
+		d.ind.problem(fmt.Sprintf("%s was left out: %s is not an integer of 64 bits", field, quote(text)))
 		return nil
 	}
 	*id = parsed
@@ -187,7 +187,7 @@ func (d *decoder) readScore() error {
 	}
 	score, ok := parseNumber(text)
 	if !ok || score < 0 || score > 10 {
-		d.ind.problem(fmt.Sprintf("score was left out: %s is not a number from 0 to 10", quoteBytes(text)))
+		d.ind.problem(fmt.Sprintf("score was left out: %s is not a number from 0 to 10", quote(text)))
 		return nil
 	}
 	d.ind.Score, d.ind.HasScore = score, true
@@ -205,7 +205,7 @@ func (d *decoder) readDate(t *time.Time, field string) error {
 	}
 	date, ok := parseDate(text)
 	if !ok {
-		d.ind.problem(fmt.Sprintf("%s was left out: %s is not a date such as 2006-01-02 15:04:05", field, quoteBytes(text)))
+		d.ind.problem(fmt.Sprintf("%s was left out: %s is not a date such as 2006-01-02 15:04:05", field, quote(text)))
 		return nil
 	}
 	*t = date
@@ -238,23 +238,12 @@ func (d *decoder) readName(s *string, field string) error {
 	default:
 		return d.wrongType(field, "an object with a name")
 	}
-	if err := d.Enter(); err != nil {
-		return err
-	}
-	for i := 0; ; i++ {
-		key, more, err := d.NextKey(i)
-		if err != nil || !more {
-			return err
-		}
+	return d.Object(func(key []byte) error {
 		if string(key) == "name" {
-			err = d.readText(s, field)
-		} else {
-			err = d.Skip()
+			return d.readText(s, field)
 		}
-		if err != nil {
-			return err
-		}
-	}
+		return d.Skip()
+	})
 }
 
 // keep copies text, which is about to be overwritten, to a string that lives as

@@ -9,57 +9,36 @@ import "fmt"
 // replaces the one before.
 func (d *decoder) readAttributes() error {
 	d.ind.Attributes = d.ind.Attributes[:0]
-	return d.readList("attributes", maxAttributes, (*decoder).readAttribute)
+	return d.readList("attributes", maxAttributes, d.readAttribute)
 }
 
 func (d *decoder) readSources() error {
 	d.ind.Sources = d.ind.Sources[:0]
-	return d.readList("sources", maxListed, (*decoder).readSource)
+	return d.readList("sources", maxListed, d.readSource)
 }
 
 func (d *decoder) readAdversaries() error {
 	d.ind.Adversaries = d.ind.Adversaries[:0]
-	return d.readList("adversaries", maxListed, (*decoder).readAdversary)
+	return d.readList("adversaries", maxListed, d.readAdversary)
 }
 
 // readList reads at most limit elements of a list with read and skips the
 // others. A list with gaps comes as an object, because that is how PHP writes one:
 // its keys are the positions.
-func (d *decoder) readList(field string, limit int, read func(*decoder) error) error {
+func (d *decoder) readList(field string, limit int, read func() error) error {
 	d.listBytes = 0
-	closing := byte(']')
-	switch d.Peek() {
-	case '[':
-	case '{':
-		closing = '}'
-	default:
+	if c := d.Peek(); c != '[' && c != '{' {
 		return d.wrongType(field, "a list")
 	}
-	if err := d.Enter(); err != nil {
-		return err
-	}
-	for i := 0; ; i++ {
-		more, err := d.Next(i, closing)
-		if err != nil || !more {
-			return err
-		}
-		if closing == '}' {
-			if _, err := d.Key(); err != nil {
-				return err
-			}
-		}
+	return d.Elements(func(i int) error {
 		if i < limit {
-			err = read(d)
-		} else {
-			if i == limit {
-				d.ind.cut(fmt.Sprintf("%s after the first %d were left out", field, limit))
-			}
-			err = d.Skip()
+			return read()
 		}
-		if err != nil {
-			return err
+		if i == limit {
+			d.ind.cut(fmt.Sprintf("%s after the first %d were left out", field, limit))
 		}
-	}
+		return d.Skip()
+	})
 }
 
 // fits says whether a list has room for that much more text. What doesn't fit is
@@ -81,7 +60,8 @@ func (d *decoder) readAttribute() error {
 		return err
 	}
 	// Without a name a value still says something: it goes to the key that an
-	// empty name has.
+	// empty name has. Attributes are most of an indicator, so that the members are
+	// read without a call for each.
 	name, value, hasValue := emptyAttributeName, "", false
 	for i := 0; ; i++ {
 		key, more, err := d.NextKey(i)
@@ -154,33 +134,22 @@ func (d *decoder) readSource() error {
 	if d.Peek() != '{' {
 		return d.wrongType("an element of sources", "an object")
 	}
-	if err := d.Enter(); err != nil {
-		return err
-	}
 	var source indicatorSource
-	for i := 0; ; i++ {
-		key, more, err := d.NextKey(i)
-		if err != nil {
-			return err
-		}
-		if !more {
-			break
-		}
+	err := d.Object(func(key []byte) error {
 		switch string(key) {
 		case "name":
-			err = d.readText(&source.Name, "sources.name")
+			return d.readText(&source.Name, "sources.name")
 		case "tlp_name":
-			err = d.readText(&source.TLP, "sources.tlp_name")
+			return d.readText(&source.TLP, "sources.tlp_name")
 		case "published_at":
-			err = d.readDate(&source.PublishedAt, "sources.published_at")
+			return d.readDate(&source.PublishedAt, "sources.published_at")
 		case "updated_at":
-			err = d.readDate(&source.UpdatedAt, "sources.updated_at")
-		default:
-			err = d.Skip()
+			return d.readDate(&source.UpdatedAt, "sources.updated_at")
 		}
-		if err != nil {
-			return err
-		}
+		return d.Skip()
+	})
+	if err != nil {
+		return err
 	}
 	if d.fits("sources", len(source.Name)) {
 		d.ind.Sources = append(d.ind.Sources, source)

@@ -57,7 +57,7 @@ type ErrorReport struct {
 }
 
 // Reports holds the reports of the running inputs. Its methods may be called at
-// any time from any goroutine. The inputs of a nil Reports report to nobody.
+
 type Reports struct {
 	mu      sync.Mutex
 	running map[string]*reporter
@@ -119,46 +119,42 @@ func (r *reporter) snapshot() Report {
 	return report
 }
 
-// cycle takes the figures of a cycle that has just begun or published a page.
-func (r *reporter) cycle(c *cycle) {
+func (r *reporter) update(change func(report *Report)) {
 	if r == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	figures := c.figures()
-	r.current.Cycle = &figures
-	r.current.Cursor = c.state
+	change(&r.current)
+}
+
+// cycle takes the figures of a cycle that has just begun or published a page.
+func (r *reporter) cycle(c *cycle) {
+	r.update(func(report *Report) {
+		figures := c.figures()
+		report.Cycle, report.Cursor = &figures, c.state
+	})
 }
 
 // ended takes the figures of a cycle that has ended, with an error or not.
 func (r *reporter) ended(c *cycle, took time.Duration, err error) {
-	if r == nil {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	figures := c.figures()
-	figures.DurationMS = took.Milliseconds()
-	at := c.start.Add(took).UTC()
-	if err != nil {
-		figures.Error = err.Error()
-		r.current.LastError = &ErrorReport{Time: at, Message: err.Error()}
-	} else {
-		r.current.LastSuccess = at
-	}
-	r.current.Cursor = c.state
-	r.current.Cycle, r.current.LastCycle = nil, &figures
+	r.update(func(report *Report) {
+		figures := c.figures()
+		figures.DurationMS = took.Milliseconds()
+		at := c.start.Add(took).UTC()
+		if err != nil {
+			figures.Error = err.Error()
+			report.LastError = &ErrorReport{Time: at, Message: err.Error()}
+		} else {
+			report.LastSuccess = at
+		}
+		report.Cursor, report.Cycle, report.LastCycle = c.state, nil, &figures
+	})
 }
 
 // swept takes what a sweep has come to.
 func (r *reporter) swept(state registry.SweepState) {
-	if r == nil {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.current.Sweep = &state
+	r.update(func(report *Report) { report.Sweep = &state })
 }
 
 func (c *cycle) figures() CycleReport {

@@ -47,51 +47,37 @@ func (s *sweeper) page(ctx context.Context) (step, error) {
 		w.total = page.Total
 	}
 	wanted := s.compare(page)
-	next, err := w.follow(page)
-	if err != nil {
-		return nil, err
-	}
-	if len(wanted) == 0 {
-		return next.step(s), nil
+	next, err := s.follow(page)
+	if err != nil || len(wanted) == 0 {
+		return next, err
 	}
 	from := w.mark
-	return func(ctx context.Context) (step, error) { return next.step(s), s.fetch(ctx, from, wanted) }, nil
+	return func(ctx context.Context) (step, error) { return next, s.fetch(ctx, from, wanted) }, nil
 }
 
-// destination is where a page leads: to the next one, or to the end.
-type destination struct {
-	mark string
-	end  bool
-}
-
-func (d destination) step(s *sweeper) step {
-	return func(ctx context.Context) (step, error) {
-		if d.end {
-			return s.judge(ctx)
-		}
-		s.current.walk.mark = d.mark
-		return s.page(ctx)
-	}
-}
-
-// follow returns where a page leads.
-func (w *walk) follow(page *client.Page) (destination, error) {
+// follow returns the step that a page leads to.
+func (s *sweeper) follow(page *client.Page) (step, error) {
+	w := &s.current.walk
 	switch {
 	case page.NextCursorMark == page.Mark:
-		return destination{end: true}, nil
+		return s.judge, nil
 	case page.NextCursorMark == "" && w.total >= 0:
 		// The total tells whether this is the end.
-		return destination{end: true}, nil
+		return s.judge, nil
 	case page.NextCursorMark == "":
-		return destination{}, errors.New("the appliance sent a page without a next cursor and without a total, so that its end is not certain")
+		return nil, errors.New("the appliance sent a page without a next cursor and without a total, so that its end is not certain")
 	}
 	if len(page.Indicators) > 0 && w.contents.seen(sumOf(page)) {
 		w.again++
 	}
 	if w.marks.seen(page.NextCursorMark) || w.again >= maxRepeats {
-		return destination{}, errCursorLoop
+		return nil, errCursorLoop
 	}
-	return destination{mark: page.NextCursorMark}, nil
+	mark := page.NextCursorMark
+	return func(ctx context.Context) (step, error) {
+		w.mark = mark
+		return s.page(ctx)
+	}, nil
 }
 
 // compare marks what the page holds as seen, and returns what is not known of it,

@@ -129,7 +129,7 @@ func appendTypeKey(key []byte, name string) []byte {
 
 // leftOut notes that the value doesn't fit into a field of threat.indicator.
 func (o *observable) leftOut(field, why string) {
-	o.ind.problem(fmt.Sprintf("threat.indicator.%s was left out: %s %s", field, quoteText(o.value), why))
+	o.ind.problem(fmt.Sprintf("threat.indicator.%s was left out: %s %s", field, quote(o.value), why))
 }
 
 // relate adds values to one of the lists of related.

@@ -4,8 +4,8 @@
 package threat
 
 import (
-	"bytes"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -78,7 +78,7 @@ func attributeName(name []byte) (key string, cut bool) {
 			replaced = true
 			continue
 		}
-		r = lower(r)
+		r = unicode.ToLower(r)
 		need := utf8.RuneLen(r)
 		if replaced {
 			need++
@@ -114,18 +114,8 @@ func isNameRune(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r)
 }
 
-func lower(r rune) rune {
-	if r < utf8.RuneSelf {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
-		}
-		return r
-	}
-	return unicode.ToLower(r)
-}
-
 // cutText returns the longest beginning of text that has at most max bytes and
-// ends between two characters. text is valid UTF-8.
+// ends between two characters.
 func cutText[T ~[]byte | ~string](text T, max int) T {
 	if len(text) <= max {
 		return text
@@ -136,17 +126,48 @@ func cutText[T ~[]byte | ~string](text T, max int) T {
 	return text[:max]
 }
 
-// quoteBytes makes an excerpt of an unusable value for an error message.
-func quoteBytes(value []byte) string {
+// quote makes an excerpt of an unusable value for an error message.
+func quote[T ~[]byte | ~string](value T) string {
 	if len(value) > maxQuoted {
-		return strconv.Quote(string(bytes.ToValidUTF8(value[:maxQuoted], []byte("\uFFFD"))) + "...")
+		return strconv.Quote(strings.ToValidUTF8(string(cutText(value, maxQuoted)), "\uFFFD") + "...")
 	}
 	return strconv.Quote(string(value))
 }
 
-func quoteText(value string) string {
-	if len(value) > maxQuoted {
-		return strconv.Quote(cutText(value, maxQuoted) + "...")
+// manyValues is from how many values on a set finds doubles sooner than looking
+// through the list does.
+const manyValues = 16
+
+// distinctList collects distinct strings in the order in which they come.
+type distinctList struct {
+	values []string
+	// seen is nil until there are many values.
+	seen map[string]struct{}
+}
+
+// newDistinct returns a list with room for n values.
+func newDistinct(n int) distinctList {
+	if n == 0 {
+		return distinctList{}
 	}
-	return strconv.Quote(value)
+	return distinctList{values: make([]string, 0, n)}
+}
+
+func (l *distinctList) add(value string) {
+	if l.seen == nil && len(l.values) >= manyValues {
+		l.seen = make(map[string]struct{}, cap(l.values))
+		for _, v := range l.values {
+			l.seen[v] = struct{}{}
+		}
+	}
+	if l.seen == nil {
+		if !slices.Contains(l.values, value) {
+			l.values = append(l.values, value)
+		}
+		return
+	}
+	if _, found := l.seen[value]; !found {
+		l.seen[value] = struct{}{}
+		l.values = append(l.values, value)
+	}
 }

@@ -84,27 +84,14 @@ func parseFixedDate(b []byte) (time.Time, bool) {
 	if !yearOK || !monthOK || !dayOK || !hourOK || !minuteOK || !secondOK {
 		return time.Time{}, false
 	}
-	if year < 1 || month < 1 || month > 12 || day < 1 || day > 28 && day > daysIn(year, month) ||
-		hour > 23 || minute > 59 || second > 59 {
+	if year < 1 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 59 {
 		return time.Time{}, false
 	}
-	return time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC), true
+	date := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
+	return date, day <= 28 || date.Day() == day // the 30th of February becomes a day of March
 }
 
 func twoDigits(tens, ones byte) (int, bool) {
 	t, o := tens-'0', ones-'0'
 	return int(t)*10 + int(o), t <= 9 && o <= 9
-}
-
-func daysIn(year, month int) int {
-	switch month {
-	case 4, 6, 9, 11:
-		return 30
-	case 2:
-		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-			return 29
-		}
-		return 28
-	}
-	return 31
 }
