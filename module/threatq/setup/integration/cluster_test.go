@@ -101,6 +101,9 @@ func (c *cluster) send(base, method, path string, body any) (int, object, error)
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("kbn-xsrf", "threatqbeat")
+	if strings.HasPrefix(path, "/internal/") {
+		request.Header.Set("elastic-api-version", "1") // Kibana wants it for what is not public
+	}
 	c.auth(request)
 	response, err := c.http.Do(request)
 	if err != nil {

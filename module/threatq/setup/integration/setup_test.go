@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/threatqbeat/threatqbeat/internal/beattest"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
@@ -151,47 +150,4 @@ func TestWrongCredentials(t *testing.T) {
 	assert.Equal(t, 1, code)
 	assert.Contains(t, output, "api_key")
 	assert.NotContains(t, output, "wrong:key")
-}
-
-// kibana returns the URL of Kibana, and skips the test without one.
-func kibana(t *testing.T) string {
-	t.Helper()
-	url := strings.TrimSuffix(os.Getenv("KIBANA_URL"), "/")
-	if url == "" {
-		t.Skip("KIBANA_URL is not set")
-	}
-	return url
-}
-
-func TestDashboards(t *testing.T) {
-	url := kibana(t)
-	c := connect(t)
-	settings := object{"setup.kibana.host": url}
-	if ca := c.settings["ssl.certificate_authorities"]; ca != nil {
-		settings["setup.kibana.ssl.certificate_authorities"] = ca
-	}
-	dir := c.beat(settings)
-	output, code := dir.Run("setup", "--dashboards")
-	require.Zero(t, code, output)
-	ndjson, code := beattest.NewDir(t).Run("export", "dashboard")
-	require.Zero(t, code, ndjson)
-	objects := []any{}
-	for line := range strings.Lines(ndjson) {
-		var o object
-		require.NoError(t, json.Unmarshal([]byte(line), &o))
-		objects = append(objects, object{"type": o["type"], "id": o["id"]})
-	}
-	require.NotEmpty(t, objects)
-	// Kibana exports them with all that they refer to, so nothing is missing.
-	status, answer, err := c.send(url, "POST", "/api/saved_objects/_export", object{"objects": objects, "includeReferencesDeep": true, "excludeExportDetails": false})
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, status, "%v", answer)
-	lines := strings.Split(strings.TrimSpace(answer["text"].(string)), "\n")
-	var details object
-	require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &details))
-	assert.EqualValues(t, 0, details["missingRefCount"])
-	assert.EqualValues(t, len(objects), details["exportedCount"])
-
-	output, code = dir.Run("setup", "--dashboards")
-	require.Zero(t, code, output)
 }
