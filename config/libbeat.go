@@ -29,14 +29,21 @@ type LibbeatSection struct {
 	SSL string `yaml:"ssl"`
 }
 
-// FullName returns the full name of one of the section's settings.
-func (s LibbeatSection) FullName(option Option) string { return s.fullName(option.Name) }
-
+// fullName returns the full name of one of the section's settings.
 func (s LibbeatSection) fullName(name string) string {
 	if s.Key == "" {
 		return name
 	}
 	return s.Key + "." + name
+}
+
+// FullNames returns the section's settings by their full names.
+func (s LibbeatSection) FullNames() []Option {
+	options := slices.Clone(s.Options)
+	for i := range options {
+		options[i].Name = s.fullName(options[i].Name)
+	}
+	return options
 }
 
 //go:embed libbeat/*.yml
@@ -71,8 +78,7 @@ var LibbeatSettings = sync.OnceValue(func() *Scope {
 	for _, file := range slices.Sorted(maps.Keys(LibbeatSections())) {
 		for _, section := range LibbeatSections()[file] {
 			full := Section{Title: section.Title}
-			for _, option := range section.Options {
-				option.Name = section.fullName(option.Name)
+			for _, option := range section.FullNames() {
 				// Libbeat takes more spellings than are documented.
 				option.Harmless = option.Harmless || len(option.Values) > 0
 				option.Values = nil

@@ -4,11 +4,8 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/threatqbeat/threatqbeat/config"
 )
@@ -55,7 +52,7 @@ func newFleetVariable(option config.Option) fleetVariable {
 	f := option.Fleet
 	v := fleetVariable{
 		Name: f.Name, Type: fleetTypes[option.Type], Title: f.Title, Default: f.Default,
-		Description: strings.Join(strings.Fields(plain(f.Description)), " "),
+		Description: oneLine(plain(f.Description)),
 		Multi:       option.Type == config.TypeList, Required: option.Required || f.Required, ShowUser: f.Show,
 		setting: option.Name,
 	}
@@ -63,7 +60,7 @@ func newFleetVariable(option config.Option) fleetVariable {
 		v.Name = strings.ReplaceAll(option.Name, ".", "_")
 	}
 	if v.Description == "" {
-		v.Description = strings.Join(strings.Fields(plain(option.Description)), " ")
+		v.Description = oneLine(plain(option.Description))
 	}
 	secret := option.Secret() && !option.Free()
 	switch {
@@ -90,14 +87,8 @@ func newFleetVariable(option config.Option) fleetVariable {
 }
 
 // fleetManifest renders the variables as the manifest of the Fleet package has them.
-func fleetManifest(scope *config.Scope) (string, error) {
-	var out bytes.Buffer
-	encoder := yaml.NewEncoder(&out)
-	encoder.SetIndent(2)
-	if err := encoder.Encode(fleetVariablesOf(scope)); err != nil {
-		return "", err
-	}
-	return indentLines(strings.TrimRight(out.String(), "\n"), 6, "") + "\n", nil
+func fleetManifest(scope *config.Scope) string {
+	return indentLines(strings.TrimRight(toYAML(fleetVariablesOf(scope)), "\n"), 6, "") + "\n"
 }
 
 // fleetStream renders the template by which Fleet makes a stream of the variables.

@@ -54,17 +54,27 @@ func execute(root, source string, style yamlStyle) ([]byte, error) {
 	if strings.HasPrefix(source, "_meta/fleet_") {
 		left, right = "[[", "]]" // the other ones are Handlebars'
 	}
+	input, beat := config.InputSettings(), config.BeatSettings()
 	tmpl, err := template.New(source).Delims(left, right).Funcs(template.FuncMap{
-		"fleetVariables": func() (string, error) { return fleetManifest(config.InputSettings()) },
-		"fleetStream":    func() string { return fleetStream(config.InputSettings()) },
-		"banner":         banner,
-		"default":        defaultOf,
-		"input":          style.inputSections,
-		"beat":           style.beatSection,
-		"libbeat":        style.libbeatFile,
-		"glance":         glance,
-		"sections":       markdownSections,
-		"libbeatTable":   libbeatTables,
+		"fleetVariables":  func() string { return fleetManifest(input) },
+		"fleetStream":     func() string { return fleetStream(input) },
+		"banner":          banner,
+		"default":         defaultOf,
+		"input":           style.inputSections,
+		"beat":            style.beatSection,
+		"libbeat":         style.libbeatFile,
+		"inputScope":      func() *config.Scope { return input },
+		"beatScope":       func() *config.Scope { return beat },
+		"scopes":          func() []*config.Scope { return []*config.Scope{input, beat} },
+		"libbeatSections": func(file string) []config.LibbeatSection { return config.LibbeatSections()[file] },
+		"fullNames":       config.LibbeatSection.FullNames,
+		"markdownDefault": markdownDefault,
+		"limits":          limits,
+		"summary":         summary,
+		"anchor":          anchor,
+		"cell":            cell,
+		"trim":            strings.TrimSpace,
+		"split":           strings.Fields,
 	}).Parse(string(text))
 	if err != nil {
 		return nil, err
@@ -83,7 +93,7 @@ func defaultOf(name string) (string, error) {
 			if option.Default == nil {
 				return "", fmt.Errorf("setting %s has no default", name)
 			}
-			return flow(option, option.Default)
+			return flow(option, option.Default), nil
 		}
 	}
 	return "", fmt.Errorf("there is no setting %s", name)

@@ -219,7 +219,7 @@ func leafSchema(option config.Option) object {
 		schema = orVariable(text)
 	}
 	if option.Description != "" {
-		schema["description"] = strings.Join(strings.Fields(plain(option.Description)), " ")
+		schema["description"] = oneLine(plain(option.Description))
 	}
 	if option.Default != nil {
 		schema["default"] = option.Default

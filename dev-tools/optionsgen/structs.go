@@ -33,46 +33,39 @@ func goName(part string) string {
 	return name.String()
 }
 
+// goTypes are the types that values are read into, but for texts and what holds
+// texts.
+var goTypes = map[config.Type]string{
+	config.TypeBool:       "bool",
+	config.TypeInt:        "int",
+	config.TypeFloat:      "float64",
+	config.TypeDuration:   "time.Duration",
+	config.TypeLifetime:   "Lifetime",
+	config.TypeBytes:      "ByteSize",
+	config.TypeShare:      "Share",
+	config.TypeFileMode:   "os.FileMode",
+	config.TypeProcessors: "[]*config.C",
+	config.TypeInputs:     "[]*config.C",
+}
+
 // goType returns the type that a setting's value is read into.
 func goType(option config.Option) string {
-	text := "string"
+	if typ, ok := goTypes[option.Type]; ok {
+		return typ
+	}
+	text, object := "string", "any"
 	if option.Secret() {
-		text = "Secret"
+		text, object = "Secret", "Secret"
 	}
-	switch option.Type {
-	case config.TypeURL:
-		if option.Secret() {
-			return "ProxyURL"
-		}
-		return text
-	case config.TypeInt:
-		return "int"
-	case config.TypeFloat:
-		return "float64"
-	case config.TypeDuration:
-		return "time.Duration"
-	case config.TypeLifetime:
-		return "Lifetime"
-	case config.TypeBytes:
-		return "ByteSize"
-	case config.TypeShare:
-		return "Share"
-	case config.TypeFileMode:
-		return "os.FileMode"
-	case config.TypeList:
+	switch {
+	case option.Type == config.TypeURL && option.Secret():
+		return "ProxyURL"
+	case option.Type == config.TypeList:
 		return "[]" + text
-	case config.TypeObject:
-		if option.Secret() {
-			return "map[string]Secret"
-		}
-		return "map[string]any"
-	case config.TypeProcessors, config.TypeInputs:
-		return "[]*config.C"
-	case config.TypeBool:
-		return "bool"
-	default:
-		return text
+	case option.Type == config.TypeObject:
+		return "map[string]" + object
 	}
+	return text
 }
 
 // renderStructs returns the Go structs that the settings are read into.

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -26,48 +25,36 @@ var commentedStyle = yamlStyle{sign: "#"}
 
 const lineWidth = 80
 
-// inputSections renders the settings of an input but for its type, each section
-// headed by its title.
-func (s yamlStyle) inputSections(indent int) (string, error) {
+// inputSections renders the settings of an input, each section headed by its
+// title.
+func (s yamlStyle) inputSections(indent int) string {
 	var parts []string
 	for _, section := range config.InputSettings().Sections {
-		list := slices.DeleteFunc(slices.Clone(section.Options), func(option config.Option) bool {
-			return option.Name == "type"
-		})
-		settings, err := s.options(list, indent)
-		if err != nil {
-			return "", err
-		}
-		lead := strings.Repeat(" ", indent)
-		parts = append(parts, lead+"#--- "+section.Title+"\n\n"+settings)
+		parts = append(parts, strings.Repeat(" ", indent)+"#--- "+section.Title+"\n\n"+s.options(section.Options, indent))
 	}
-	return strings.Join(parts, "\n\n"), nil
+	return strings.Join(parts, "\n\n")
 }
 
 // beatSection renders the settings of one of beat.yml's sections.
 func (s yamlStyle) beatSection(title string) (string, error) {
 	for _, section := range config.BeatSettings().Sections {
 		if section.Title == title {
-			return s.options(section.Options, 0)
+			return s.options(section.Options, 0), nil
 		}
 	}
 	return "", fmt.Errorf("beat.yml has no section %q", title)
 }
 
 // libbeatFile renders the sections of one file of config/libbeat.
-func (s yamlStyle) libbeatFile(file string) (string, error) {
+func (s yamlStyle) libbeatFile(file string) string {
 	var parts []string
 	for _, section := range config.LibbeatSections()[file] {
-		part, err := s.libbeatSection(section)
-		if err != nil {
-			return "", fmt.Errorf("section %s: %w", section.Title, err)
-		}
-		parts = append(parts, part)
+		parts = append(parts, s.libbeatSection(section))
 	}
-	return strings.Join(parts, "\n\n"), nil
+	return strings.Join(parts, "\n\n")
 }
 
-func (s yamlStyle) libbeatSection(section config.LibbeatSection) (string, error) {
+func (s yamlStyle) libbeatSection(section config.LibbeatSection) string {
 	var out strings.Builder
 	out.WriteString(banner(section.Title) + "\n\n")
 	if section.Text != "" {
@@ -75,71 +62,48 @@ func (s yamlStyle) libbeatSection(section config.LibbeatSection) (string, error)
 	}
 	indent := 0
 	if section.Key != "" {
-		sign := s.sign
-		if section.Active {
-			sign = ""
+		if !section.Active {
+			out.WriteString(s.sign)
 		}
-		out.WriteString(sign + section.Key + ":\n\n")
+		out.WriteString(section.Key + ":\n\n")
 		indent = 2
 	}
-	settings, err := s.options(section.Options, indent)
-	if err != nil {
-		return "", err
-	}
-	out.WriteString(settings)
+	out.WriteString(s.options(section.Options, indent))
 	if section.SSL != "" {
-		ssl, err := s.sslNames(section.SSL, indent)
-		if err != nil {
-			return "", err
-		}
-		out.WriteString("\n\n" + comment("TLS. The settings are those described under request.ssl above.", indent) + ssl)
+		out.WriteString("\n\n" + comment("TLS. The settings are those described under request.ssl above.", indent))
+		out.WriteString(s.sslNames(section.SSL, indent))
 	}
-	return out.String(), nil
+	return out.String()
 }
 
 // sslNames renders the TLS settings without their descriptions, which the input
 // gives once.
-func (s yamlStyle) sslNames(prefix string, indent int) (string, error) {
-	const inputPrefix = "request.ssl."
+func (s yamlStyle) sslNames(prefix string, indent int) string {
 	var lines []string
 	for _, option := range config.InputSettings().All() {
-		name, ok := strings.CutPrefix(option.Name, inputPrefix)
-		if !ok {
-			continue
+		if name, ok := strings.CutPrefix(option.Name, "request.ssl."); ok {
+			option.Name = prefix + name
+			lines = append(lines, s.setting(option, indent))
 		}
-		option.Name = prefix + name
-		line, err := s.setting(option, indent)
-		if err != nil {
-			return "", err
-		}
-		lines = append(lines, line)
 	}
-	return strings.Join(lines, "\n"), nil
+	return strings.Join(lines, "\n")
 }
 
-// options renders settings with their descriptions, a blank line between them.
-func (s yamlStyle) options(list []config.Option, indent int) (string, error) {
+// options renders settings with their descriptions, a blank line between them. The
+// inputs and their type are left to the templates.
+func (s yamlStyle) options(list []config.Option, indent int) string {
 	var parts []string
 	for _, option := range list {
-		if option.Type == config.TypeInputs {
-			continue
+		if option.Type != config.TypeInputs && option.Name != "type" {
+			parts = append(parts, comment(option.Description, indent)+comment(facts(option), indent)+s.setting(option, indent))
 		}
-		line, err := s.setting(option, indent)
-		if err != nil {
-			return "", fmt.Errorf("setting %s: %w", option.Name, err)
-		}
-		facts, err := facts(option)
-		if err != nil {
-			return "", fmt.Errorf("setting %s: %w", option.Name, err)
-		}
-		parts = append(parts, comment(option.Description, indent)+comment(facts, indent)+line)
 	}
-	return strings.Join(parts, "\n\n"), nil
+	return strings.Join(parts, "\n\n")
 }
 
 // setting renders the line of a setting: its default or, without one, its
 // example.
-func (s yamlStyle) setting(option config.Option, indent int) (string, error) {
+func (s yamlStyle) setting(option config.Option, indent int) string {
 	value := option.Default
 	if value == nil || option.Active && option.Example != nil {
 		value = option.Example
@@ -148,24 +112,15 @@ func (s yamlStyle) setting(option config.Option, indent int) (string, error) {
 	if option.Active {
 		sign = ""
 	}
+	text := option.Name + ": " + flow(option, value)
 	if option.Type == config.TypeProcessors {
-		var block bytes.Buffer
-		encoder := yaml.NewEncoder(&block)
-		encoder.SetIndent(2)
-		if err := encoder.Encode(map[string]any{option.Name: value}); err != nil {
-			return "", err
-		}
-		return indentLines(strings.TrimRight(block.String(), "\n"), indent, sign), nil
+		text = strings.TrimRight(toYAML(map[string]any{option.Name: value}), "\n")
 	}
-	text, err := flow(option, value)
-	if err != nil {
-		return "", err
-	}
-	return strings.Repeat(" ", indent) + sign + option.Name + ": " + text, nil
+	return indentLines(text, indent, sign)
 }
 
 // facts returns what is to be known of a setting's value, in one line.
-func facts(option config.Option) (string, error) {
+func facts(option config.Option) string {
 	var all []string
 	if option.Required {
 		all = append(all, "Required.")
@@ -174,14 +129,7 @@ func facts(option config.Option) (string, error) {
 	case option.DefaultText != "":
 		all = append(all, "Default: "+strings.TrimSuffix(option.DefaultText, ".")+".")
 	case option.Default != nil:
-		text, err := flow(option, option.Default)
-		if err != nil {
-			return "", err
-		}
-		if option.Unit != "" {
-			text += " " + option.Unit
-		}
-		all = append(all, "Default: "+text+".")
+		all = append(all, "Default: "+strings.TrimSpace(flow(option, option.Default)+" "+option.Unit)+".")
 	case !option.Required:
 		all = append(all, "Default: not set.")
 	}
@@ -192,50 +140,48 @@ func facts(option config.Option) (string, error) {
 		}
 		all = append(all, label+": "+text+".")
 	}
-	return strings.Join(all, " "), nil
+	return strings.Join(all, " ")
 }
 
 // flow renders a value on one line.
-func flow(option config.Option, value any) (string, error) {
+func flow(option config.Option, value any) string {
 	if option.Type == config.TypeFileMode {
 		// Unquoted: YAML reads an octal number then.
-		return fmt.Sprint(value), nil
+		return fmt.Sprint(value)
 	}
 	var node yaml.Node
 	if err := node.Encode(value); err != nil {
-		return "", err
+		panic(err) // it was read from YAML
 	}
-	if err := setFlow(&node, false); err != nil {
-		return "", err
+	setFlow(&node, false)
+	return strings.TrimSpace(toYAML(&node))
+}
+
+// toYAML writes a value that was read from YAML, so that writing it can't fail.
+func toYAML(value any) string {
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(value); err != nil {
+		panic(err)
 	}
-	text, err := yaml.Marshal(&node)
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimSpace(string(text)), nil
+	return out.String()
 }
 
 // setFlow puts lists and maps on one line and strings that need quotes in double
 // ones. within says that the node stands in a list or map.
-func setFlow(node *yaml.Node, within bool) error {
+func setFlow(node *yaml.Node, within bool) {
 	switch node.Kind {
 	case yaml.SequenceNode, yaml.MappingNode:
 		node.Style = yaml.FlowStyle
 	case yaml.ScalarNode:
-		text, err := yaml.Marshal(node)
-		if err != nil {
-			return err
-		}
-		if strings.HasPrefix(string(text), "'") || within && strings.ContainsAny(node.Value, "{}[]:, ") {
+		if strings.HasPrefix(toYAML(node), "'") || within && strings.ContainsAny(node.Value, "{}[]:, ") {
 			node.Style = yaml.DoubleQuotedStyle
 		}
 	}
 	for _, child := range node.Content {
-		if err := setFlow(child, true); err != nil {
-			return err
-		}
+		setFlow(child, true)
 	}
-	return nil
 }
 
 var markdownLink = regexp.MustCompile(`\[([^\]]*)\]\((https?://[^)]*)?[^)]*\)`)
