@@ -13,5 +13,5 @@
 // The objects have the form that Kibana 8.3 exports and say so in their migration versions. A later
 // Kibana, 9 included, migrates them as it imports them; an earlier one refuses them.
 //
-//	go run ./dev-tools/dashboardgen -o module/threatq/assets/kibana/7
+//	go run ./dev-tools/dashboardgen -root module/threatq/assets/kibana/7
 package main

@@ -7,48 +7,31 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"text/template"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/threatqbeat/threatqbeat/dev-tools/generated"
 )
 
-func main() {
-	out := flag.String("o", "", "folder to write the saved objects to, one folder for each type")
-	flag.Parse()
-	if *out == "" || flag.NArg() > 0 {
-		flag.Usage()
-		os.Exit(2)
-	}
-	if err := run(*out); err != nil {
-		fmt.Fprintln(os.Stderr, "dashboardgen:", err)
-		os.Exit(1)
-	}
-}
+func main() { generated.Main("dashboardgen", replace) }
 
-// run replaces the saved objects below dir.
-func run(dir string) error {
+// replace removes the saved objects below dir, so that a renamed dashboard leaves
+// nothing behind, and returns the new ones.
+func replace(dir string) (map[string][]byte, error) {
 	files, err := generate(definitionsYAML)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, typ := range []string{"dashboard", "index-pattern", "search", "tag"} {
 		if err := os.RemoveAll(filepath.Join(dir, typ)); err != nil {
-			return fmt.Errorf("removing the former objects: %w", err)
-		}
-		if err := os.MkdirAll(filepath.Join(dir, typ), 0o755); err != nil {
-			return fmt.Errorf("creating a folder for the objects: %w", err)
+			return nil, fmt.Errorf("removing the former objects: %w", err)
 		}
 	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
-			return fmt.Errorf("writing an object: %w", err)
-		}
-	}
-	return nil
+	return files, nil
 }
 
 //go:embed dashboards.yml
@@ -128,7 +111,7 @@ func generate(definitionsYAML []byte) (map[string][]byte, error) {
 	}
 	files := map[string][]byte{}
 	for _, o := range objects {
-		name := filepath.Join(fmt.Sprint(o["type"]), fmt.Sprint(o["id"], ".json"))
+		name := fmt.Sprintf("%s/%s.json", o["type"], o["id"])
 		if _, ok := files[name]; ok {
 			return nil, fmt.Errorf("two objects of type %s have the id %s", o["type"], o["id"])
 		}

@@ -54,7 +54,7 @@ type field struct {
 // leaf is a field that holds values, with its full name.
 type leaf struct {
 	field
-	path string
+	Path string
 }
 
 // knownTypes are the mapping types that the generator writes.
@@ -78,12 +78,12 @@ func parse(data []byte) ([]leaf, error) {
 	}
 	seen := make(map[string]bool, len(leaves))
 	for _, l := range leaves {
-		if seen[l.path] {
-			return nil, fmt.Errorf("field %s is described twice", l.path)
+		if seen[l.Path] {
+			return nil, fmt.Errorf("field %s is described twice", l.Path)
 		}
-		seen[l.path] = true
+		seen[l.Path] = true
 		if err := l.check(); err != nil {
-			return nil, fmt.Errorf("field %s: %w", l.path, err)
+			return nil, fmt.Errorf("field %s: %w", l.Path, err)
 		}
 	}
 	return leaves, nil
@@ -100,7 +100,7 @@ func flatten(leaves []leaf, prefix string, fields []field) []leaf {
 			continue
 		}
 		f.Description = strings.Join(strings.Fields(f.Description), " ")
-		leaves = append(leaves, leaf{field: f, path: path})
+		leaves = append(leaves, leaf{field: f, Path: path})
 	}
 	return leaves
 }

@@ -38,7 +38,7 @@ func TestLibbeatReadsTopLevelFields(t *testing.T) {
 	require.NotEmpty(t, leaves)
 	assert.Len(t, fields.GetKeys(), len(leaves))
 	for _, l := range leaves {
-		assert.Contains(t, fields.GetKeys(), l.path)
+		assert.Contains(t, fields.GetKeys(), l.Path)
 	}
 }
 

@@ -32,8 +32,8 @@ func makeMapping(base []byte, leaves []leaf, t target) ([]byte, error) {
 		if t == dest && l.SourceOnly {
 			continue
 		}
-		if err := put(properties, strings.Split(l.path, "."), l.property(t)); err != nil {
-			return nil, fmt.Errorf("field %s: %w", l.path, err)
+		if err := put(properties, strings.Split(l.Path, "."), l.property(t)); err != nil {
+			return nil, fmt.Errorf("field %s: %w", l.Path, err)
 		}
 	}
 	out := maps.Clone(m)

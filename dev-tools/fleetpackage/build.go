@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -15,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+
+	"github.com/threatqbeat/threatqbeat/dev-tools/generated"
 )
 
 // Name is the name of the integration package.
@@ -37,7 +38,10 @@ func Build(root, dst, version string) error {
 		return fmt.Errorf("building the integration package: %w", err)
 	}
 	folder := Name + "-" + version
-	if err := write(filepath.Join(dst, folder), files); err != nil {
+	if err := os.RemoveAll(filepath.Join(dst, folder)); err != nil {
+		return fmt.Errorf("removing the former package: %w", err)
+	}
+	if err := generated.Write(filepath.Join(dst, folder), files); err != nil {
 		return fmt.Errorf("building the integration package: %w", err)
 	}
 	if err := writeZip(filepath.Join(dst, folder+".zip"), folder, files); err != nil {
@@ -159,21 +163,4 @@ func changelog(text []byte, version string) ([]byte, error) {
 		return nil, fmt.Errorf("%s/changelog.yml begins with version %s: write an entry for %s above it", own, found, parts[1])
 	}
 	return slices.Concat(text[:newest[2]], []byte(version), text[newest[3]:]), nil
-}
-
-// write replaces dir by the files.
-func write(dir string, files map[string][]byte) error {
-	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("removing the former package: %w", err)
-	}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		target := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			return fmt.Errorf("creating a folder: %w", err)
-		}
-		if err := os.WriteFile(target, files[name], 0o644); err != nil {
-			return fmt.Errorf("writing a file: %w", err)
-		}
-	}
-	return nil
 }

@@ -7,40 +7,29 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"text/template"
+
+	"github.com/threatqbeat/threatqbeat/dev-tools/generated"
 )
 
-func main() {
-	root := flag.String("root", ".", "root of the repository")
-	flag.Parse()
-	if err := run(context.Background(), *root); err != nil {
-		fmt.Fprintln(os.Stderr, "notice:", err)
-		os.Exit(1)
-	}
-}
+func main() { generated.Main("notice", generate) }
 
-func run(ctx context.Context, root string) error {
-	packages, err := linkedPackages(ctx, root)
+func generate(root string) (map[string][]byte, error) {
+	packages, err := linkedPackages(context.Background(), root)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	modules := modulesOf(packages)
 	for _, m := range modules {
 		if err := m.describe(); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	text, err := render(modules)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(root, "NOTICE"), text, 0o644)
+	return map[string][]byte{"NOTICE": text}, err
 }
 
 //go:embed NOTICE.tmpl

@@ -12,7 +12,10 @@ import (
 	"text/template"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/dev-tools/generated"
 )
+
+func main() { generated.Main("optionsgen", generate) }
 
 // generate returns the generated files by their slash-separated paths.
 func generate(root string) (map[string][]byte, error) {

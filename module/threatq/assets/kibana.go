@@ -42,7 +42,7 @@ type KibanaObject struct {
 	JSON json.RawMessage
 }
 
-//go:generate go run ../../../dev-tools/dashboardgen -o kibana/7
+//go:generate go run ../../../dev-tools/dashboardgen -root kibana/7
 
 // kibanaFiles has the Kibana saved objects, with the JSON that Kibana keeps in strings written out.
 // KibanaObjects makes of them what Kibana imports.
