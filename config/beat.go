@@ -47,13 +47,7 @@ func prefixed(prefix string, errs []error) []error {
 }
 
 // DefaultBeat returns the configuration of an empty file.
-func DefaultBeat() Beat {
-	cfg, err := ReadBeat(config.NewConfig())
-	if err != nil {
-		panic(fmt.Sprintf("the defaults of the section threatqbeat can't be read: %s", err)) // they are part of the binary
-	}
-	return cfg
-}
+func DefaultBeat() Beat { return must(ReadBeat(config.NewConfig())) }
 
 // checkIsList refuses an input that stands below threatqbeat.inputs without a
 // dash: what isn't a list would count as an empty one.

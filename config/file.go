@@ -72,14 +72,6 @@ func CheckOutput(root *config.C) error {
 	return Join(c.unresolved...)
 }
 
-// CheckNames refuses the settings that neither threatqbeat nor Libbeat has, whatever
-// their values.
-func CheckNames(root *config.C) error {
-	c := newChecker(fileSettings(), "")
-	c.walk(root, "")
-	return Join(c.unknown...)
-}
-
 // checkConnection looks at the addresses and the TLS settings of a Libbeat section.
 func checkConnection(section LibbeatSection, below *config.C) []error {
 	var p problems

@@ -63,13 +63,7 @@ func unpackInput(raw *config.C) (*Input, error) {
 
 // DefaultInput returns an input that says nothing; url, the credentials and the data
 // collection have no defaults.
-func DefaultInput() Input {
-	in, err := unpackInput(config.NewConfig())
-	if err != nil {
-		panic(fmt.Sprintf("the defaults of an input can't be read: %s", err)) // they are part of the binary
-	}
-	return *in
-}
+func DefaultInput() Input { return *must(unpackInput(config.NewConfig())) }
 
 // Raw returns the configuration that was read, with the defaults of what it didn't
 // say. It is for Filebeat, which reads some of the settings itself.

@@ -5,7 +5,6 @@ package config
 
 import (
 	"embed"
-	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -52,21 +51,10 @@ var libbeatFiles embed.FS
 // LibbeatSections returns the sections of Libbeat's settings by the names of their
 // files in libbeat/, such as "kafka". The caller must not change the result.
 var LibbeatSections = sync.OnceValue(func() map[string][]LibbeatSection {
-	files, err := libbeatFiles.ReadDir("libbeat")
-	if err != nil {
-		panic(fmt.Sprintf("reading the definitions of Libbeat's settings: %s", err))
-	}
 	all := map[string][]LibbeatSection{}
-	for _, file := range files {
-		text, err := libbeatFiles.ReadFile(path.Join("libbeat", file.Name()))
-		if err != nil {
-			panic(fmt.Sprintf("reading the definitions of Libbeat's settings: %s", err))
-		}
-		var sections []LibbeatSection
-		if err := decode(text, &sections); err != nil {
-			panic(fmt.Sprintf("%s: %s", file.Name(), err))
-		}
-		all[strings.TrimSuffix(file.Name(), ".yml")] = sections
+	for _, file := range must(libbeatFiles.ReadDir("libbeat")) {
+		text := must(libbeatFiles.ReadFile(path.Join("libbeat", file.Name())))
+		all[strings.TrimSuffix(file.Name(), ".yml")] = must(decode[[]LibbeatSection](file.Name(), text))
 	}
 	return all
 })

@@ -23,37 +23,32 @@ var (
 
 // InputSettings returns the settings of one threatq input, by the names they have
 // within the input. The caller must not change the result.
-var InputSettings = sync.OnceValue(func() *Scope { return mustParse("input.yml", inputYAML) })
+var InputSettings = sync.OnceValue(func() *Scope { return must(readScope("input.yml", inputYAML)) })
 
 // BeatSettings returns the settings above the inputs, by their full names:
 // threatqbeat.* and those under setup that are threatqbeat's own. The caller
 // must not change the result.
-var BeatSettings = sync.OnceValue(func() *Scope { return mustParse("beat.yml", beatYAML) })
+var BeatSettings = sync.OnceValue(func() *Scope { return must(readScope("beat.yml", beatYAML)) })
 
 // sslOptions returns the TLS settings, by their names below ssl.
 var sslOptions = sync.OnceValue(func() []Option {
-	var options []Option
-	if err := decode(sslYAML, &options); err != nil {
-		panic(fmt.Sprintf("ssl.yml: %s", err))
-	}
-	return options
+	return must(decode[[]Option]("ssl.yml", sslYAML))
 })
 
-// mustParse panics on a definition that does not parse: it is part of the
-// binary and every test of this package reads it.
-func mustParse(name string, text []byte) *Scope {
-	scope, err := Parse(text)
+// must panics on an error about the definitions or the defaults: they are part of the
+// binary and every test of this package reads them.
+func must[T any](value T, err error) T {
 	if err != nil {
-		panic(fmt.Sprintf("%s: %s", name, err))
+		panic(err)
 	}
-	return scope
+	return value
 }
 
-// Parse reads a scope from YAML, refusing keys that it does not know.
-func Parse(text []byte) (*Scope, error) {
-	var scope Scope
-	if err := decode(text, &scope); err != nil {
-		return nil, fmt.Errorf("reading option definitions: %w", err)
+// readScope reads a scope.
+func readScope(name string, text []byte) (*Scope, error) {
+	scope, err := decode[Scope](name, text)
+	if err != nil {
+		return nil, err
 	}
 	for i := range scope.Sections {
 		section := &scope.Sections[i]
@@ -75,8 +70,12 @@ func Parse(text []byte) (*Scope, error) {
 	return &scope, nil
 }
 
-func decode(text []byte, to any) error {
+// decode reads definitions from YAML, refusing keys that it does not know.
+func decode[T any](name string, text []byte) (definitions T, err error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
-	return decoder.Decode(to)
+	if err := decoder.Decode(&definitions); err != nil {
+		return definitions, fmt.Errorf("reading the definitions in %s: %w", name, err)
+	}
+	return definitions, nil
 }

@@ -14,16 +14,50 @@ import (
 // Redacted stands wherever a secret would otherwise be printed.
 const Redacted = "xxxxx"
 
-// Secret is a text that is never printed: every verb of fmt, JSON and YAML
-// show a placeholder instead. Reveal gives the text itself.
+// hidden prints a text in place of a value: every verb of fmt, JSON and YAML show
+// that text.
 //
-// The text hides behind a pointer because fmt doesn't call methods on
-// unexported fields: a Secret that is buried in somebody's private struct
-// prints as an address then.
-type Secret struct{ text *string }
+// It and the value hide behind pointers because fmt doesn't call methods on
+// unexported fields: a value that is buried in somebody's private struct prints as
+// an address then.
+type hidden struct{ shown *string }
+
+// String returns what is shown, "" when nothing is set.
+func (h hidden) String() string {
+	if h.shown == nil {
+		return ""
+	}
+	return *h.shown
+}
+
+// Format writes what is shown, whatever the verb.
+func (h hidden) Format(f fmt.State, verb rune) {
+	if verb == 'v' && f.Flag('#') || verb == 'q' {
+		fmt.Fprintf(f, "%q", h.String())
+		return
+	}
+	fmt.Fprint(f, h.String())
+}
+
+// MarshalText returns what is shown, for encoding/json and the YAML libraries.
+func (h hidden) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+func hide(shown string) hidden { return hidden{&shown} }
+
+// Secret is a text that is never printed, but a placeholder. Reveal gives the text
+// itself.
+type Secret struct {
+	hidden
+	text *string
+}
 
 // NewSecret wraps a text.
-func NewSecret(text string) Secret { return Secret{text: &text} }
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{hide(Redacted), &text}
+}
 
 // Reveal returns the text, "" for the zero Secret.
 func (s Secret) Reveal() string {
@@ -34,7 +68,7 @@ func (s Secret) Reveal() string {
 }
 
 // IsZero reports whether there is no text.
-func (s Secret) IsZero() bool { return s.Reveal() == "" }
+func (s Secret) IsZero() bool { return s.text == nil }
 
 // Unpack takes the text from a configuration.
 func (s *Secret) Unpack(text string) error {
@@ -42,40 +76,26 @@ func (s *Secret) Unpack(text string) error {
 	return nil
 }
 
-// String returns a placeholder, or "" when there is no text.
-func (s Secret) String() string {
-	if s.IsZero() {
-		return ""
-	}
-	return Redacted
-}
-
-// GoString returns a placeholder.
-func (s Secret) GoString() string { return fmt.Sprintf("%q", s.String()) }
-
-// Format writes the placeholder, whatever the verb.
-func (s Secret) Format(f fmt.State, verb rune) {
-	if verb == 'v' && f.Flag('#') || verb == 'q' {
-		fmt.Fprint(f, s.GoString())
-		return
-	}
-	fmt.Fprint(f, s.String())
-}
-
-// MarshalText returns a placeholder, for encoding/json and the YAML libraries.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// MarshalYAML returns a placeholder, for the YAML libraries that know no
-// encoding.TextMarshaler.
-func (s Secret) MarshalYAML() (any, error) { return s.String(), nil }
-
 // ProxyURL is the address of a proxy. It may carry a user and a password, and
 // is printed without them.
-type ProxyURL struct{ secret Secret }
+type ProxyURL struct {
+	hidden
+	secret Secret
+}
 
-// NewProxyURL wraps an address such as http://user:password@proxy.example.com:3128.
-// It is checked by Input.Validate.
-func NewProxyURL(address string) ProxyURL { return ProxyURL{NewSecret(address)} }
+// NewProxyURL wraps an address such as http://user:password@proxy.example.com:3128,
+// which ReadInput checks.
+func NewProxyURL(address string) ProxyURL {
+	p := ProxyURL{secret: NewSecret(address)}
+	switch u, err := p.URL(); {
+	case p.IsZero():
+	case err != nil || u.Host == "":
+		p.hidden = hide(Redacted)
+	default:
+		p.hidden = hide(u.Scheme + "://" + u.Host)
+	}
+	return p
+}
 
 // Unpack takes the address from a configuration.
 func (p *ProxyURL) Unpack(address string) error {
@@ -95,42 +115,15 @@ func (p ProxyURL) URL() (*url.URL, error) {
 	return u, nil
 }
 
-// String returns the address without user and password.
-func (p ProxyURL) String() string {
-	if p.IsZero() {
-		return ""
-	}
-	u, err := p.URL()
-	if err != nil || u.Host == "" {
-		return Redacted
-	}
-	return u.Scheme + "://" + u.Host
-}
-
-// GoString returns the address without user and password.
-func (p ProxyURL) GoString() string { return fmt.Sprintf("%q", p.String()) }
-
-// Format writes the address without user and password, whatever the verb.
-func (p ProxyURL) Format(f fmt.State, verb rune) {
-	if verb == 'v' && f.Flag('#') || verb == 'q' {
-		fmt.Fprint(f, p.GoString())
-		return
-	}
-	fmt.Fprint(f, p.String())
-}
-
-// MarshalText returns the address without user and password.
-func (p ProxyURL) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
-
-// MarshalYAML returns the address without user and password.
-func (p ProxyURL) MarshalYAML() (any, error) { return p.String(), nil }
-
 // SSL holds the settings ssl.*, a passphrase among them, and prints nothing of
 // them.
-type SSL struct{ settings **tlscommon.Config }
+type SSL struct {
+	hidden
+	settings **tlscommon.Config // fmt prints what a single pointer to a struct points to
+}
 
 // NewSSL wraps settings, which may be nil.
-func NewSSL(settings *tlscommon.Config) SSL { return SSL{settings: &settings} }
+func NewSSL(settings *tlscommon.Config) SSL { return SSL{hide(Redacted), &settings} }
 
 // Unpack takes the settings from a configuration.
 func (s *SSL) Unpack(cfg *config.C) error {
@@ -149,20 +142,3 @@ func (s SSL) Settings() *tlscommon.Config {
 	}
 	return *s.settings
 }
-
-// String returns a placeholder, or "" when nothing is set.
-func (s SSL) String() string {
-	if s.settings == nil {
-		return ""
-	}
-	return Redacted
-}
-
-// Format writes the placeholder, whatever the verb.
-func (s SSL) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
-
-// MarshalText returns a placeholder.
-func (s SSL) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// MarshalYAML returns a placeholder.
-func (s SSL) MarshalYAML() (any, error) { return s.String(), nil }

@@ -24,10 +24,4 @@ func SetupFrom(root *config.C) (Setup, error) {
 }
 
 // DefaultSetup returns the configuration that says nothing.
-func DefaultSetup() Setup {
-	cfg, err := SetupFrom(nil)
-	if err != nil {
-		panic(fmt.Sprintf("the defaults of the section setup can't be read: %s", err)) // they are part of the binary
-	}
-	return cfg
-}
+func DefaultSetup() Setup { return must(SetupFrom(nil)) }

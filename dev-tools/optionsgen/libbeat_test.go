@@ -160,7 +160,7 @@ func TestLibbeatSettingsAreKnown(t *testing.T) {
 		for _, read := range regexp.MustCompile("(?ms)^type (?:elasticsearchConfig|kafkaConfig|redisConfig|fileOutConfig|Config|config|discardOutConfig) struct {(.*?)^}").FindAllStringSubmatch(string(source), -1) {
 			for _, tag := range regexp.MustCompile("config:\"([a-z_0-9.]+)\"").FindAllStringSubmatch(read[1], -1) {
 				name := "output." + output + "." + tag[1]
-				require.NoError(t, config.CheckNames(conf.MustNewConfigFrom(map[string]any{name: map[string]any{}})), name)
+				require.NoError(t, config.CheckSettings(conf.MustNewConfigFrom(map[string]any{name: map[string]any{}})), name)
 			}
 		}
 	}
@@ -176,6 +176,6 @@ func TestLibbeatSettingsAreKnown(t *testing.T) {
 		if strings.HasPrefix(name, "setup.ilm.policy") || strings.HasPrefix(name, "seccomp.") {
 			continue // refused with what to do instead; accepted as a whole
 		}
-		require.NoError(t, config.CheckNames(conf.MustNewConfigFrom(map[string]any{name: map[string]any{}})), name)
+		require.NoError(t, config.CheckSettings(conf.MustNewConfigFrom(map[string]any{name: map[string]any{}})), name)
 	}
 }
