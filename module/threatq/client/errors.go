@@ -14,38 +14,26 @@ import (
 	"time"
 )
 
-// Kind is the class of an Error: what a caller may decide by.
+// Kind is the class of an Error: what a caller may decide by. The table of retry.go
+// says what belongs to each.
 type Kind string
 
+// The classes of errors. Of a KindCanceled, errors.Is finds context.Canceled or
+// context.DeadlineExceeded.
 const (
-	// KindCredentials: the client's id or secret is refused, or its tokens are.
-	KindCredentials Kind = "credentials"
-	// KindForbidden: the client is known but may not read the collection.
-	KindForbidden Kind = "forbidden"
-	// KindCollectionUnknown: the appliance has no such data collection.
+	KindCredentials       Kind = "credentials"
+	KindForbidden         Kind = "forbidden"
 	KindCollectionUnknown Kind = "collection_unknown"
-	// KindRateLimited: the appliance asks to wait; see Error.RetryAfter.
-	KindRateLimited Kind = "rate_limited"
-	// KindUnreachable: no connection, or one that broke or stalled.
-	KindUnreachable Kind = "unreachable"
-	// KindTLS: the TLS handshake failed or the certificate is not trusted.
-	KindTLS Kind = "tls"
-	// KindServer: the appliance answered with a server error.
-	KindServer Kind = "server"
-	// KindAnswer: an answer came that can't be used: not JSON, an HTML page, a
-	// status without an answer.
-	KindAnswer Kind = "answer"
-	// KindStatus: an unexpected status, such as 405.
-	KindStatus Kind = "status"
-	// KindRedirect: a redirect that is not followed.
-	KindRedirect Kind = "redirect"
-	// KindCursorRejected: the appliance refuses the cursor mark.
-	KindCursorRejected Kind = "cursor_rejected"
-	// KindBodyTooLarge: the answer exceeds request.max_body_size.
-	KindBodyTooLarge Kind = "body_too_large"
-	// KindCanceled: the caller's context ended. errors.Is finds
-	// context.Canceled or context.DeadlineExceeded.
-	KindCanceled Kind = "canceled"
+	KindRateLimited       Kind = "rate_limited"
+	KindUnreachable       Kind = "unreachable"
+	KindTLS               Kind = "tls"
+	KindServer            Kind = "server"
+	KindAnswer            Kind = "answer"
+	KindStatus            Kind = "status"
+	KindRedirect          Kind = "redirect"
+	KindCursorRejected    Kind = "cursor_rejected"
+	KindBodyTooLarge      Kind = "body_too_large"
+	KindCanceled          Kind = "canceled"
 )
 
 // Error is the only type of error that Client's methods return. Its text is

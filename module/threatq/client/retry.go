@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/elastic/go-concert/timed"
 )
 
 // MaxRetryAfter is the longest Retry-After that a request waits for. When the
@@ -24,17 +26,17 @@ const MaxRetryAfter = 5 * time.Minute
 var repeated = map[Kind]bool{
 	KindUnreachable:       true,  // no connection, or one that broke or stalled
 	KindServer:            true,  // 408, 5xx
-	KindRateLimited:       true,  // 429
-	KindAnswer:            true,  // neither a page nor a token, and no appliance's refusal
+	KindRateLimited:       true,  // 429; Error.RetryAfter says how long to wait
+	KindAnswer:            true,  // neither a page nor a token: not JSON, an HTML page, a status without an answer
 	KindCursorRejected:    true,  // 400 or 422 for a mark; it counts when it comes again
-	KindCredentials:       false, // 401, and what refuses a token
-	KindForbidden:         false, // 403
+	KindCredentials:       false, // 401, or the client's id or secret is refused
+	KindForbidden:         false, // 403: the client is known and may not read the collection
 	KindCollectionUnknown: false, // 404
-	KindStatus:            false, // any other status
-	KindRedirect:          false,
-	KindTLS:               false,
-	KindBodyTooLarge:      false,
-	KindCanceled:          false,
+	KindStatus:            false, // any other status, such as 405
+	KindRedirect:          false, // one that is not followed
+	KindTLS:               false, // the handshake failed, or the certificate is not trusted
+	KindBodyTooLarge:      false, // more than request.max_body_size
+	KindCanceled:          false, // the caller's context ended
 }
 
 // call is one request with all its attempts.
@@ -79,11 +81,7 @@ func (c *Client) do(ctx context.Context, call *call, attempt func(context.Contex
 		if last || !repeated[e.Kind] || e.RetryAfter > MaxRetryAfter {
 			return e
 		}
-		timer := time.NewTimer(c.backoff(call.attempt-1, e.RetryAfter))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if timed.Wait(ctx, c.backoff(call.attempt-1, e.RetryAfter)) != nil {
 			return canceled(ctx, call.op)
 		}
 		c.metrics.retries.Inc()

@@ -15,76 +15,55 @@ import (
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/logp"
-	"github.com/elastic/elastic-agent-libs/transport"
 	"github.com/elastic/elastic-agent-libs/transport/httpcommon"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
+	"github.com/elastic/go-concert/timed"
 
 	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
 // transports holds one http.Transport per host: the appliance's and, where it
 // differs, the token endpoint's. One for both would do but for proxies:
-// httpcommon's TLS configuration checks a certificate against the name that it
+// tlscommon's TLS configuration checks a certificate against the name that it
 // was built for, and against no name at all behind a CONNECT proxy.
 type transports map[string]*http.Transport
 
 // newTransports builds the transports for the hosts of these addresses.
 func (c *Client) newTransports(addresses ...*url.URL) error {
-	settings := httpcommon.HTTPTransportSettings{
-		TLS:     c.cfg.Request.SSL.Settings(),
-		Timeout: c.cfg.Request.Timeout,
-		Proxy:   httpcommon.HTTPClientProxySettings{Disable: c.cfg.Request.ProxyDisable},
-	}
-	if !c.cfg.Request.ProxyURL.IsZero() {
-		proxy, err := c.cfg.Request.ProxyURL.URL()
+	request := &c.cfg.Request
+	proxy := httpcommon.HTTPClientProxySettings{Disable: request.ProxyDisable, Headers: httpcommon.ProxyHeaders{}}
+	if !request.ProxyURL.IsZero() {
+		address, err := request.ProxyURL.URL()
 		if err != nil {
 			return fmt.Errorf("request.proxy_url can't be read: %w", err)
 		}
-		settings.Proxy.URL = httpcommon.NewProxyURIFromURL(*proxy)
+		proxy.URL = httpcommon.NewProxyURIFromURL(*address)
 	}
-	if len(c.cfg.Request.ProxyHeaders) > 0 {
-		settings.Proxy.Headers = make(httpcommon.ProxyHeaders)
-		for name, value := range c.cfg.Request.ProxyHeaders {
-			settings.Proxy.Headers[name] = value.Reveal()
-		}
+	for name, value := range request.ProxyHeaders {
+		proxy.Headers[name] = value.Reveal()
 	}
-	// httpcommon logs each failed connection as an error and warns of
-	// verification_mode none on each handshake. Both are said once, here and by
-	// whoever gets the error, and nothing else is logged below.
-	quiet := logp.NewNopLogger()
-	common, err := tlscommon.LoadTLSConfig(settings.TLS, quiet)
-	if err != nil {
+	// tlscommon warns of verification_mode none on each handshake. New says it once.
+	var err error
+	if c.tls, err = tlscommon.LoadTLSConfig(request.SSL.Settings(), logp.NewNopLogger()); err != nil {
 		return fmt.Errorf("request.ssl can't be used: %w", err)
 	}
-	c.tls = common
-
-	dialer := &net.Dialer{Timeout: settings.Timeout, KeepAlive: 30 * time.Second}
+	dialer := &net.Dialer{Timeout: request.Timeout, KeepAlive: 30 * time.Second}
 	c.dial = dialer.DialContext
 	c.transports = make(transports)
 	for _, address := range addresses {
 		host := address.Hostname()
-		if c.transports[host] != nil {
-			continue
+		c.transports[host] = &http.Transport{
+			Proxy:                  proxy.ProxyFunc(),
+			ProxyConnectHeader:     proxy.Headers.Headers(),
+			DialContext:            c.dial,
+			DialTLSContext:         c.dialTLS,
+			TLSClientConfig:        c.tlsConfig(host),
+			TLSHandshakeTimeout:    request.Timeout,
+			ResponseHeaderTimeout:  request.Timeout,
+			MaxIdleConnsPerHost:    2,
+			IdleConnTimeout:        90 * time.Second,
+			MaxResponseHeaderBytes: 256 << 10,
 		}
-		rt, err := settings.RoundTripper(
-			httpcommon.WithLogger(quiet),
-			// httpcommon's own dialer resolves names without regard to the context.
-			httpcommon.WithBaseDialer(transport.DialerFunc(c.dial)),
-			httpcommon.WithTransportFunc(func(t *http.Transport) {
-				t.DialContext = c.dial
-				t.DialTLSContext = c.dialTLS
-				t.TLSClientConfig = c.tlsConfig(host)
-				t.TLSHandshakeTimeout = settings.Timeout
-				t.ResponseHeaderTimeout = settings.Timeout
-				t.MaxIdleConnsPerHost = 2
-				t.IdleConnTimeout = 90 * time.Second
-				t.MaxResponseHeaderBytes = 256 << 10
-			}),
-		)
-		if err != nil {
-			return fmt.Errorf("setting up the connection to %s: %w", host, err)
-		}
-		c.transports[host] = rt.(*http.Transport)
 	}
 	return nil
 }
@@ -97,7 +76,7 @@ func (c *Client) tlsConfig(host string) *tls.Config {
 }
 
 // dialTLS connects to an address, which may be an https proxy's, and shakes
-// hands. Unlike httpcommon's it ends when the context does.
+// hands. It ends when the context does.
 func (c *Client) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -201,15 +180,11 @@ func (c *Client) waitForTurn(ctx context.Context) error {
 		return ctx.Err()
 	}
 	c.metrics.rateLimitWaits.Inc()
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	err := timed.Wait(ctx, wait)
+	if err != nil {
 		turn.Cancel()
-		return ctx.Err()
 	}
+	return err
 }
 
 // maxRedirects is how many redirects in a row are followed.
@@ -260,4 +235,112 @@ func (c *Client) classifyRedirect(e *Error, err error) bool {
 	e.Reason = fmt.Sprintf("the appliance redirects to %s, %s", secrets.Hide(redirect.target), redirect.reason)
 	e.Hint = "if that is the right address, set url (or auth.oauth2.token_url) to it"
 	return true
+}
+
+// Endpoint is one address that the Client talks to, taken apart for whoever
+// wants to test the way to it step by step.
+type Endpoint struct {
+	// Name is "data" or "token".
+	Name string
+	// URL is the address without its query.
+	URL *url.URL
+	// Address is the host and port that connections go to: the proxy's if
+	// there is one.
+	Address string
+	// Proxy is the proxy without user and password, "" for none.
+	Proxy string
+}
+
+// Endpoints returns the endpoint of the data and that of the tokens.
+func (c *Client) Endpoints() []Endpoint {
+	var out []Endpoint
+	for _, e := range []Endpoint{{Name: "data", URL: c.dataURL}, {Name: "token", URL: c.tokenURL}} {
+		target := e.URL
+		if proxy := c.transports.proxyOf(e.URL); proxy != nil {
+			e.Proxy = proxy.Scheme + "://" + proxy.Host
+			target = proxy
+		}
+		e.Address = hostPort(target)
+		out = append(out, e)
+	}
+	return out
+}
+
+// hostPort returns the host and the port of an address.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}[u.Scheme]
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// Resolve returns the IP addresses of the endpoint's host, or its proxy's.
+func (c *Client) Resolve(ctx context.Context, e Endpoint) ([]string, error) {
+	host, _, err := net.SplitHostPort(e.Address)
+	if err == nil {
+		bounded, cancel := context.WithTimeout(ctx, c.cfg.Request.Timeout)
+		defer cancel()
+		var addresses []string
+		if addresses, err = net.DefaultResolver.LookupHost(bounded, host); err == nil {
+			return addresses, nil
+		}
+	}
+	return nil, c.requestError(ctx, &call{op: "resolving the host name of " + e.Address}, err)
+}
+
+// Connect opens a TCP connection to the endpoint, or its proxy, and closes it.
+func (c *Client) Connect(ctx context.Context, e Endpoint) error {
+	conn, err := c.dial(ctx, "tcp", e.Address)
+	if err != nil {
+		return c.requestError(ctx, &call{op: "connecting to " + e.Address}, err)
+	}
+	return conn.Close()
+}
+
+// Certificate is what a TLS handshake showed.
+type Certificate struct {
+	// Version is the version of TLS, such as "TLS 1.3".
+	Version string
+	// Subject and Issuer are distinguished names.
+	Subject, Issuer string
+	// Names are the hosts that the certificate is for.
+	Names []string
+	// NotAfter is when it expires.
+	NotAfter time.Time
+}
+
+// Handshake shakes hands with an https endpoint, through the proxy if there is
+// one, and returns its certificate. It sends no credentials.
+func (c *Client) Handshake(ctx context.Context, e Endpoint) (Certificate, error) {
+	call := &call{op: "shaking hands over TLS with " + e.URL.Host}
+	// A request of its own leaves proxies to net/http; what it is answered
+	// doesn't matter.
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, e.URL.Scheme+"://"+e.URL.Host+"/", nil)
+	if err != nil {
+		return Certificate{}, c.requestError(ctx, call, err)
+	}
+	req.Header.Set("User-Agent", c.userAgent)
+	resp, err := c.transports[e.URL.Hostname()].RoundTrip(req)
+	if err != nil {
+		return Certificate{}, c.requestError(ctx, call, err)
+	}
+	defer resp.Body.Close()
+	if resp.TLS == nil || len(resp.TLS.PeerCertificates) == 0 {
+		return Certificate{}, &Error{Kind: KindTLS, Op: call.op, Reason: "the address is http://, there is no TLS"}
+	}
+	leaf := resp.TLS.PeerCertificates[0]
+	return Certificate{
+		Version:  tls.VersionName(resp.TLS.Version),
+		Subject:  clean(leaf.Subject.String()),
+		Issuer:   clean(leaf.Issuer.String()),
+		Names:    namesOf(leaf),
+		NotAfter: leaf.NotAfter,
+	}, nil
+}
+
+// String returns the certificate in one line.
+func (c Certificate) String() string {
+	return fmt.Sprintf("%s, %s, issued by %s, for %s, valid until %s",
+		c.Version, c.Subject, c.Issuer, strings.Join(c.Names, ", "), c.NotAfter.UTC().Format(time.RFC3339))
 }

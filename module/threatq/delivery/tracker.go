@@ -5,10 +5,13 @@ package delivery
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/monitoring"
+	"github.com/elastic/go-concert/timed"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
@@ -70,24 +73,15 @@ func (t *Tracker) Input(id string) *Input {
 
 // Watch keeps an eye on an output that acknowledges nothing, until ctx is done.
 func (t *Tracker) Watch(ctx context.Context) {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-ticker.C:
-			t.mu.Lock()
-			inputs := make([]*Input, 0, len(t.inputs))
-			for _, in := range t.inputs {
-				inputs = append(inputs, in)
-			}
-			t.mu.Unlock()
-			for _, in := range inputs {
-				in.look(now)
-			}
+	_ = timed.Periodic(ctx, time.Second, func() error {
+		t.mu.Lock()
+		inputs := slices.Collect(maps.Values(t.inputs))
+		t.mu.Unlock()
+		for _, in := range inputs {
+			in.look(time.Now())
 		}
-	}
+		return nil
+	})
 }
 
 // reserve waits until so many bytes may be in flight as well. More than the limit is

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/elastic/go-concert/timed"
 )
 
 const (
@@ -107,11 +109,6 @@ func (r *runner) pause(ctx context.Context, wait time.Duration) {
 			}
 			left = min(left, turn)
 		}
-		timer := time.NewTimer(left)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-		case <-timer.C:
-		}
+		_ = timed.Wait(ctx, left)
 	}
 }
