@@ -59,7 +59,7 @@ func sampleEvent(t *testing.T) []byte {
 
 	mapper := threat.NewMapper(threat.MapperConfig{
 		ExpirationDuration: 5 * 24 * time.Hour,
-		ExpiredStatuses:    []string{threat.DefaultExpiredStatus},
+		ExpiredStatuses:    []string{"Expired"},
 		PreserveOriginal:   true,
 		Namespace:          "default",
 	})

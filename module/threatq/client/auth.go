@@ -30,7 +30,7 @@ var bothStyles = []oauth2.AuthStyle{oauth2.AuthStyleInHeader, oauth2.AuthStyleIn
 type tokenSource struct {
 	c    *Client
 	op   string
-	gate chan struct{} // holds one item when nobody uses the fields below
+	gate chan struct{} // holds one item while the fields below are not in use
 
 	token   string
 	expires time.Time          // zero: not known
@@ -43,7 +43,7 @@ func newTokenSource(c *Client) *tokenSource {
 	return s
 }
 
-// get returns a token that is valid for all that is known.
+// get returns a token that is valid as far as is known.
 func (s *tokenSource) get(ctx context.Context) (string, error) {
 	if ctx.Err() != nil {
 		return "", canceled(ctx, s.op)

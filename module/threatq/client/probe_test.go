@@ -79,7 +79,7 @@ func TestProbeFails(t *testing.T) {
 	c, _, _ = newClient(t, testConfig(a.URL))
 	_, err = c.Handshake(background, c.Endpoints()[0])
 	asError(t, err, KindTLS)
-	assert.Contains(t, err.Error(), "shaking hands over TLS with "+a.Listener.Addr().String()+": the appliance's certificate is issued by an authority that is not trusted here")
+	assert.Contains(t, err.Error(), "the TLS handshake with "+a.Listener.Addr().String()+": the appliance's certificate is issued by an authority that is not trusted here")
 
 	plain := newAppliance(t, says(onePage))
 	c, _, _ = newClient(t, plain.config())

@@ -75,8 +75,8 @@ func (c *Client) tlsConfig(host string) *tls.Config {
 	return config
 }
 
-// dialTLS connects to an address, which may be an https proxy's, and shakes
-// hands. It ends when the context does.
+// dialTLS connects to an address, which may be an https proxy's, with TLS. It ends
+// when the context does.
 func (c *Client) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -237,8 +237,8 @@ func (c *Client) classifyRedirect(e *Error, err error) bool {
 	return true
 }
 
-// Endpoint is one address that the Client talks to, taken apart for whoever
-// wants to test the way to it step by step.
+// Endpoint is one address that the Client talks to, in parts, for
+// testing the connection to it step by step.
 type Endpoint struct {
 	// Name is "data" or "token".
 	Name string
@@ -310,11 +310,11 @@ type Certificate struct {
 	NotAfter time.Time
 }
 
-// Handshake shakes hands with an https endpoint, through the proxy if there is
+// Handshake makes a TLS handshake with an https endpoint, through the proxy if there is
 // one, and returns its certificate. It sends no credentials.
 func (c *Client) Handshake(ctx context.Context, e Endpoint) (Certificate, error) {
-	call := &call{op: "shaking hands over TLS with " + e.URL.Host}
-	// A request of its own leaves proxies to net/http; what it is answered
+	call := &call{op: "the TLS handshake with " + e.URL.Host}
+	// A request of its own leaves proxies to net/http; the answer
 	// doesn't matter.
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, e.URL.Scheme+"://"+e.URL.Host+"/", nil)
 	if err != nil {

@@ -8,14 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
-	"github.com/elastic/beats/v7/libbeat/common/backoff"
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	"github.com/elastic/beats/v7/libbeat/publisher"
 	"github.com/elastic/beats/v7/libbeat/publisher/queue"
@@ -60,21 +58,15 @@ func aroundElasticsearch(factory outputs.Factory) outputs.Factory {
 		if err != nil {
 			return group, err
 		}
-		for i, inner := range group.Clients {
-			network, ok := inner.(outputs.NetworkClient)
-			if !ok {
-				return outputs.Fail(fmt.Errorf("the client %s can't be connected", inner))
-			}
-			closed := make(chan struct{})
-			group.Clients[i] = &elasticsearch{
-				NetworkClient: network, observer: observer, log: log, deadLetters: userDeadLetters,
-				closed: closed, backoff: backoff.NewEqualJitterBackoff(closed, settings.Backoff.Init, settings.Backoff.Max),
-			}
-		}
 		if encoders := group.EncoderFactory; encoders != nil {
 			group.EncoderFactory = func() queue.Encoder { return encoder{encoders()} }
 		}
-		return group, nil
+		return wrap(group, func(inner outputs.NetworkClient) outputs.Client {
+			return &elasticsearch{
+				NetworkClient: inner, observer: observer, log: log, deadLetters: userDeadLetters,
+				pause: newHolding(log, settings.Backoff.Init, settings.Backoff.Max),
+			}
+		})
 	}
 }
 
@@ -84,10 +76,7 @@ type elasticsearch struct {
 	observer    outputs.Observer
 	log         *logp.Logger
 	deadLetters bool // refused documents go to an index of the user's
-
-	backoff   backoff.Backoff
-	closed    chan struct{}
-	closeOnce sync.Once
+	pause       *holding
 }
 
 // Publish sends a batch. An error has Libbeat connect anew, which installs assets that
@@ -102,10 +91,10 @@ func (c *elasticsearch) Publish(ctx context.Context, original publisher.Batch) e
 		return err // Libbeat has waited
 	}
 	if b.retried == 0 {
-		c.backoff.Reset()
+		c.pause.Reset()
 		return nil
 	}
-	c.backoff.Wait()
+	c.pause.Wait()
 	if b.held == 0 {
 		return nil // Elasticsearch was too busy
 	}
@@ -116,7 +105,7 @@ func (c *elasticsearch) Publish(ctx context.Context, original publisher.Batch) e
 
 // Close ends Publish's waiting as well.
 func (c *elasticsearch) Close() error {
-	c.closeOnce.Do(func() { close(c.closed) })
+	c.pause.end()
 	return c.NetworkClient.Close()
 }
 

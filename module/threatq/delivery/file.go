@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
-	"github.com/elastic/beats/v7/libbeat/common/backoff"
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	"github.com/elastic/beats/v7/libbeat/outputs/codec"
 	_ "github.com/elastic/beats/v7/libbeat/outputs/codec/json" // the default
@@ -46,12 +44,9 @@ type fileOutput struct {
 	rotator  *file.Rotator
 	codec    codec.Codec
 
-	buffer    []byte
-	broken    bool // a line was cut short by a failure
-	held      bool
-	backoff   backoff.Backoff
-	closed    chan struct{}
-	closeOnce sync.Once
+	buffer []byte
+	broken bool // a line was cut short by a failure
+	pause  *holding
 }
 
 // insteadOfFile returns the factory of the output file.
@@ -68,11 +63,11 @@ func insteadOfFile(outputs.Factory) outputs.Factory {
 		if settings.Filename == "" {
 			settings.Filename = info.Beat
 		}
-		closed := make(chan struct{})
+		log := info.Logger.Named("file")
 		f := &fileOutput{
-			log: info.Logger.Named("file"), observer: observer, beat: info.Beat,
+			log: log, observer: observer, beat: info.Beat,
 			name: filepath.Join(dir, settings.Filename), limit: int(settings.RotateEveryKb) * 1024,
-			closed: closed, backoff: backoff.NewEqualJitterBackoff(closed, time.Second, time.Minute),
+			pause: newHolding(log, time.Second, time.Minute),
 		}
 		f.rotator, err = file.NewFileRotator(f.name,
 			file.MaxSizeBytes(settings.RotateEveryKb*1024),
@@ -107,21 +102,14 @@ func (f *fileOutput) Publish(_ context.Context, batch publisher.Batch) error {
 		if err := f.write(line); err != nil {
 			f.observer.WriteError(err)
 			f.observer.RetryableErrors(len(events) - i)
-			why := fmt.Sprintf("writing to %s: %s: what is left is written once that is mended", f.name, err)
-			f.log.Error("output.file: " + why)
-			Blocked("output.file: " + why)
-			f.held = true
+			f.pause.hold(fmt.Sprintf("output.file: writing to %s: %s: what is left is written once that is mended", f.name, err))
 			batch.RetryEvents(events[i:])
-			f.backoff.Wait()
+			f.pause.Wait()
 			return nil
 		}
 		f.observer.AckedEvents(1)
 	}
-	if f.held {
-		f.held = false
-		Blocked("")
-		f.backoff.Reset()
-	}
+	f.pause.resume()
 	batch.ACK()
 	return nil
 }
@@ -159,7 +147,7 @@ func (f *fileOutput) write(line []byte) error {
 
 // Close ends Publish's waiting as well.
 func (f *fileOutput) Close() error {
-	f.closeOnce.Do(func() { close(f.closed) })
+	f.pause.end()
 	return f.rotator.Close()
 }
 

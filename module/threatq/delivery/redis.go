@@ -7,16 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
-	"github.com/elastic/beats/v7/libbeat/common/backoff"
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	"github.com/elastic/beats/v7/libbeat/outputs/outil"
 	"github.com/elastic/beats/v7/libbeat/publisher"
 	"github.com/elastic/elastic-agent-libs/config"
-	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
@@ -39,18 +36,9 @@ func aroundRedis(factory outputs.Factory) outputs.Factory {
 		if key.IsConst() && !key.IsEmpty() {
 			return group, nil
 		}
-		for i, inner := range group.Clients {
-			network, ok := inner.(outputs.NetworkClient)
-			if !ok {
-				return outputs.Fail(fmt.Errorf("the client %s can't be connected", inner))
-			}
-			closed := make(chan struct{})
-			group.Clients[i] = &redis{
-				NetworkClient: network, observer: observer, log: log, key: key,
-				closed: closed, backoff: backoff.NewEqualJitterBackoff(closed, time.Second, time.Minute),
-			}
-		}
-		return group, nil
+		return wrap(group, func(inner outputs.NetworkClient) outputs.Client {
+			return &redis{NetworkClient: inner, observer: observer, key: key, pause: newHolding(log, time.Second, time.Minute)}
+		})
 	}
 }
 
@@ -58,13 +46,8 @@ func aroundRedis(factory outputs.Factory) outputs.Factory {
 type redis struct {
 	outputs.NetworkClient
 	observer outputs.Observer
-	log      *logp.Logger
 	key      outil.Selector
-
-	held      bool
-	backoff   backoff.Backoff
-	closed    chan struct{}
-	closeOnce sync.Once
+	pause    *holding
 }
 
 var errNoKey = errors.New("no rule fits")
@@ -80,27 +63,20 @@ func (c *redis) Publish(ctx context.Context, batch publisher.Batch) error {
 		if err == nil {
 			continue
 		}
-		why := fmt.Sprintf("output.redis.key gives no key for %s (%s), so that it and what comes after it is held: correct the field's name, or give the format a default, such as %%{[threatq.status]:threatq}",
-			registry.IndicatorOf(&events[i].Content), err)
-		c.log.Error(why)
-		Blocked(why)
-		c.held = true
+		c.pause.hold(fmt.Sprintf("output.redis.key gives no key for %s (%s), so that it and what comes after it is held: correct the field's name, or give the format a default, such as %%{[threatq.status]:threatq}",
+			registry.IndicatorOf(&events[i].Content), err))
 		c.observer.NewBatch(len(events))
 		c.observer.RetryableErrors(len(events))
-		c.backoff.Wait()
+		c.pause.Wait()
 		batch.Retry()
 		return nil
 	}
-	if c.held {
-		c.held = false
-		Blocked("")
-		c.backoff.Reset()
-	}
+	c.pause.resume()
 	return c.NetworkClient.Publish(ctx, batch)
 }
 
 // Close ends Publish's waiting as well.
 func (c *redis) Close() error {
-	c.closeOnce.Do(func() { close(c.closed) })
+	c.pause.end()
 	return c.NetworkClient.Close()
 }

@@ -5,12 +5,20 @@ package delivery
 
 import (
 	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
 	_ "unsafe" // for go:linkname
 
+	"github.com/elastic/beats/v7/libbeat/common/backoff"
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	_ "github.com/elastic/beats/v7/libbeat/outputs/elasticsearch" // these are replaced
 	_ "github.com/elastic/beats/v7/libbeat/outputs/logstash"
 	_ "github.com/elastic/beats/v7/libbeat/outputs/redis"
+	"github.com/elastic/beats/v7/libbeat/publisher"
+	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 // registered are Libbeat's outputs by their names. Libbeat refuses to register a
@@ -32,6 +40,18 @@ func ReplaceOutputs() {
 	}
 }
 
+// wrap replaces each client of a group by what around makes of it.
+func wrap(group outputs.Group, around func(outputs.NetworkClient) outputs.Client) (outputs.Group, error) {
+	for i, inner := range group.Clients {
+		network, ok := inner.(outputs.NetworkClient)
+		if !ok {
+			return outputs.Fail(fmt.Errorf("the client %s can't be connected", inner))
+		}
+		group.Clients[i] = around(network)
+	}
+	return group, nil
+}
+
 // ReplaceOutput replaces the factory of one of Libbeat's outputs by what around makes
 // of it. It is to be called before any output is made, and panics when Libbeat has no
 // output of that name.
@@ -41,4 +61,57 @@ func ReplaceOutput(name string, around func(outputs.Factory) outputs.Factory) {
 		panic(fmt.Sprintf("Libbeat has no output %q that could be replaced", name))
 	}
 	registered[name] = around(factory)
+}
+
+// blocked is why the output takes nothing for now. The output belongs to the process,
+// as what replaces it does.
+var blocked atomic.Pointer[string]
+
+// Blocked says why the output takes no events for now and what to do, "" when it
+// takes them. Inputs with events waiting are degraded for that reason within a second.
+func Blocked(why string) { blocked.Store(&why) }
+
+// holding has a client of an output wait between two attempts, until it is closed.
+type holding struct {
+	backoff.Backoff
+	log       *logp.Logger
+	held      bool
+	closed    chan struct{}
+	closeOnce sync.Once
+}
+
+func newHolding(log *logp.Logger, init, longest time.Duration) *holding {
+	closed := make(chan struct{})
+	return &holding{Backoff: backoff.NewEqualJitterBackoff(closed, init, longest), log: log, closed: closed}
+}
+
+// hold says why nothing is taken for now.
+func (h *holding) hold(why string) {
+	h.log.Error(why)
+	Blocked(why)
+	h.held = true
+}
+
+// resume says that something was taken.
+func (h *holding) resume() {
+	if h.held {
+		h.held = false
+		Blocked("")
+		h.Reset()
+	}
+}
+
+// end ends the waiting for good.
+func (h *holding) end() { h.closeOnce.Do(func() { close(h.closed) }) }
+
+// Refuse takes note of events that the output refuses for their content, before they
+// are acknowledged, and writes them to the log of events.
+func Refuse(log *logp.Logger, events []publisher.Event, why string) {
+	for i := range events {
+		event := &events[i].Content
+		if m, ok := event.Private.(*mark); ok {
+			m.input.refuse(registry.IndicatorOf(event), why)
+		}
+		log.Warnw(fmt.Sprintf("The output refuses an event: %s: %v", why, event.Fields), logp.TypeKey, logp.EventType)
+	}
 }

@@ -71,7 +71,7 @@ func (t *Tracker) Input(id string) *Input {
 	return in
 }
 
-// Watch keeps an eye on an output that acknowledges nothing, until ctx is done.
+// Watch checks each second whether the output acknowledges nothing, until ctx is done.
 func (t *Tracker) Watch(ctx context.Context) {
 	_ = timed.Periodic(ctx, time.Second, func() error {
 		t.mu.Lock()

@@ -73,21 +73,17 @@ func watched(name string, factory outputs.Factory) outputs.Factory {
 		}
 		to := &target{output: name, hosts: slices.Compact(hosts)} // each is there once for each worker
 		shipsTo.Store(to)
-		for i, inner := range group.Clients {
-			network, ok := inner.(outputs.NetworkClient)
+		return wrap(group, func(inner outputs.NetworkClient) outputs.Client {
+			client := &watchedClient{inner, to}
+			testable, ok := inner.(testing.Testable) // for the command test output
 			if !ok {
-				continue
+				return client
 			}
-			client := &watchedClient{network, to}
-			group.Clients[i] = client
-			if testable, ok := inner.(testing.Testable); ok { // for the command test output
-				group.Clients[i] = struct {
-					*watchedClient
-					testing.Testable
-				}{client, testable}
-			}
-		}
-		return group, nil
+			return struct {
+				*watchedClient
+				testing.Testable
+			}{client, testable}
+		})
 	}
 }
 

@@ -1,12 +1,12 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package health keeps how the inputs fare. It is the only keeper: what the HTTP
+// Package health keeps the health of the inputs. It is the only keeper: what the HTTP
 // endpoint, the inputs' metrics, Elastic Agent and its diagnostics show of an
 // input's health is read from here.
 //
 // An input's health has several independent sources. Each sets its own state with
-// a reason and clears it when all is well again; none can hide what another says.
+// a reason and clears it when nothing is wrong any more; none can hide another's.
 // The worst state counts, with the reason of the source that set it.
 package health
 
@@ -16,11 +16,11 @@ import (
 	"sync"
 )
 
-// State is how an input or one of its sources fares. A greater state is worse.
+// State is the health of an input or of one of its sources. A greater state is worse.
 type State int
 
 const (
-	// Healthy: all is well.
+	// Healthy: nothing is wrong.
 	Healthy State = iota
 	// Starting: nothing has been collected yet, and nothing has failed.
 	Starting
@@ -98,7 +98,7 @@ func (k *Keeper) Set(source Source, state State, reason string) {
 	}
 }
 
-// Clear says that all is well with a source.
+// Clear says that nothing is wrong with a source.
 func (k *Keeper) Clear(source Source) { k.Set(source, Healthy, "") }
 
 // OnChange has f called with the worst condition now, and whenever it changes. The
@@ -152,4 +152,99 @@ func (k *Keeper) Conditions() []Condition {
 	}
 	slices.SortStableFunc(list, func(a, b Condition) int { return int(b.State - a.State) })
 	return list
+}
+
+// Board has the keepers of all inputs that run, and one of what they share. Its
+// methods may be called from any goroutine. A nil Board keeps nothing.
+type Board struct {
+	shared Keeper
+	mu     sync.Mutex
+	inputs map[string]*Keeper
+}
+
+// Shared returns the keeper of what belongs to the beat and to no single input,
+// such as the files of inputs. It is nil when the board is.
+func (b *Board) Shared() *Keeper {
+	if b == nil {
+		return nil
+	}
+	return &b.shared
+}
+
+// Start returns the keeper of an input that starts. Its cycle is starting.
+func (b *Board) Start(inputID string) *Keeper {
+	k := &Keeper{}
+	k.Set(Cycle, Starting, "")
+	if b == nil {
+		return k
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.inputs == nil {
+		b.inputs = map[string]*Keeper{}
+	}
+	b.inputs[inputID] = k
+	return k
+}
+
+// Stop forgets the keeper of an input that stops, unless another input has taken
+// the id over.
+func (b *Board) Stop(inputID string, k *Keeper) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.inputs[inputID] == k {
+		delete(b.inputs, inputID)
+	}
+}
+
+// Of returns the keeper of an input, nil when it doesn't run.
+func (b *Board) Of(inputID string) *Keeper {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.inputs[inputID]
+}
+
+// WorstOf returns the worst condition of one source, over all inputs and what they
+// share. Of several equal ones it is that of the input whose id comes first.
+func (b *Board) WorstOf(source Source) Condition {
+	if b == nil {
+		return Condition{}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	worst := b.shared.of(source)
+	for _, id := range slices.Sorted(maps.Keys(b.inputs)) {
+		if condition := b.inputs[id].of(source); condition.State > worst.State {
+			worst = condition
+		}
+	}
+	return worst
+}
+
+// Summary returns the worst condition of all inputs and of what they share, and how
+// many inputs there are in each state. A beat without inputs is starting.
+func (b *Board) Summary() (worst Condition, inputs map[State]int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	worst = b.shared.Worst()
+	if len(b.inputs) == 0 && worst.State < Starting {
+		worst = Condition{State: Starting}
+	}
+	inputs = map[State]int{}
+	var first string
+	for id, k := range b.inputs {
+		condition := k.Worst()
+		inputs[condition.State]++
+		// Of several equal ones always the same is shown.
+		if condition.State > worst.State || condition.State == worst.State && first != "" && id < first {
+			worst, first = condition, id
+		}
+	}
+	return worst, inputs
 }

@@ -64,7 +64,7 @@ func openCursors(log *logp.Logger, cfg config.Registry, name, root string) (_ *S
 			return nil, err
 		}
 		s := &Store{name: name, cleanInterval: cfg.CleanupInterval}
-		s.registry = statestore.NewRegistry(sturdyBackend{backend, s.saved})
+		s.registry = statestore.NewRegistry(repairingBackend{backend, s.saved})
 		s.opened, err = s.registry.Get(name)
 		if err != nil {
 			_ = s.registry.Close()
@@ -172,11 +172,11 @@ func (s *Store) Close() {
 	_ = s.registry.Close()
 }
 
-// sturdyBackend is memlog made fit for a disk that was full for a while. After
+// repairingBackend is a memlog that goes on when a disk was full for a while. After
 // a write to its log has failed, memlog goes on with that log's writer, which
 // never writes again: from then on each update fails, or each second one, until
 // the next start.
-type sturdyBackend struct {
+type repairingBackend struct {
 	backend.Registry
 	saved func(key string, err error) // is told how each update went
 }
@@ -184,7 +184,7 @@ type sturdyBackend struct {
 // Access opens a store and writes it anew. memlog repairs what is damaged in
 // memory only: after a checkpoint that could not be read, the next start would
 // not know what to make of the log, and lose the cursors once more.
-func (b sturdyBackend) Access(name string) (backend.Store, error) {
+func (b repairingBackend) Access(name string) (backend.Store, error) {
 	opened, err := b.Registry.Access(name)
 	if err != nil {
 		return nil, err
@@ -193,21 +193,21 @@ func (b sturdyBackend) Access(name string) (backend.Store, error) {
 		// When the disk is full, the first update says so.
 		_ = whole.Checkpoint()
 	}
-	return sturdyStore{opened, b.saved}, nil
+	return repairingStore{opened, b.saved}, nil
 }
 
 // checkpointer is a store that can be written as a whole, as memlog's can.
 type checkpointer interface{ Checkpoint() error }
 
-// sturdyStore writes all of the store anew when an update of it could not be
+// repairingStore writes all of the store anew when an update of it could not be
 // appended. The store holds a few cursors: that costs next to nothing.
-type sturdyStore struct {
+type repairingStore struct {
 	backend.Store
 	saved func(key string, err error)
 }
 
 // Set saves a value.
-func (s sturdyStore) Set(key string, value any) error {
+func (s repairingStore) Set(key string, value any) error {
 	// What can't be encoded is no failure of the disk.
 	var encoded mapstr.M
 	if err := typeconv.Convert(&encoded, value); err != nil {
@@ -219,12 +219,12 @@ func (s sturdyStore) Set(key string, value any) error {
 }
 
 // Remove removes a value.
-func (s sturdyStore) Remove(key string) error {
+func (s repairingStore) Remove(key string) error {
 	return s.checkpoint(s.Store.Remove(key))
 }
 
 // checkpoint makes up for a failed update: memlog has it in memory already.
-func (s sturdyStore) checkpoint(failed error) error {
+func (s repairingStore) checkpoint(failed error) error {
 	if failed == nil {
 		return nil
 	}

@@ -210,7 +210,7 @@ func (f *full) Checkpoint() error               { f.checkpoints++; return f.err 
 func TestCursorsAreSavedAnewWhenTheirLogIsBroken(t *testing.T) {
 	f := &full{values: map[string]any{}}
 	var saved []error
-	s := sturdyStore{f, func(_ string, err error) { saved = append(saved, err) }}
+	s := repairingStore{f, func(_ string, err error) { saved = append(saved, err) }}
 	require.NoError(t, s.Set("a", savedState{map[string]any{"mark": "x"}}))
 	require.NoError(t, s.Remove("a"))
 	assert.Equal(t, 2, f.checkpoints)

@@ -20,7 +20,7 @@ type Session struct {
 	waiting   bool    // for the client to take the event of announced[0]
 }
 
-// sent is an entry under way.
+// sent is an entry in flight.
 type sent struct {
 	Entry
 	// dropped is one that the queue has not taken: nobody will acknowledge it.
@@ -88,7 +88,7 @@ func (s *Session) Abandon() {
 	}
 }
 
-// take moves the next entry from what is announced to what is under way.
+// take moves the next entry from what is announced to what is in flight.
 func (s *Session) take(as sent) {
 	as.Entry = s.announced[0]
 	s.announced = s.announced[1:]
@@ -169,7 +169,7 @@ func (s *Session) acknowledge(n int) {
 	k.repair()
 }
 
-// overtake marks what is under way of an indicator whose retirement was
+// overtake marks what is in flight of an indicator whose retirement was
 // acknowledged just now. An output with several workers may have written the two
 // in either order, so that the next sweep publishes the indicator once more.
 func (k *Known) overtake(by *Session, from int, retired Indicator) {

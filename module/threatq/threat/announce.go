@@ -27,7 +27,7 @@ type announcer struct {
 	// reserve waits until an event of so many bytes may be in flight; nil never waits.
 	reserve func(bytes int) error
 
-	events  []held
+	events  []waiting
 	bytes   int // of these
 	entries []registry.Entry
 	// touched are the versions that cycles have published since a sweep began, nil
@@ -35,24 +35,24 @@ type announcer struct {
 	touched map[registry.Indicator]registry.Version
 }
 
-// held is an event that waits for its announcement.
-type held struct {
+// waiting is an event that waits for its announcement.
+type waiting struct {
 	event  beat.Event
 	update any
 	size   int
 }
 
-func newHeld(event beat.Event, update any) held {
+func newWaiting(event beat.Event, update any) waiting {
 	size, _ := event.Private.(int)
 	event.Private = nil
-	return held{event, update, size}
+	return waiting{event, update, size}
 }
 
 // publish publishes an event with the others of its announcement: at once when a
 // cursor comes with it. The event's private data is its size in bytes.
 func (a *announcer) publish(event beat.Event, update any) error {
 	if a.session == nil {
-		return a.send(newHeld(event, update))
+		return a.send(newWaiting(event, update))
 	}
 	entry := entryOf(event)
 	if a.touched != nil {
@@ -67,7 +67,7 @@ func (a *announcer) retire(event beat.Event, indicator registry.Indicator) error
 }
 
 func (a *announcer) add(event beat.Event, update any, entry registry.Entry) error {
-	next := newHeld(event, update)
+	next := newWaiting(event, update)
 	a.events, a.bytes = append(a.events, next), a.bytes+next.size
 	a.entries = append(a.entries, entry)
 	if update == nil && len(a.events) < announced && a.bytes < announcedBytes {
@@ -96,7 +96,7 @@ func (a *announcer) flush() error {
 	return nil
 }
 
-func (a *announcer) send(next held) error {
+func (a *announcer) send(next waiting) error {
 	if a.reserve != nil {
 		if err := a.reserve(next.size); err != nil {
 			return err

@@ -54,7 +54,7 @@
 //   - It takes turns with the cycles. A turn is one page at most, and only the pause
 //     between two cycles has turns. Both go through one client, and share its limits.
 //   - It begins once the output has acknowledged everything published before, so that
-//     what is under way is neither known nor missing.
+//     what is in flight is neither known nor missing.
 //   - What the collection holds and is not known, or in an older version only, is
 //     fetched whole, from its page alone, and published. What has a later date than
 //     anything published so far is left to the next cycle.

@@ -8,10 +8,6 @@ import (
 	"time"
 )
 
-// DefaultExpiredStatus is the one status that takes an indicator out of the
-// active set unless the configuration names others.
-const DefaultExpiredStatus = "Expired"
-
 // What threatq.ioc_expiration_reason says. The ingest pipeline says the same.
 const (
 	// reasonExpiredAt says that ThreatQ let the indicator expire.

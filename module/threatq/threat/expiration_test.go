@@ -16,6 +16,8 @@ import (
 	"github.com/threatqbeat/threatqbeat/config"
 )
 
+const defaultExpiredStatus = "Expired"
+
 // expirationCase is one row of testdata/expiration.json. The ingest pipeline is
 // tested with the rows that have Defaults: it knows no other settings.
 type expirationCase struct {
@@ -80,7 +82,7 @@ func TestExpirationTableIsComplete(t *testing.T) {
 	for _, tc := range expirationCases(t) {
 		assert.False(t, names[tc.Name], "the name %q occurs twice", tc.Name)
 		names[tc.Name] = true
-		isDefault := fmt.Sprint(tc.ExpiredStatuses) == fmt.Sprintf("[%s]", DefaultExpiredStatus) && tc.Duration == "90d"
+		isDefault := fmt.Sprint(tc.ExpiredStatuses) == fmt.Sprintf("[%s]", defaultExpiredStatus) && tc.Duration == "90d"
 		assert.Equal(t, isDefault, tc.Defaults, tc.Name)
 
 		in := tc.Input.ThreatQ

@@ -65,7 +65,7 @@ func BenchmarkEvent(b *testing.B) {
 	} {
 		b.Run(bm.name, func(b *testing.B) {
 			page := benchPage(b)
-			m := NewMapper(MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, ExpiredStatuses: []string{DefaultExpiredStatus},
+			m := NewMapper(MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, ExpiredStatuses: []string{defaultExpiredStatus},
 				PreserveOriginal: bm.preserve, Namespace: "default"})
 			fetched := time.Now()
 			b.SetBytes(pageBytes(page))
@@ -81,7 +81,7 @@ func BenchmarkEvent(b *testing.B) {
 
 // BenchmarkMap is what is left of BenchmarkEvent without the decoding.
 func BenchmarkMap(b *testing.B) {
-	m := NewMapper(MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, ExpiredStatuses: []string{DefaultExpiredStatus}, Namespace: "default"})
+	m := NewMapper(MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, ExpiredStatuses: []string{defaultExpiredStatus}, Namespace: "default"})
 	page := benchPage(b)
 	builders := make([]*builder, len(page))
 	for i, raw := range page {

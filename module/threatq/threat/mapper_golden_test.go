@@ -31,7 +31,7 @@ var testFetched = time.Date(2024, time.August, 2, 6, 46, 26, int(556*time.Millis
 func testMapper(change ...func(*MapperConfig)) *Mapper {
 	cfg := MapperConfig{
 		ExpirationDuration: 90 * 24 * time.Hour,
-		ExpiredStatuses:    []string{DefaultExpiredStatus},
+		ExpiredStatuses:    []string{defaultExpiredStatus},
 		Namespace:          "default",
 	}
 	for _, c := range change {

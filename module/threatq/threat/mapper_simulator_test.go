@@ -24,7 +24,7 @@ func TestSimulatedCollection(t *testing.T) {
 	defer sim.Close()
 
 	m := testMapper()
-	policy := expirationPolicy{Duration: 90 * 24 * time.Hour, ExpiredStatuses: []string{DefaultExpiredStatus}}
+	policy := expirationPolicy{Duration: 90 * 24 * time.Hour, ExpiredStatuses: []string{defaultExpiredStatus}}
 	types, misfits, unreadable := map[string]bool{}, 0, 0
 	for want := range sim.Expected() {
 		raw := sim.Indicator(want.Index)

@@ -128,28 +128,28 @@ func newTotals(reg *monitoring.Registry) *totals {
 // sweepMetrics are the figures of one input's sweeps; see docs/monitoring.md for
 // their names.
 type sweepMetrics struct {
-	sweeps     *monitoring.Uint // that counted
-	vain       *monitoring.Uint // that did not
-	retired    *monitoring.Uint
-	missing    *monitoring.Uint // found missing or older, and published
-	held       *monitoring.Int  // held back by the last sweep
-	known      *monitoring.Int  // at the end of the last sweep
-	durationMS *monitoring.Int  // of the last sweep
-	last       *monitoring.Timestamp
-	indicators *monitoring.Uint // of the input, which these belong to as well
+	sweeps       *monitoring.Uint // that counted
+	sweepsFailed *monitoring.Uint // that did not
+	retired      *monitoring.Uint
+	missing      *monitoring.Uint // found missing or older, and published
+	held         *monitoring.Int  // held back by the last sweep
+	known        *monitoring.Int  // at the end of the last sweep
+	durationMS   *monitoring.Int  // of the last sweep
+	last         *monitoring.Timestamp
+	indicators   *monitoring.Uint // of the input, which these belong to as well
 }
 
 func newSweepMetrics(reg *monitoring.Registry, of *metrics) *sweepMetrics {
 	return &sweepMetrics{
-		sweeps:     monitoring.NewUint(reg, "reconcile.sweeps_total"),
-		vain:       monitoring.NewUint(reg, "reconcile.sweeps_failed_total"),
-		retired:    monitoring.NewUint(reg, "reconcile.retired_total"),
-		missing:    monitoring.NewUint(reg, "reconcile.missing_total"),
-		held:       monitoring.NewInt(reg, "reconcile.held_back"),
-		known:      monitoring.NewInt(reg, "reconcile.known"),
-		durationMS: monitoring.NewInt(reg, "reconcile.duration_ms"),
-		last:       monitoring.NewTimestamp(reg, "reconcile.last_sweep"),
-		indicators: of.indicators,
+		sweeps:       monitoring.NewUint(reg, "reconcile.sweeps_total"),
+		sweepsFailed: monitoring.NewUint(reg, "reconcile.sweeps_failed_total"),
+		retired:      monitoring.NewUint(reg, "reconcile.retired_total"),
+		missing:      monitoring.NewUint(reg, "reconcile.missing_total"),
+		held:         monitoring.NewInt(reg, "reconcile.held_back"),
+		known:        monitoring.NewInt(reg, "reconcile.known"),
+		durationMS:   monitoring.NewInt(reg, "reconcile.duration_ms"),
+		last:         monitoring.NewTimestamp(reg, "reconcile.last_sweep"),
+		indicators:   of.indicators,
 	}
 }
 
@@ -174,6 +174,6 @@ func (m *sweepMetrics) completed(state registry.SweepState) {
 }
 
 func (m *sweepMetrics) failed(state registry.SweepState) {
-	m.vain.Inc()
+	m.sweepsFailed.Inc()
 	m.show(state)
 }

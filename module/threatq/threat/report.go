@@ -16,7 +16,7 @@ import (
 type Report struct {
 	// Health is the input's health, the worst of Conditions.
 	Health health.State `json:"health"`
-	// Conditions says what is wrong, source by source; empty when all is well.
+	// Conditions says what is wrong, source by source; empty when nothing is wrong.
 	Conditions []health.Condition `json:"conditions,omitempty"`
 	// Cursor is where collecting goes on. What lies before it was published,
 	// and not necessarily acknowledged yet.

@@ -201,7 +201,7 @@ func (s *sweeper) fail(err error) {
 	}
 }
 
-// failuresDegrade is how many sweeps in vain make the input degraded: a single one
+// failuresDegrade is how many failed sweeps make the input degraded: a single one
 // may have met a change of the collection.
 const failuresDegrade = 3
 
@@ -273,10 +273,10 @@ func (in *input) newSweeper(run *runner, pages sweepPager, out *announcer, metri
 }
 
 const (
-	// firstBackoff is the wait after a first sweep in vain, and after a first
+	// firstBackoff is the wait after a first failed sweep, and after a first
 	// document that was refused. It doubles each time.
 	firstBackoff = time.Minute
-	// longestRetry is the longest wait after sweeps in vain.
+	// longestRetry is the longest wait after failed sweeps.
 	longestRetry = time.Hour
 	// settlePoll is the time between two looks at what the output has acknowledged.
 	settlePoll = 100 * time.Millisecond
@@ -293,7 +293,7 @@ type schedule struct {
 	// asked has one made out of turn, as soon as notBefore allows.
 	asked     bool
 	notBefore time.Time
-	failures  int // sweeps in vain, one after the other
+	failures  int // failed sweeps, one after the other
 	refusals  int // sweeps that refused documents asked for, likewise
 }
 
