@@ -103,6 +103,20 @@ func PackageTest(ctx context.Context) error {
 	return packaging.TestDeb(ctx, filepath.Join(distributions, targets[0].DebFile(source.Version)), os.Stdout)
 }
 
+// DocsTest follows docs/getting-started.md in a clean chroot with the deb, against $ELASTICSEARCH_URL and $KIBANA_URL (as root, with debootstrap).
+func DocsTest(ctx context.Context) error {
+	source, targets, err := plan(ctx, "linux/amd64")
+	if err != nil {
+		return err
+	}
+	if _, err := source.Package(ctx, distributions, targets...); err != nil {
+		return err
+	}
+	packages := filepath.Join(source.Root, distributions)
+	return sh.RunWithV(map[string]string{"THREATQBEAT_PACKAGES": packages},
+		"go", "test", "-tags", "integration", "-count=1", "-timeout=30m", "-v", "-run=^TestGettingStarted$", "./module/threatq/setup/integration")
+}
+
 // Reproduce builds the packages again from a copy of the tree elsewhere and compares them with those in build/distributions.
 func Reproduce(ctx context.Context) error {
 	source, targets, err := plan(ctx, "")

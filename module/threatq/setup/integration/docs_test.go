@@ -21,28 +21,37 @@ import (
 )
 
 var (
-	consoleBlock = regexp.MustCompile("(?ms)^ *```console *\n(.*?)^ *```")
-	requestLine  = regexp.MustCompile(`(?m)^ *(GET|HEAD|POST|PUT|DELETE) +(\S+) *$`)
+	fence       = regexp.MustCompile("(?ms)^ *```(\\w+)[^\n]*\n(.*?)^ *```")
+	requestLine = regexp.MustCompile(`(?m)^ *(GET|HEAD|POST|PUT|DELETE) +(\S+) *$`)
 )
 
-// requests returns the requests of the console blocks of a page, in order.
-func requests(t *testing.T, page string) [][3]string {
+// block is a fenced block of a page.
+type block struct{ language, text string }
+
+// blocks returns the fenced blocks of a page that have a language, in order.
+func blocks(t *testing.T, page string) []block {
 	t.Helper()
 	text, err := os.ReadFile(docs + page)
 	require.NoError(t, err)
+	var found []block
+	for _, match := range fence.FindAllStringSubmatch(string(text), -1) {
+		found = append(found, block{match[1], match[2]})
+	}
+	return found
+}
+
+// requests returns the requests of a console block, in order: method, path, body.
+func requests(t *testing.T, console string) [][3]string {
+	t.Helper()
+	lines := requestLine.FindAllStringSubmatchIndex(console, -1)
+	require.NotEmpty(t, lines, "a console block has no request: %s", console)
 	var found [][3]string
-	for _, block := range consoleBlock.FindAllStringSubmatch(string(text), -1) {
-		lines := requestLine.FindAllStringSubmatchIndex(block[1], -1)
-		require.NotEmpty(t, lines, "a console block of %s has no request: %s", page, block[1])
-		for n, line := range lines {
-			end := len(block[1])
-			if n+1 < len(lines) {
-				end = lines[n+1][0]
-			}
-			found = append(found, [3]string{
-				block[1][line[2]:line[3]], block[1][line[4]:line[5]], strings.TrimSpace(block[1][line[1]:end]),
-			})
+	for n, line := range lines {
+		end := len(console)
+		if n+1 < len(lines) {
+			end = lines[n+1][0]
 		}
+		found = append(found, [3]string{console[line[2]:line[3]], console[line[4]:line[5]], strings.TrimSpace(console[line[1]:end])})
 	}
 	return found
 }
@@ -79,7 +88,13 @@ func TestConsoleBlocksOfTheDocs(t *testing.T) {
 	order = append(order, "elasticsearch.md") // it ends with the removal
 	sent := 0
 	for _, page := range order {
-		for _, r := range requests(t, page) {
+		var sends [][3]string
+		for _, b := range blocks(t, page) {
+			if b.language == "console" {
+				sends = append(sends, requests(t, b.text)...)
+			}
+		}
+		for _, r := range sends {
 			at := strings.ReplaceAll(r[1], "VERSION", version)
 			status, answer := c.raw(r[0], "/"+strings.TrimPrefix(at, "/"), r[2])
 			assert.Less(t, status, 300, "%s: %s %s: %v", page, r[0], at, answer)
