@@ -101,12 +101,20 @@ func testOutput(ctx context.Context, settings instance.Settings, show testing.Dr
 		return nil, fmt.Errorf("initializing the output: %w", err)
 	}
 	for _, client := range group.Clients {
-		testable, ok := client.(testing.Testable)
-		if !ok {
+		switch client := client.(type) {
+		case testing.Testable:
+			report.Run(show, client.Test)
+		case outputs.NetworkClient: // such as Redis
+			report.Run(show, func(d testing.Driver) {
+				d.Run(client.String(), func(d testing.Driver) {
+					err := client.Connect(ctx)
+					_ = client.Close()
+					d.Error("connection and credentials", err)
+				})
+			})
+		default:
 			report.Run(show, func(d testing.Driver) { d.Info("output."+output.Name(), "there is nothing to test") })
-			continue
 		}
-		report.Run(show, testable.Test)
 	}
 	if output.Name() != "elasticsearch" || !report.Passed() {
 		return report, nil

@@ -162,3 +162,19 @@ func TestRedisRefusalsAreHeld(t *testing.T) {
 		})
 	}
 }
+
+// Redis has no test of its own in Libbeat.
+func TestTestOutputOfRedis(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		startRedis(t).address: "connection and credentials... OK",
+		freeAddress(t):        "connection and credentials... ERROR dial tcp",
+	} {
+		dir := beattest.NewDir(t)
+		dir.Configure(map[string]any{"output": map[string]any{"redis": map[string]any{"hosts": []string{address}, "key": "threats"}}})
+		output, code := dir.Run("test", "output")
+		assert.Contains(t, output, "redis(tcp://"+address+")")
+		assert.Contains(t, output, want)
+		assert.Equal(t, strings.Contains(want, "ERROR"), code != 0, output)
+	}
+}
