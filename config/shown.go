@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/elastic/elastic-agent-libs/mapstr"
 )
 
 // Describe returns the settings by their names, those that are not set aside, for
@@ -19,21 +21,11 @@ func (in *Input) Describe() map[string]any {
 	}
 	shown := map[string]any{}
 	for _, option := range InputSettings().All() {
-		if value := member(values, option.Name); value != nil {
+		if value, _ := mapstr.M(values).GetValue(option.Name); value != nil {
 			shown[option.Name] = option.shown(value)
 		}
 	}
 	return shown
-}
-
-// member returns the value of a setting by its dotted name, nil without one.
-func member(values map[string]any, name string) any {
-	first, rest, nested := strings.Cut(name, ".")
-	below, _ := values[first].(map[string]any)
-	if !nested {
-		return values[first]
-	}
-	return member(below, rest)
 }
 
 // shown returns what may be shown of the setting's value.

@@ -35,20 +35,26 @@ type section struct {
 // field is one entry of a fields.yml. Its keys are those that Libbeat reads,
 // and ignore_malformed, value, depth_limit and source_only.
 type field struct {
+	property    `yaml:",inline"`
 	Name        string  `yaml:"name"`
-	Type        string  `yaml:"type"`
 	Description string  `yaml:"description"`
 	Fields      []field `yaml:"fields"`
 	MultiFields []field `yaml:"multi_fields"`
-	Index       *bool   `yaml:"index"`
-	DocValues   *bool   `yaml:"doc_values"`
-	IgnoreAbove int     `yaml:"ignore_above"`
-	DepthLimit  int     `yaml:"depth_limit"`
-	Value       string  `yaml:"value"`
-	// IgnoreMalformed overrides the index setting of the same name.
-	IgnoreMalformed *bool `yaml:"ignore_malformed"`
 	// SourceOnly keeps a field out of the index of active indicators.
 	SourceOnly bool `yaml:"source_only"`
+}
+
+// property is what a mapping has of a field.
+type property struct {
+	DepthLimit  int                 `yaml:"depth_limit" json:"depth_limit,omitempty"`
+	DocValues   *bool               `yaml:"doc_values" json:"doc_values,omitempty"`
+	Multi       map[string]property `yaml:"-" json:"fields,omitempty"`
+	IgnoreAbove int                 `yaml:"ignore_above" json:"ignore_above,omitempty"`
+	// IgnoreMalformed overrides the index setting of the same name.
+	IgnoreMalformed *bool  `yaml:"ignore_malformed" json:"ignore_malformed,omitempty"`
+	Index           *bool  `yaml:"index" json:"index,omitempty"`
+	Type            string `yaml:"type" json:"type"`
+	Value           string `yaml:"value" json:"value,omitempty"`
 }
 
 // leaf is a field that holds values, with its full name.

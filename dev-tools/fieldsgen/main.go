@@ -78,7 +78,7 @@ var docsTemplate string
 func docs(leaves []leaf) ([]byte, error) {
 	tmpl, err := template.New("docs").Funcs(template.FuncMap{
 		"cell":  func(text string) string { return strings.ReplaceAll(text, "|", `\|`) },
-		"limit": func(l leaf) any { return l.property(source)["ignore_above"] },
+		"limit": func(l leaf) int { return l.in(source).IgnoreAbove },
 	}).Parse(docsTemplate)
 	if err != nil {
 		return nil, err

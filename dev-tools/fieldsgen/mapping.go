@@ -6,7 +6,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -32,16 +31,15 @@ func makeMapping(base []byte, leaves []leaf, t target) ([]byte, error) {
 		if t == dest && l.SourceOnly {
 			continue
 		}
-		if err := put(properties, strings.Split(l.Path, "."), l.property(t)); err != nil {
+		if err := put(properties, strings.Split(l.Path, "."), l.in(t)); err != nil {
 			return nil, fmt.Errorf("field %s: %w", l.Path, err)
 		}
 	}
-	out := maps.Clone(m)
-	if out == nil {
-		out = map[string]any{}
+	if m == nil {
+		m = map[string]any{}
 	}
-	out["properties"] = properties
-	data, err := json.MarshalIndent(out, "", "  ")
+	m["properties"] = properties
+	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the mapping: %w", err)
 	}
@@ -49,65 +47,42 @@ func makeMapping(base []byte, leaves []leaf, t target) ([]byte, error) {
 }
 
 // put sets the property at path, making the objects above it.
-func put(properties map[string]any, path []string, property map[string]any) error {
+func put(properties map[string]any, path []string, leaf property) error {
 	name := path[0]
-	if len(path) == 1 {
-		if _, taken := properties[name]; taken {
-			return fmt.Errorf("%s is an object and a value at once", name)
-		}
-		properties[name] = property
+	current, taken := properties[name]
+	object, isObject := current.(map[string]any)
+	switch {
+	case taken && (len(path) == 1 || !isObject):
+		return fmt.Errorf("%s is an object and a value at once", name)
+	case len(path) == 1:
+		properties[name] = leaf
 		return nil
-	}
-	object, ok := properties[name].(map[string]any)
-	if !ok {
+	case !taken:
 		object = map[string]any{"properties": map[string]any{}}
 		properties[name] = object
 	}
-	below, ok := object["properties"].(map[string]any)
-	if !ok {
-		return fmt.Errorf("%s is an object and a value at once", name)
-	}
-	return put(below, path[1:], property)
+	return put(object["properties"].(map[string]any), path[1:], leaf)
 }
 
-// property returns the field's entry in the mapping for t.
-func (f field) property(t target) map[string]any {
-	typ := f.Type
-	p := map[string]any{}
-	if typ == "constant_keyword" {
-		if t == dest {
-			// The index of active indicators holds all namespaces, and a
-			// constant_keyword takes but one value an index.
-			typ = "keyword"
-		} else if f.Value != "" {
-			p["value"] = f.Value
-		}
-	}
-	p["type"] = typ
-	if f.Index != nil {
-		p["index"] = *f.Index
-	}
-	if f.DocValues != nil {
-		p["doc_values"] = *f.DocValues
+// in returns the field's entry in the mapping for t.
+func (f field) in(t target) property {
+	p := f.property
+	if p.Type == "constant_keyword" && t == dest {
+		// The index of active indicators holds all namespaces, and a
+		// constant_keyword takes but one value an index.
+		p.Type, p.Value = "keyword", ""
 	}
 	switch {
-	case f.IgnoreAbove > 0:
-		p["ignore_above"] = f.IgnoreAbove
-	case f.IgnoreAbove == 0 && typ == "keyword":
-		p["ignore_above"] = defaultIgnoreAbove
+	case p.IgnoreAbove == noLimit:
+		p.IgnoreAbove = 0
+	case p.IgnoreAbove == 0 && p.Type == "keyword":
+		p.IgnoreAbove = defaultIgnoreAbove
 	}
-	if f.IgnoreMalformed != nil {
-		p["ignore_malformed"] = *f.IgnoreMalformed
-	}
-	if f.DepthLimit > 0 {
-		p["depth_limit"] = f.DepthLimit
-	}
-	if len(f.MultiFields) > 0 {
-		fields := map[string]any{}
-		for _, m := range f.MultiFields {
-			fields[m.Name] = m.property(t)
+	for _, m := range f.MultiFields {
+		if p.Multi == nil {
+			p.Multi = map[string]property{}
 		}
-		p["fields"] = fields
+		p.Multi[m.Name] = m.in(t)
 	}
 	return p
 }

@@ -15,6 +15,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/elastic/elastic-agent-libs/mapstr"
 	"github.com/elastic/elastic-agent-libs/version"
 )
 
@@ -215,14 +216,7 @@ func set(body Body, path string, value any) {
 
 // get returns the value at a dotted path, nil without one.
 func get(body Body, path string) any {
-	var value any = body
-	for _, key := range strings.Split(path, ".") {
-		object, ok := value.(Body)
-		if !ok {
-			return nil
-		}
-		value = object[key]
-	}
+	value, _ := mapstr.M(body).GetValue(path)
 	return value
 }
 
