@@ -12,8 +12,8 @@
 // that settings are read into, the reference configuration, docs/configuration.md and
 // the JSON schema.
 //
-// A configuration is read through one door for each of its parts: ReadInput, ReadBeat
-// and SetupFrom, and CheckFile for what stands above the inputs.
+// One function reads each part of a configuration: ReadInput, ReadBeat and SetupFrom, and
+// CheckFile checks what stands above the inputs.
 package config
 
 //go:generate go run ../dev-tools/optionsgen -root ..

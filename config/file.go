@@ -115,7 +115,7 @@ func portOf(address string) string {
 	return ""
 }
 
-// Warnings returns what a configuration says that works and is hardly meant.
+// Warnings returns what a configuration says that works and is probably a mistake.
 func Warnings(root *config.C) []string {
 	index, err := root.String("output.elasticsearch.index", -1)
 	if err != nil || index == "" || strings.Contains(index, "logs-ti_threatq.threat-") || strings.Contains(index, "data_stream.namespace") {

@@ -175,7 +175,7 @@ func (in *Input) BaseURL() (*url.URL, error) {
 }
 
 // Address returns the appliance's address in its one form, without a trailing
-// slash or /api; a URL that Validate refuses is returned as it is.
+// slash or /api; a URL that is refused is returned as it is.
 func (in *Input) Address() string {
 	u, err := in.BaseURL()
 	if err != nil {

@@ -38,7 +38,7 @@ func (o Option) checkValue(text string) error {
 		return err
 	case TypeInt, TypeFloat, TypeDuration, TypeLifetime, TypeBytes:
 		// Libbeat takes a number for seconds. Our own settings, which are those with
-		// a version that they came with, leave no doubt about the unit.
+		// a version that they came with, need a unit.
 		if n, err := strconv.ParseFloat(text, 64); err == nil && n != 0 && o.Type == TypeDuration && o.Since != "" {
 			return errors.New("no unit")
 		}

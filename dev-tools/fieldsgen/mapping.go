@@ -69,7 +69,7 @@ func (f field) in(t target) property {
 	p := f.property
 	if p.Type == "constant_keyword" && t == dest {
 		// The index of active indicators holds all namespaces, and a
-		// constant_keyword takes but one value an index.
+		// constant_keyword takes only one value per index.
 		p.Type, p.Value = "keyword", ""
 	}
 	switch {

@@ -38,16 +38,17 @@ func Build(root, dst, version string) error {
 		return fmt.Errorf("building the integration package: %w", err)
 	}
 	folder := Name + "-" + version
+	archive, err := zipOf(folder, files)
+	if err != nil {
+		return fmt.Errorf("archiving the integration package: %w", err)
+	}
 	if err := os.RemoveAll(filepath.Join(dst, folder)); err != nil {
 		return fmt.Errorf("removing the former package: %w", err)
 	}
 	if err := generated.Write(filepath.Join(dst, folder), files); err != nil {
-		return fmt.Errorf("building the integration package: %w", err)
+		return err
 	}
-	if err := writeZip(filepath.Join(dst, folder+".zip"), folder, files); err != nil {
-		return fmt.Errorf("building the integration package: %w", err)
-	}
-	return nil
+	return generated.Write(dst, map[string][]byte{folder + ".zip": archive})
 }
 
 // contents returns all files of the package by their paths within it.
@@ -99,44 +100,28 @@ func ownFiles(root fs.FS) (map[string][]byte, error) {
 	return files, nil
 }
 
-// values are what the templates can show.
-type values struct {
-	Version string
-	// Fields is the table of the exported fields, in Markdown.
-	Fields string
-	// Event is the sample event.
-	Event string
-}
-
-func templateValues(root fs.FS, version string, files map[string][]byte) (values, error) {
+// templateValues returns what the templates can show: the version, the table of the exported fields
+// in Markdown, and the sample event.
+func templateValues(root fs.FS, version string, files map[string][]byte) (map[string]string, error) {
 	page, err := fs.ReadFile(root, "docs/fields.md")
 	if err != nil {
-		return values{}, fmt.Errorf("reading the table of fields: %w", err)
+		return nil, fmt.Errorf("reading the table of fields: %w", err)
 	}
-	var rows []string
-	for line := range strings.Lines(string(page)) {
-		if strings.HasPrefix(line, "|") {
-			rows = append(rows, line)
-		}
+	_, rows, found := strings.Cut(string(page), "\n| Field |")
+	event := strings.TrimSpace(string(files[dataStream+"/sample_event.json"]))
+	if !found || event == "" {
+		return nil, fmt.Errorf("the README needs the table in docs/fields.md, and the sample event, which is %d bytes long", len(event))
 	}
-	event, ok := files[dataStream+"/sample_event.json"]
-	if len(rows) == 0 || !ok {
-		return values{}, fmt.Errorf("docs/fields.md has %d rows and the sample event is %d bytes long: both are needed for the README", len(rows), len(event))
-	}
-	return values{
-		Version: version,
-		Fields:  strings.TrimSpace(strings.Join(rows, "")),
-		Event:   strings.TrimSpace(string(event)),
-	}, nil
+	return map[string]string{"Version": version, "Fields": "| Field |" + strings.TrimRight(rows, "\n"), "Event": event}, nil
 }
 
-func execute(name string, text []byte, v values) ([]byte, error) {
+func execute(name string, text []byte, values map[string]string) ([]byte, error) {
 	t, err := template.New(name).Option("missingkey=error").Parse(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("parsing %s: %w", path.Join(own, name), err)
 	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, v); err != nil {
+	if err := t.Execute(&b, values); err != nil {
 		return nil, fmt.Errorf("filling in %s: %w", path.Join(own, name), err)
 	}
 	return b.Bytes(), nil

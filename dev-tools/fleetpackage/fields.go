@@ -62,7 +62,7 @@ func packageFields(fields []field, of index) []field {
 		if of == destination {
 			delete(c, "value")
 			if c["type"] == "constant_keyword" {
-				// The index holds several namespaces, a constant but one.
+				// The index holds several namespaces, a constant only one.
 				c["type"] = "keyword"
 			}
 		}

@@ -3,7 +3,7 @@
 
 // Command notice writes NOTICE: the modules that the binary contains on any
 // platform, their versions, licences, copyright and notices, and the text of
-// each kind of licence once.
+// each licence once.
 //
 // It asks the go command for what is linked in, and reads the licence files of
 // those modules. A licence that it doesn't know fails it, so that somebody looks.

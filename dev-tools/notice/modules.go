@@ -31,7 +31,7 @@ type module struct {
 
 	dir string
 
-	// text is its licence, where that is of one kind, to stand for that kind.
+	// text is that of its licence, which NOTICE quotes from a module with one licence.
 	text string
 
 	// files are the paths of its licence files, where they aren't the ones

@@ -227,11 +227,7 @@ func leafSchema(option config.Option) object {
 	return schema
 }
 
-// orVariable allows a value of one of the given kinds, or a variable.
-func orVariable(kinds ...object) object {
-	all := make([]any, 0, len(kinds)+1)
-	for _, kind := range kinds {
-		all = append(all, kind)
-	}
-	return object{"anyOf": append(all, object{"type": "string", "pattern": variable})}
+// orVariable allows a value that fits one of the schemas, or a variable.
+func orVariable(schemas ...object) object {
+	return object{"anyOf": append(schemas, object{"type": "string", "pattern": variable})}
 }
