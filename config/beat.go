@@ -64,14 +64,3 @@ func checkIsList(section *config.C) error {
 
 // ReadsFiles reports whether inputs are read from files.
 func (b *Beat) ReadsFiles() bool { return b.Config.Inputs.Path != "" && b.Config.Inputs.Enabled }
-
-// EnabledInputs returns the inputs that are not switched off by enabled: false.
-func (b *Beat) EnabledInputs() []*config.C {
-	var enabled []*config.C
-	for _, input := range b.Inputs {
-		if input.Enabled() {
-			enabled = append(enabled, input)
-		}
-	}
-	return enabled
-}

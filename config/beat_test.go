@@ -25,12 +25,12 @@ registry.path: cursors
 `))
 	require.NoError(t, err)
 	var ids []string
-	for _, input := range cfg.EnabledInputs() {
+	for _, input := range cfg.Inputs {
 		id, err := input.String("id", -1)
 		require.NoError(t, err)
 		ids = append(ids, id)
 	}
-	assert.Equal(t, []string{"a", "c"}, ids)
+	assert.Equal(t, []string{"a", "b", "c"}, ids)
 	assert.True(t, cfg.ReadsFiles())
 	assert.Equal(t, 5*time.Second, cfg.ShutdownTimeout)
 	assert.Equal(t, Registry{Path: "cursors", FilePermissions: 0o600, CleanupInterval: 5 * time.Minute}, cfg.Registry)

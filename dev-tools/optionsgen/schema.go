@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -145,12 +146,7 @@ func (t *tree) require(schema object) {
 // visit calls f with each section and setting below t, in the order of their
 // names.
 func (t *tree) visit(prefix string, f func(name string, below *tree)) {
-	var parts []string
-	for part := range t.children {
-		parts = append(parts, part)
-	}
-	slices.Sort(parts)
-	for _, part := range parts {
+	for _, part := range slices.Sorted(maps.Keys(t.children)) {
 		child := t.children[part]
 		f(prefix+part, child)
 		if child.leaf == nil {
@@ -179,11 +175,18 @@ func inAnyWriting(name string) object {
 	return object{"anyOf": append(writings, whole)}
 }
 
+// typeSchemas are what the values of a type look like, where the type says all of it.
+var typeSchemas = map[config.Type][]object{
+	config.TypeBool:     {{"type": "boolean"}},
+	config.TypeDuration: {{"type": "string", "pattern": goDuration}, {"const": 0}},
+	config.TypeLifetime: {{"type": "string", "pattern": lifetime}},
+	config.TypeBytes:    {{"type": "string", "pattern": byteSize}, {"type": "integer", "minimum": 0}},
+	config.TypeList:     {{"type": "array", "items": object{"type": "string"}}},
+}
+
 func leafSchema(option config.Option) object {
 	var schema object
 	switch option.Type {
-	case config.TypeBool:
-		schema = orVariable(object{"type": "boolean"})
 	case config.TypeInt, config.TypeFloat:
 		number := object{"type": "integer"}
 		if option.Type == config.TypeFloat {
@@ -195,16 +198,8 @@ func leafSchema(option config.Option) object {
 			}
 		}
 		schema = orVariable(number)
-	case config.TypeDuration:
-		schema = orVariable(object{"type": "string", "pattern": goDuration}, object{"const": 0})
-	case config.TypeLifetime:
-		schema = orVariable(object{"type": "string", "pattern": lifetime})
-	case config.TypeBytes:
-		schema = orVariable(object{"type": "string", "pattern": byteSize}, object{"type": "integer", "minimum": 0})
 	case config.TypeFileMode:
 		schema = object{"type": []string{"integer", "string"}}
-	case config.TypeList:
-		schema = orVariable(object{"type": "array", "items": object{"type": "string"}})
 	case config.TypeObject:
 		schema = object{}
 	case config.TypeProcessors:
@@ -212,11 +207,14 @@ func leafSchema(option config.Option) object {
 	case config.TypeInputs:
 		schema = object{"type": "array", "items": object{"$ref": "#/definitions/input"}}
 	default:
-		text := object{"type": []string{"string", "integer"}}
-		if len(option.Values) > 0 {
-			text = object{"enum": option.Values}
+		schemas := typeSchemas[option.Type]
+		switch {
+		case len(option.Values) > 0:
+			schemas = []object{{"enum": option.Values}}
+		case schemas == nil:
+			schemas = []object{{"type": []string{"string", "integer"}}}
 		}
-		schema = orVariable(text)
+		schema = orVariable(schemas...)
 	}
 	if option.Description != "" {
 		schema["description"] = oneLine(plain(option.Description))
@@ -229,5 +227,5 @@ func leafSchema(option config.Option) object {
 
 // orVariable allows a value that fits one of the schemas, or a variable.
 func orVariable(schemas ...object) object {
-	return object{"anyOf": append(schemas, object{"type": "string", "pattern": variable})}
+	return object{"anyOf": append(slices.Clone(schemas), object{"type": "string", "pattern": variable})}
 }

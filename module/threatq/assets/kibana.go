@@ -12,18 +12,6 @@ import (
 	"path"
 )
 
-// The identifiers that other parts of threatqbeat refer to.
-const (
-	// OverviewDashboard is the id of the dashboard that events name in threat.feed.dashboard_id.
-	OverviewDashboard = "threatq-overview"
-	// FilesDashboard is the id of the dashboard on indicators of files.
-	FilesDashboard = "threatq-files"
-	// NetworkDashboard is the id of the dashboard on addresses, domains and URLs.
-	NetworkDashboard = "threatq-network"
-	// DataView is the id of the data view on the alias of the active indicators.
-	DataView = "threatq-active-indicators"
-)
-
 // MinimumKibana is the oldest version of Kibana that can import the objects.
 const MinimumKibana = "8.3.0"
 

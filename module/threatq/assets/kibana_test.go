@@ -14,6 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+const (
+	overviewDashboard = "threatq-overview"
+	filesDashboard    = "threatq-files"
+	networkDashboard  = "threatq-network"
+	dataView          = "threatq-active-indicators"
+)
+
 // aliasFields returns the type of each field of the index behind the alias.
 func aliasFields(t *testing.T) map[string]string {
 	t.Helper()
@@ -62,13 +69,13 @@ func TestObjects(t *testing.T) {
 	}
 	assert.Equal(t, []string{
 		"tag/security-solution-default",
-		"index-pattern/" + DataView,
+		"index-pattern/" + dataView,
 		"search/threatq-latest-files",
 		"search/threatq-latest-indicators",
 		"search/threatq-latest-network",
-		"dashboard/" + FilesDashboard,
-		"dashboard/" + NetworkDashboard,
-		"dashboard/" + OverviewDashboard,
+		"dashboard/" + filesDashboard,
+		"dashboard/" + networkDashboard,
+		"dashboard/" + overviewDashboard,
 	}, ids)
 }
 
@@ -80,51 +87,51 @@ func TestCheckFindsDefects(t *testing.T) {
 		problem  string
 	}{
 		"unknown field": {
-			object: OverviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"threatq.state\"`,
+			object: overviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"threatq.state\"`,
 			problem: "the alias has no field threatq.state",
 		},
 		"terms on flattened": {
-			object: OverviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"threatq.attributes\"`,
+			object: overviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"threatq.attributes\"`,
 			problem: "field threatq.attributes has the type flattened",
 		},
 		"terms on text": {
-			object: OverviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"error.message\"`,
+			object: overviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"error.message\"`,
 			problem: "field error.message has the type match_only_text",
 		},
 		"terms on a field without doc values": {
-			object: OverviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"event.original\"`,
+			object: overviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"event.original\"`,
 			problem: "field event.original has the type keyword without doc values",
 		},
 		"a field that only the source has": {
-			object: OverviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"labels.is_ioc_transform_source\"`,
+			object: overviewDashboard, from: `\"sourceField\":\"threatq.status\"`, to: `\"sourceField\":\"labels.is_ioc_transform_source\"`,
 			problem: "the alias has no field labels.is_ioc_transform_source",
 		},
 		"no tag of Security": {
-			object: OverviewDashboard, from: `"type":"tag"`, to: `"type":"label"`,
+			object: overviewDashboard, from: `"type":"tag"`, to: `"type":"label"`,
 			problem: "Kibana's Security doesn't list it",
 		},
 		"histogram of a keyword": {
-			object: OverviewDashboard, from: `\"sourceField\":\"event.created\"`, to: `\"sourceField\":\"event.kind\"`,
+			object: overviewDashboard, from: `\"sourceField\":\"event.created\"`, to: `\"sourceField\":\"event.kind\"`,
 			problem: "field event.kind has the type keyword, but one of [date] is needed",
 		},
 		"wrong data type": {
-			object: NetworkDashboard, from: `\"dataType\":\"ip\"`, to: `\"dataType\":\"string\"`,
+			object: networkDashboard, from: `\"dataType\":\"ip\"`, to: `\"dataType\":\"string\"`,
 			problem: "terms on threat.indicator.ip gives ip, not string",
 		},
 		"unknown field in a query": {
-			object: FilesDashboard, from: `threat.indicator.file.hash.md5 : *`, to: `threat.indicator.file.hash.md6 : *`,
+			object: filesDashboard, from: `threat.indicator.file.hash.md5 : *`, to: `threat.indicator.file.hash.md6 : *`,
 			problem: "the alias has no field threat.indicator.file.hash.md6",
 		},
 		"range on a keyword": {
-			object: OverviewDashboard, from: `threatq.ioc_expired_at < now+24h`, to: `threatq.status < now+24h`,
+			object: overviewDashboard, from: `threatq.ioc_expired_at < now+24h`, to: `threatq.status < now+24h`,
 			problem: "field threatq.status has the type keyword, but one of [date long] is needed",
 		},
 		"unknown field in a filter": {
-			object: FilesDashboard, from: `\"key\":\"threat.indicator.type\"`, to: `\"key\":\"threat.indicator.kind\"`,
+			object: filesDashboard, from: `\"key\":\"threat.indicator.type\"`, to: `\"key\":\"threat.indicator.kind\"`,
 			problem: "the alias has no field threat.indicator.kind",
 		},
 		"filter for a date on a keyword": {
-			object: FilesDashboard, from: `{\"range\":{\"threatq.ioc_expired_at\"`, to: `{\"range\":{\"threatq.status\"`,
+			object: filesDashboard, from: `{\"range\":{\"threatq.ioc_expired_at\"`, to: `{\"range\":{\"threatq.status\"`,
 			problem: "field threatq.status has the type keyword, but one of [date] is needed",
 		},
 		"unknown column of a search": {
@@ -132,47 +139,47 @@ func TestCheckFindsDefects(t *testing.T) {
 			problem: "the alias has no field threat.indicator.file.title",
 		},
 		"another data view": {
-			object: OverviewDashboard, from: `"id":"threatq-active-indicators","name":"kibanaSavedObjectMeta`, to: `"id":"logs-*","name":"kibanaSavedObjectMeta`,
+			object: overviewDashboard, from: `"id":"threatq-active-indicators","name":"kibanaSavedObjectMeta`, to: `"id":"logs-*","name":"kibanaSavedObjectMeta`,
 			problem: "index-pattern/logs-*, which there is not",
 		},
 		"another data view in a panel": {
-			object: OverviewDashboard, from: `\"id\":\"threatq-active-indicators\"`, to: `\"id\":\"logs-*\"`,
+			object: overviewDashboard, from: `\"id\":\"threatq-active-indicators\"`, to: `\"id\":\"logs-*\"`,
 			problem: "the dashboard lacks its reference",
 		},
 		"another index": {
-			object: DataView, from: "logs-ti_threatq_latest.threat", to: "logs-*",
+			object: dataView, from: "logs-ti_threatq_latest.threat", to: "logs-*",
 			problem: "it shows logs-* instead of the alias",
 		},
 		"missing search": {
-			object: OverviewDashboard, from: `"id":"threatq-latest-indicators"`, to: `"id":"threatq-newest-indicators"`,
+			object: overviewDashboard, from: `"id":"threatq-latest-indicators"`, to: `"id":"threatq-newest-indicators"`,
 			problem: "search/threatq-newest-indicators, which there is not",
 		},
 		"dead link": {
-			object: OverviewDashboard, from: "#/view/threatq-files", to: "#/view/threatq-documents",
+			object: overviewDashboard, from: "#/view/threatq-files", to: "#/view/threatq-documents",
 			problem: "the link #/view/threatq-documents leads nowhere",
 		},
 		"link out of the space": {
-			object: OverviewDashboard, from: "#/view/threatq-files", to: "/app/dashboards#/view/threatq-files",
+			object: overviewDashboard, from: "#/view/threatq-files", to: "/app/dashboards#/view/threatq-files",
 			problem: "leads nowhere",
 		},
 		"newer than the oldest Kibana": {
-			object: OverviewDashboard, from: `"dashboard":"8.3.0"`, to: `"dashboard":"8.4.0"`,
+			object: overviewDashboard, from: `"dashboard":"8.3.0"`, to: `"dashboard":"8.4.0"`,
 			problem: `Kibana 8.3.0 refuses an object of version "8.4.0"`,
 		},
 		"two panels of one id": {
-			object: FilesDashboard, from: "threatq-files-navigation", to: "threatq-overview-navigation",
+			object: filesDashboard, from: "threatq-files-navigation", to: "threatq-overview-navigation",
 			problem: "panel threatq-overview-navigation: its id is that of another panel",
 		},
 		"overlap": {
-			object: OverviewDashboard, from: `\"x\":24`, to: `\"x\":23`,
+			object: overviewDashboard, from: `\"x\":24`, to: `\"x\":23`,
 			problem: "overlap",
 		},
 		"a chart of a column that there is not": {
-			object: OverviewDashboard, from: `\"accessor\":\"value\"`, to: `\"accessor\":\"values\"`,
+			object: overviewDashboard, from: `\"accessor\":\"value\"`, to: `\"accessor\":\"values\"`,
 			problem: "the chart shows [values] of the columns [value]",
 		},
 		"automatic interval": {
-			object: OverviewDashboard, from: `\"interval\":\"1d\"`, to: `\"interval\":\"auto\"`,
+			object: overviewDashboard, from: `\"interval\":\"1d\"`, to: `\"interval\":\"auto\"`,
 			problem: "it needs an interval",
 		},
 	}
@@ -190,7 +197,7 @@ func TestCheckFindsDefects(t *testing.T) {
 	}
 	t.Run("same id twice", func(t *testing.T) {
 		objects := KibanaObjects()
-		assert.Contains(t, check(append(objects, objects[1]), aliasFields(t)), "index-pattern/"+DataView+": its id is taken")
+		assert.Contains(t, check(append(objects, objects[1]), aliasFields(t)), "index-pattern/"+dataView+": its id is taken")
 	})
 }
 
@@ -198,19 +205,19 @@ func TestCheckFindsDefects(t *testing.T) {
 func TestDashboardsShow(t *testing.T) {
 	const expiring = "threatq.ioc_expired_at >= now and threatq.ioc_expired_at < now+"
 	want := map[string][]string{
-		OverviewDashboard: {
+		overviewDashboard: {
 			"count of all", "count of " + expiring + "24h", "count of " + expiring + "7d",
 			"terms threat.indicator.type", "terms threat.indicator.confidence", "terms threat.indicator.provider",
 			"terms threat.indicator.marking.tlp", "terms threatq.status", "date_histogram event.created",
 			"terms threatq.ioc_expiration_reason", "terms threatq.adversaries", "search threatq-latest-indicators",
 		},
-		FilesDashboard: {
+		filesDashboard: {
 			"filters threat.indicator.file.hash.md5 : *", "filters threat.indicator.file.hash.sha1 : *",
 			"filters threat.indicator.file.hash.sha256 : *", "filters threat.indicator.file.hash.sha384 : *",
 			"filters threat.indicator.file.hash.sha512 : *", "filters threat.indicator.file.hash.ssdeep : *",
 			"terms threat.indicator.file.name", "terms threat.indicator.provider", "search threatq-latest-files",
 		},
-		NetworkDashboard: {
+		networkDashboard: {
 			"terms threat.indicator.ip", "terms threat.indicator.url.domain", "terms threat.indicator.url.registered_domain",
 			"terms threat.indicator.url.top_level_domain", "terms threat.indicator.url.port", "terms threat.indicator.port",
 			"search threatq-latest-network",

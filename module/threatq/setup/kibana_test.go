@@ -98,8 +98,8 @@ func TestDashboardsAreCreatedThenUpdated(t *testing.T) {
 		require.Len(t, reports, 1)
 		assert.Equal(t, want, reports[0].Action)
 		assert.Len(t, k.objects, len(objects))
-		assert.Contains(t, k.objects, "index-pattern/"+assets.DataView)
-		delete(k.objects, "dashboard/"+assets.FilesDashboard)
+		assert.Contains(t, k.objects, "index-pattern/threatq-active-indicators")
+		delete(k.objects, "dashboard/threatq-files")
 	}
 }
 
