@@ -25,21 +25,14 @@ type publishFunc func(event beat.Event, cursorUpdate any) error
 // than these two are held.
 type cycle struct {
 	*runner
-	start        time.Time
+	CycleReport  // its figures so far
 	lastProgress time.Time
 	fetchedAt    time.Time
-
-	pages      int
-	indicators int64
-	unreadable int64
-	repeats    int64
-	bytes      int64
-	total      int64
 }
 
 func newCycle(r *runner) *cycle {
 	now := time.Now()
-	return &cycle{runner: r, start: now, lastProgress: now, total: -1}
+	return &cycle{runner: r, CycleReport: CycleReport{Started: now.UTC(), Total: -1}, lastProgress: now}
 }
 
 // run returns nil once the collection is drained; else the pages before the one
@@ -75,14 +68,14 @@ func (c *cycle) consume(ctx context.Context, answer fetched) error {
 		return answer.err
 	}
 	c.fetchedAt = answer.at
-	c.pages++
-	c.bytes += page.Bytes
+	c.Pages++
+	c.Bytes += page.Bytes
 	if page.Total >= 0 {
-		c.total = page.Total
+		c.Total = page.Total
 	}
 
 	if c.isRepeat(answer) {
-		c.repeats += int64(len(page.Indicators))
+		c.RepeatsSkipped += int64(len(page.Indicators))
 		return answer.err
 	}
 	if err := c.publishPage(ctx, page); err != nil {
@@ -102,7 +95,7 @@ func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
 	for i, raw := range page.Indicators {
 		event, unreadable := c.mapper.Event(raw, c.fetchedAt)
 		if unreadable != nil {
-			c.unreadable++
+			c.Unreadable++
 			c.metrics.unreadableIndicator()
 			c.log.Debugw("An indicator can't be read. It is published as a pipeline error.", "error", unreadable)
 		}
@@ -115,7 +108,7 @@ func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
 		if err := c.publish(event, update); err != nil {
 			return err
 		}
-		c.indicators++
+		c.Indicators++
 	}
 	if err := c.flush(); err != nil {
 		return err
@@ -154,10 +147,10 @@ func (c *cycle) isRepeat(answer fetched) bool {
 // backlog is how many indicators the data collection holds beyond those
 // collected, -1 when the appliance doesn't say how many it holds.
 func (c *cycle) backlog() int64 {
-	if c.total < 0 {
+	if c.Total < 0 {
 		return -1
 	}
-	return max(c.total-c.state.Collected, 0)
+	return max(c.Total-c.state.Collected, 0)
 }
 
 type pageDigest struct {
@@ -172,14 +165,14 @@ func (c *cycle) progress() {
 		return
 	}
 	c.lastProgress = now
-	rate := float64(c.indicators) / now.Sub(c.start).Seconds()
+	rate := float64(c.Indicators) / now.Sub(c.Started).Seconds()
 	fields := []any{
-		"indicators", c.indicators,
+		"indicators", c.Indicators,
 		"collected", c.state.Collected,
 		"rate_per_second", int64(rate),
 	}
 	if backlog := c.backlog(); backlog >= 0 && rate > 0 {
-		fields = append(fields, "total", c.total,
+		fields = append(fields, "total", c.Total,
 			"time_left", (time.Duration(float64(backlog) / rate * float64(time.Second))).Round(time.Second).String())
 	}
 	c.log.Infow("Collecting the data collection.", fields...)
@@ -187,23 +180,23 @@ func (c *cycle) progress() {
 
 // report closes a cycle: one log line, the metrics and the status.
 func (c *cycle) report(err error) {
-	took := time.Since(c.start)
+	took := time.Since(c.Started)
 	c.metrics.cycle(took, time.Now(), c.state.Updated, err)
 	c.reporter.ended(c, took, err)
 	c.followed.LogRefused(c.log)
 	fields := []any{
-		"pages", c.pages,
-		"indicators", c.indicators,
-		"unreadable", c.unreadable,
-		"bytes", c.bytes,
+		"pages", c.Pages,
+		"indicators", c.Indicators,
+		"unreadable", c.Unreadable,
+		"bytes", c.Bytes,
 		"collected", c.state.Collected,
 		"duration_ms", took.Milliseconds(),
 	}
-	if c.total >= 0 {
-		fields = append(fields, "total", c.total)
+	if c.Total >= 0 {
+		fields = append(fields, "total", c.Total)
 	}
-	if c.repeats > 0 {
-		fields = append(fields, "repeats_skipped", c.repeats)
+	if c.RepeatsSkipped > 0 {
+		fields = append(fields, "repeats_skipped", c.RepeatsSkipped)
 	}
 	if err != nil {
 		c.log.Errorw(fmt.Sprintf("The cycle failed: %s", err), append(fields, "next_attempt_in", c.interval.String())...)

@@ -111,7 +111,7 @@ func (e *ending) after(page *client.Page, sum uint64) (bool, error) {
 	}
 	// Updates that come faster than pages would keep the cycle going for ever.
 	full := n >= min(e.pageSize, max(e.largest, leastFull)) || page.Total > e.collected
-	if full || time.Since(e.start) < e.interval {
+	if full || time.Since(e.Started) < e.interval {
 		return false, nil
 	}
 	// A page as large as any before may be as large as the appliance lets it be.

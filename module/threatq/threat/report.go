@@ -131,7 +131,7 @@ func (r *reporter) update(change func(report *Report)) {
 // cycle takes the figures of a cycle that has just begun or published a page.
 func (r *reporter) cycle(c *cycle) {
 	r.update(func(report *Report) {
-		figures := c.figures()
+		figures := c.CycleReport
 		report.Cycle, report.Cursor = &figures, c.state
 	})
 }
@@ -139,9 +139,9 @@ func (r *reporter) cycle(c *cycle) {
 // ended takes the figures of a cycle that has ended, with an error or not.
 func (r *reporter) ended(c *cycle, took time.Duration, err error) {
 	r.update(func(report *Report) {
-		figures := c.figures()
+		figures := c.CycleReport
 		figures.DurationMS = took.Milliseconds()
-		at := c.start.Add(took).UTC()
+		at := c.Started.Add(took)
 		if err != nil {
 			figures.Error = err.Error()
 			report.LastError = &ErrorReport{Time: at, Message: err.Error()}
@@ -155,16 +155,4 @@ func (r *reporter) ended(c *cycle, took time.Duration, err error) {
 // swept takes what a sweep has come to.
 func (r *reporter) swept(state registry.SweepState) {
 	r.update(func(report *Report) { report.Sweep = &state })
-}
-
-func (c *cycle) figures() CycleReport {
-	return CycleReport{
-		Started:        c.start.UTC(),
-		Pages:          c.pages,
-		Indicators:     c.indicators,
-		Unreadable:     c.unreadable,
-		RepeatsSkipped: c.repeats,
-		Bytes:          c.bytes,
-		Total:          c.total,
-	}
 }

@@ -11,10 +11,8 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/go-concert/timed"
 
-	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
 	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
@@ -32,20 +30,12 @@ type sweepPager interface {
 // sweeper compares the data collection with what is known of it, in turns between
 // the cycles. The package's documentation says how, and why that does no harm.
 type sweeper struct {
-	id         string
-	maxRemoved config.Share
-	pageSize   int
-	known      *registry.Known
-	session    *registry.Session
-	elsewhere  func([]registry.Indicator) (running, stopped map[registry.Indicator]bool, err error)
-	pages      sweepPager
-	mapper     *Mapper
-	out        *announcer
-	schedule   *schedule
-	metrics    *sweepMetrics
-	report     func(registry.SweepState)
-	health     *health.Keeper
-	log        *logp.Logger
+	in       *input
+	run      *runner
+	pages    sweepPager
+	out      *announcer
+	schedule *schedule
+	metrics  *sweepMetrics
 
 	state   registry.SweepState
 	ready   bool // the last cycle has drained the collection
@@ -85,10 +75,10 @@ type step func(ctx context.Context) (step, error)
 func (s *sweeper) cycled(err error) {
 	now := time.Now()
 	s.ready = err == nil
-	if s.known.Refusals() > 0 {
+	if s.in.known.Refusals() > 0 {
 		s.schedule.refused(now)
 	}
-	if s.held && s.known.Accepted() > 0 {
+	if s.held && s.in.known.Accepted() > 0 {
 		s.held = false
 		s.schedule.ask()
 		s.schedule.notBefore = now
@@ -139,14 +129,14 @@ const fewTouched = 10_000
 // begin waits until everything before it is acknowledged: what the output has yet
 // to write is neither known nor not.
 func (s *sweeper) begin() {
-	published, _ := s.session.Progress()
+	published, _ := s.in.session.Progress()
 	s.current = &sweep{started: time.Now(), settle: published, known: &registry.Set{}, walk: walk{mark: client.StartMark, total: -1}}
 	s.current.next = s.look
 	s.out.touched = map[registry.Indicator]registry.Version{}
 }
 
 func (s *sweeper) settled(w *sweep) bool {
-	if _, settled := s.session.Progress(); settled < w.settle {
+	if _, settled := s.in.session.Progress(); settled < w.settle {
 		w.poll = time.Now().Add(settlePoll)
 		return false
 	}
@@ -157,7 +147,7 @@ func (s *sweeper) settled(w *sweep) bool {
 // look takes what is known now, and the first page.
 func (s *sweeper) look(ctx context.Context) (step, error) {
 	w := s.current
-	w.known, w.latest = s.known.Snapshot(), s.known.Latest()
+	w.known, w.latest = s.in.known.Snapshot(), s.in.known.Latest()
 	w.seen = make([]uint64, (w.known.Len()+63)/64)
 	return s.page(ctx)
 }
@@ -169,15 +159,15 @@ func (s *sweeper) complete() {
 	s.empty = w.walk.elements == 0
 	s.schedule.succeeded(now, w.missing == 0)
 	s.state.Completed, s.state.DurationMS = now.UTC(), now.Sub(w.started).Milliseconds()
-	s.state.Known, s.state.Missing, s.state.Retired = s.known.Snapshot().Len(), w.missing, w.retired
+	s.state.Known, s.state.Missing, s.state.Retired = s.in.known.Snapshot().Len(), w.missing, w.retired
 	s.state.HeldBack, s.state.HeldBackOf, s.state.Error = 0, 0, ""
-	if err := s.known.ForgetAccepted(); err != nil {
-		s.log.Warnw("What an operator agreed to can't be removed, so that it holds for the next sweep as well.", "error", err)
+	if err := s.in.known.ForgetAccepted(); err != nil {
+		s.run.log.Warnw("What an operator agreed to can't be removed, so that it holds for the next sweep as well.", "error", err)
 	}
 	s.save()
 	s.metrics.completed(s.state)
-	s.health.Clear(health.Sweep)
-	s.log.Infow("The sweep is complete.", w.fields(s.state)...)
+	s.run.health.Clear(health.Sweep)
+	s.run.log.Infow("The sweep is complete.", w.fields(s.state)...)
 }
 
 // fail ends a sweep that does not count.
@@ -195,9 +185,9 @@ func (s *sweeper) fail(err error) {
 	s.save()
 	s.metrics.failed(s.state)
 	fields := append(w.fields(s.state), "next_attempt_in", s.schedule.wait(now).Round(time.Second).String())
-	s.log.Warnw(fmt.Sprintf("The sweep does not count: %s", err), fields...)
+	s.run.log.Warnw(fmt.Sprintf("The sweep does not count: %s", err), fields...)
 	if s.held || s.schedule.failures >= failuresDegrade {
-		s.health.Set(health.Sweep, health.Degraded, err.Error())
+		s.run.health.Set(health.Sweep, health.Degraded, err.Error())
 	}
 }
 
@@ -206,10 +196,10 @@ func (s *sweeper) fail(err error) {
 const failuresDegrade = 3
 
 func (s *sweeper) save() {
-	if err := s.known.SaveState(s.state); err != nil {
-		s.log.Warnw("The result of the sweep can't be saved. It is repeated after a restart.", "error", err)
+	if err := s.in.known.SaveState(s.state); err != nil {
+		s.run.log.Warnw("The result of the sweep can't be saved. It is repeated after a restart.", "error", err)
 	}
-	s.report(s.state)
+	s.run.reporter.swept(s.state)
 }
 
 func (w *sweep) fields(state registry.SweepState) []any {
@@ -237,22 +227,8 @@ func (in *input) newSweeper(run *runner, pages sweepPager, out *announcer, metri
 		since = state.Since
 	}
 	s := &sweeper{
-		id:         in.cfg.ID,
-		maxRemoved: in.cfg.Reconcile.MaxRemoved,
-		pageSize:   in.cfg.PageSize,
-		known:      in.known,
-		session:    in.session,
-		elsewhere: func(indicators []registry.Indicator) (running, stopped map[registry.Indicator]bool, err error) {
-			return in.env.Known.Elsewhere(in.known, indicators)
-		},
-		pages:    pages,
-		mapper:   run.mapper,
-		out:      out,
+		in: in, run: run, pages: pages, out: out, metrics: metrics,
 		schedule: newSchedule(in.cfg.Reconcile.Interval, in.cfg.ID, since),
-		metrics:  metrics,
-		report:   run.reporter.swept,
-		health:   run.health,
-		log:      run.log,
 		state:    state,
 		held:     state.HeldBack > 0,
 	}
@@ -265,7 +241,7 @@ func (in *input) newSweeper(run *runner, pages sweepPager, out *announcer, metri
 		s.schedule.notBefore = now.Add(backoff(0, s.schedule.interval))
 	}
 	if s.held {
-		s.health.Set(health.Sweep, health.Degraded, state.Error)
+		s.run.health.Set(health.Sweep, health.Degraded, state.Error)
 	}
 	s.metrics.show(s.state)
 	s.save()

@@ -40,11 +40,11 @@ func (s *sweeper) judge(context.Context) (step, error) {
 			w.absent = append(w.absent, indicator)
 		}
 	}
-	limit := s.maxRemoved.Of(w.known.Len())
-	if most := max(limit, s.known.Accepted()+limit); len(w.absent) > most {
-		return nil, &heldBackError{s.id, len(w.absent), w.known.Len(), limit}
+	limit := s.in.cfg.Reconcile.MaxRemoved.Of(w.known.Len())
+	if most := max(limit, s.in.known.Accepted()+limit); len(w.absent) > most {
+		return nil, &heldBackError{s.in.cfg.ID, len(w.absent), w.known.Len(), limit}
 	}
-	running, stopped, err := s.elsewhere(w.absent)
+	running, stopped, err := s.in.env.Known.Elsewhere(s.in.known, w.absent)
 	if err != nil {
 		return nil, fmt.Errorf("looking at what the other inputs know: %w", err)
 	}
@@ -62,7 +62,7 @@ func (s *sweeper) judge(context.Context) (step, error) {
 			retire = append(retire, indicator)
 		}
 	}
-	s.known.Forget(forget)
+	s.in.known.Forget(forget)
 	return s.retire(retire), nil
 }
 
@@ -77,12 +77,12 @@ func (s *sweeper) retire(indicators []registry.Indicator) step {
 	return func(context.Context) (step, error) {
 		now := time.Now()
 		w := s.current
-		page := indicators[:min(len(indicators), s.pageSize)]
+		page := indicators[:min(len(indicators), s.in.cfg.PageSize)]
 		for _, indicator := range page {
 			if s.touched(indicator) { // it is back
 				continue
 			}
-			if err := s.out.retire(s.mapper.Retired(indicator, now), indicator); err != nil {
+			if err := s.out.retire(s.run.mapper.Retired(indicator, now), indicator); err != nil {
 				return nil, err
 			}
 			w.retired++
@@ -95,7 +95,7 @@ func (s *sweeper) retire(indicators []registry.Indicator) step {
 		}
 		// The sweep ends once all of it has arrived: after a crash before that,
 		// another one comes at once.
-		w.settle, _ = s.session.Progress()
+		w.settle, _ = s.in.session.Progress()
 		return func(context.Context) (step, error) { return nil, nil }, nil
 	}
 }

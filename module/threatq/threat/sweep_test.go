@@ -355,7 +355,7 @@ func TestOverlappingCollections(t *testing.T) {
 		learn(left[0], left[1])
 		require.NoError(t, w.sweep())
 		assert.Len(t, w.retired, 2)
-		assert.Equal(t, 46, w.sweeper.known.Snapshot().Len(), "what the other input has to retire is not known here")
+		assert.Equal(t, 46, w.sweeper.in.known.Snapshot().Len(), "what the other input has to retire is not known here")
 
 		// The other input does not run: what it knew may come back with it.
 		left = w.sim.Leave(1)
@@ -363,7 +363,7 @@ func TestOverlappingCollections(t *testing.T) {
 		release()
 		require.NoError(t, w.sweep())
 		assert.Len(t, w.retired, 2)
-		assert.Equal(t, 46, w.sweeper.known.Snapshot().Len(), "nobody else would retire it")
+		assert.Equal(t, 46, w.sweeper.in.known.Snapshot().Len(), "nobody else would retire it")
 	})
 }
 
@@ -398,7 +398,7 @@ func TestSweepLearnsWhatWasLost(t *testing.T) {
 				require.NoError(t, w.sweep())
 				assert.Empty(t, w.retired)
 				assert.Equal(t, 98, w.sweeper.state.Missing)
-				assert.Equal(t, 98, w.sweeper.known.Snapshot().Len())
+				assert.Equal(t, 98, w.sweeper.in.known.Snapshot().Len())
 				w.sim.Leave(5)
 				require.NoError(t, w.sweep())
 				assert.Len(t, w.retired, 5)
@@ -413,7 +413,7 @@ func TestRefusedDocumentsAreSentAgain(t *testing.T) {
 		w.acks = false
 		require.NoError(t, w.run.cycle(t.Context()))
 		refused := entryOf(w.pending[7].event).Indicator
-		w.sweeper.known.Refuse(refused)
+		w.sweeper.in.known.Refuse(refused)
 		w.ack(len(w.pending))
 		delete(w.arrived, refused)
 		require.Equal(t, []registry.Indicator{refused}, w.differences())
@@ -428,7 +428,7 @@ func TestRefusedDocumentsAreSentAgain(t *testing.T) {
 			go func() { // between the publishing and the end of the sweep
 				defer close(acknowledged)
 				time.Sleep(settlePoll * 10)
-				w.sweeper.known.Refuse(refused)
+				w.sweeper.in.known.Refuse(refused)
 				w.ack(1)
 			}()
 			require.NoError(t, w.sweep())

@@ -87,7 +87,7 @@ func (s *sweeper) compare(page *client.Page) map[registry.Indicator]bool {
 	var wanted map[registry.Indicator]bool
 	for _, raw := range page.Indicators {
 		w.walk.elements++
-		brief, err := s.mapper.Brief(raw, now)
+		brief, err := s.run.mapper.Brief(raw, now)
 		if err != nil {
 			w.walk.unreadable++
 			continue
@@ -130,7 +130,7 @@ func (s *sweeper) fetch(ctx context.Context, mark string, wanted map[registry.In
 	now := time.Now()
 	published := 0
 	for _, raw := range page.Indicators {
-		brief, err := s.mapper.Brief(raw, now)
+		brief, err := s.run.mapper.Brief(raw, now)
 		if err != nil {
 			continue
 		}
@@ -138,12 +138,12 @@ func (s *sweeper) fetch(ctx context.Context, mark string, wanted map[registry.In
 		if touched, ok := s.out.touched[entry.Indicator]; !wanted[entry.Indicator] || ok && touched >= entry.Version {
 			continue
 		}
-		event, err := s.mapper.Event(raw, now)
+		event, err := s.run.mapper.Event(raw, now)
 		if err != nil {
 			continue // published as a pipeline error by the cycle
 		}
 		delete(wanted, entry.Indicator)
-		event.Private = s.mapper.sizeOf(raw)
+		event.Private = s.run.mapper.sizeOf(raw)
 		if err := s.out.add(event, nil, entry); err != nil {
 			return err
 		}
