@@ -147,9 +147,7 @@ func (bt *Beater) Run(b *beat.Beat) error {
 	// store open, so that its cursor can be saved.
 	defer bt.pipeline.inputsStopped()
 
-	pipeline := pipetool.WithDefaultGuarantees(pipetool.WithACKer(bt.pipeline, bt.inflight), beat.GuaranteedSend)
-	pipeline = pipetool.WithClientConfigEdit(pipeline, withoutNormalization)
-
+	pipeline := publishing(bt.pipeline, bt.inflight)
 	configured := cfgfile.NewRunnerList("inputs", factory, pipeline, bt.log)
 	defer configured.Stop()
 	if err := start(factory, configured, bt.inputs); err != nil {
@@ -179,12 +177,16 @@ func (bt *Beater) Run(b *beat.Beat) error {
 	return nil
 }
 
-// withoutNormalization spares each event the copy by which Libbeat brings the
-// types of arbitrary events into a common form: the mapper uses no others.
-func withoutNormalization(cfg beat.ClientConfig) (beat.ClientConfig, error) {
-	normalize := false
-	cfg.Processing.EventNormalization = &normalize
-	return cfg, nil
+// publishing is the pipeline by which inputs publish: it gives up no event and counts
+// those in flight. It spares each event the copy by which Libbeat brings the types of
+// arbitrary events into a common form: the mapper uses no others.
+func publishing(pipeline beat.PipelineConnector, counted *inflight) beat.PipelineConnector {
+	pipeline = pipetool.WithDefaultGuarantees(pipetool.WithACKer(pipeline, counted), beat.GuaranteedSend)
+	return pipetool.WithClientConfigEdit(pipeline, func(cfg beat.ClientConfig) (beat.ClientConfig, error) {
+		normalize := false
+		cfg.Processing.EventNormalization = &normalize
+		return cfg, nil
+	})
 }
 
 // Stop ends Run. It may be called more than once.
@@ -207,12 +209,7 @@ func (bt *Beater) drain() {
 	bt.log.Info("Stopping the inputs.")
 	bt.Stop()
 	deadline := time.Now().Add(max(bt.config.ShutdownTimeout, inputStopGrace))
-	stopped := time.NewTimer(time.Until(deadline))
-	defer stopped.Stop()
-	select {
-	case <-bt.pipeline.stopped:
-	case <-stopped.C:
-	}
+	closesWithin(time.Until(deadline), bt.pipeline.stopped)
 	if bt.config.ShutdownTimeout > 0 && !bt.inflight.wait(time.Until(deadline)) {
 		bt.log.Warnw("The output has not acknowledged everything before shutdown_timeout. What is left is collected again at the next start.",
 			"shutdown_timeout", bt.config.ShutdownTimeout.String(), "events", bt.inflight.count())

@@ -20,16 +20,12 @@ func registerHealth(reg *monitoring.Registry, board *health.Board) {
 		worst, inputs := board.Summary()
 		v.OnRegistryStart()
 		defer v.OnRegistryFinished()
-		v.OnKey("status")
-		v.OnString(worst.State.String())
-		v.OnKey("reason")
-		v.OnString(worst.Reason)
-		v.OnKey("inputs")
-		v.OnRegistryStart()
-		defer v.OnRegistryFinished()
-		for _, state := range health.States {
-			v.OnKey(state.String())
-			v.OnInt(int64(inputs[state]))
-		}
+		monitoring.ReportString(v, "status", worst.State.String())
+		monitoring.ReportString(v, "reason", worst.Reason)
+		monitoring.ReportNamespace(v, "inputs", func() {
+			for _, state := range health.States {
+				monitoring.ReportInt(v, state.String(), int64(inputs[state]))
+			}
+		})
 	})
 }

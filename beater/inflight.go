@@ -86,13 +86,15 @@ func (f *inflight) wait(timeout time.Duration) bool {
 	}
 	idle := f.idle
 	f.mu.Unlock()
+	return closesWithin(timeout, idle)
+}
 
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
+// closesWithin waits for a channel to be closed, and tells whether it was in time.
+func closesWithin(limit time.Duration, closed <-chan struct{}) bool {
 	select {
-	case <-idle:
+	case <-closed:
 		return true
-	case <-timer.C:
+	case <-time.After(limit):
 		return false
 	}
 }
@@ -121,14 +123,8 @@ func newDrainingPipeline(pipeline beat.Pipeline, drain func(), limit time.Durati
 // limit allows: an output may hang.
 func (p *drainingPipeline) inputsStopped() {
 	p.stopOnce.Do(func() { close(p.stopped) })
-	if !p.closing.Load() {
-		return
-	}
-	timer := time.NewTimer(p.limit)
-	defer timer.Stop()
-	select {
-	case <-p.closed:
-	case <-timer.C:
+	if p.closing.Load() {
+		closesWithin(p.limit, p.closed)
 	}
 }
 
@@ -138,8 +134,7 @@ func (p *drainingPipeline) inputsStopped() {
 func (p *drainingPipeline) Close() error {
 	p.closing.Store(true)
 	defer close(p.closed)
-	timer := time.NewTimer(p.limit)
-	defer timer.Stop()
+	limit := time.After(p.limit)
 	p.drain()
 	failed := make(chan error, 1)
 	go func() {
@@ -151,7 +146,7 @@ func (p *drainingPipeline) Close() error {
 	select {
 	case err := <-failed:
 		return err
-	case <-timer.C:
+	case <-limit:
 		return fmt.Errorf("closing the output: it is still waiting for its server after %s; what it has not acknowledged is collected again at the next start", p.limit)
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/elastic/beats/v7/filebeat/channel"
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
-	"github.com/elastic/beats/v7/libbeat/publisher/pipetool"
 	conf "github.com/elastic/elastic-agent-libs/config"
 )
 
@@ -39,8 +38,7 @@ type publisher struct {
 
 // Run implements beat.Beater.
 func (p *publisher) Run(b *beat.Beat) error {
-	pipeline := pipetool.WithDefaultGuarantees(pipetool.WithACKer(b.Publisher, p.inflight), beat.GuaranteedSend)
-	pipeline = pipetool.WithClientConfigEdit(pipeline, withoutNormalization)
+	pipeline := publishing(b.Publisher, p.inflight)
 	connect := func(input *conf.C) (beat.Client, error) {
 		var caught catcher
 		if _, err := channel.RunnerFactoryWithCommonInputSettings(b.Info, &caught).Create(pipeline, input); err != nil {

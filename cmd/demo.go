@@ -23,6 +23,7 @@ import (
 
 	"github.com/threatqbeat/threatqbeat/beater"
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
 const (
@@ -66,11 +67,17 @@ func runDemo(out io.Writer, settings instance.Settings, opts demoOptions) error 
 		return fmt.Errorf("resolving the name of the output file %s: %w", opts.output, err)
 	}
 
-	appliance, err := startSimulator(opts)
+	simulated := simulator.DefaultConfig()
+	simulated.Indicators, simulated.Seed = opts.indicators, opts.seed
+	appliance, err := simulator.New(simulated)
 	if err != nil {
 		return err
 	}
-	defer appliance.Close()
+	server, err := appliance.Start("")
+	if err != nil {
+		return err
+	}
+	defer server.Close()
 
 	// Beside the target, so that the finished file can be moved into place.
 	work, err := os.MkdirTemp(filepath.Dir(target), ".threatqbeat-demo-")
@@ -79,8 +86,12 @@ func runDemo(out io.Writer, settings instance.Settings, opts demoOptions) error 
 	}
 	defer os.RemoveAll(work)
 
-	fmt.Fprintf(out, "A simulated ThreatQ appliance with %d indicators listens on %s.\n", opts.indicators, appliance.URL)
-	events, took, err := collectDemo(out, settings, appliance, work, opts)
+	fmt.Fprintf(out, "A simulated ThreatQ appliance with %d indicators listens on %s.\n", opts.indicators, server.URL)
+	configFile := filepath.Join(work, config.Name+".yml")
+	if err := writeDemoConfig(configFile, server.URL, appliance.Config(), work); err != nil {
+		return err
+	}
+	events, took, err := collectDemo(out, settings, appliance, configFile, work, opts)
 	if err != nil {
 		return err
 	}
@@ -113,11 +124,7 @@ func (o demoOptions) changes() int { return min(demoChanges, o.indicators) }
 // collectDemo runs the Beat until the output has acknowledged every indicator, and
 // what a sweep has found. It returns the name of the file that they are in, and how
 // long the collection took.
-func collectDemo(out io.Writer, settings instance.Settings, appliance *demoAppliance, work string, opts demoOptions) (string, time.Duration, error) {
-	configFile := filepath.Join(work, config.Name+".yml")
-	if err := writeDemoConfig(configFile, appliance, work); err != nil {
-		return "", 0, err
-	}
+func collectDemo(out io.Writer, settings instance.Settings, appliance *simulator.Simulator, configFile, work string, opts demoOptions) (string, time.Duration, error) {
 	// The Beat takes its file names from the command line's flags only. All of
 	// them are set, so that the demo opens no files of an installed beat.
 	for name, value := range map[string]string{
@@ -162,18 +169,18 @@ func collectDemo(out io.Writer, settings instance.Settings, appliance *demoAppli
 	return files[0], time.Duration(took.Load()), nil
 }
 
-func writeDemoConfig(file string, appliance *demoAppliance, work string) error {
+func writeDemoConfig(file, url string, appliance simulator.Config, work string) error {
 	section := map[string]any{
 		"threatqbeat.inputs": []any{map[string]any{
 			"type":               config.InputType,
 			"id":                 "demo",
-			"url":                appliance.URL,
-			"data_collection_id": appliance.Config().DataCollectionID,
+			"url":                url,
+			"data_collection_id": appliance.DataCollectionID,
 			"interval":           "1s",
 			"reconcile.interval": "1s",
 			"auth.oauth2": map[string]any{
-				"client.id":     appliance.Config().ClientID,
-				"client.secret": appliance.Config().ClientSecret,
+				"client.id":     appliance.ClientID,
+				"client.secret": appliance.ClientSecret,
 			},
 		}},
 		// One file, whatever its size: a rotated one would be a part only.

@@ -42,6 +42,16 @@ func selectInputs(l *loaded, id string) (selected, others []*config.Input, err e
 	return selected, others, nil
 }
 
+// namespacesOf returns the namespaces that inputs write to.
+func namespacesOf(inputs []*config.Input) []string {
+	var namespaces []string
+	for _, in := range inputs {
+		namespaces = append(namespaces, in.DataStream.Namespace)
+	}
+	slices.Sort(namespaces)
+	return slices.Compact(namespaces)
+}
+
 func userAgent(settings instance.Settings) string {
 	return useragent.UserAgentWithBeatTelemetry(settings.Name, version.GetDefaultVersion(),
 		useragent.AgentManagementModeUnknown, useragent.AgentUnprivilegedModeUnknown, false)

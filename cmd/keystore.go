@@ -20,12 +20,10 @@ import (
 // askOnlyWhoAnswers lets the keystore's commands refuse to ask whether to go on when
 // standard input has no answer. Libbeat's question would end in a stack trace.
 func askOnlyWhoAnswers(keystore *cobra.Command, settings instance.Settings) {
-	for _, c := range keystore.Commands() {
-		if c.Name() != "create" && c.Name() != "add" {
-			continue
-		}
+	for _, name := range []string{"create", "add"} {
+		c := child(keystore, name)
 		c.PreRunE = func(c *cobra.Command, args []string) error {
-			question, err := keystoreQuestion(settings, c.Name(), args)
+			question, err := keystoreQuestion(settings, name, args)
 			if force, _ := c.Flags().GetBool("force"); err != nil || question == "" || force || term.IsTerminal(int(os.Stdin.Fd())) {
 				return err
 			}

@@ -5,6 +5,7 @@ package cmd
 
 import (
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -59,8 +60,8 @@ func newRootCmd() *cmd.BeatsRootCmd {
 		run(cmd, args)
 	}
 	root.AddCommand(newDemoCmd(settings), newSimulateCmd(), newCursorCmd(settings), newVerifyCmd(settings, loader.install))
-	replaceCommand(root.TestCmd, newTestOutputCmd(settings))
-	root.TestCmd.AddCommand(newTestInputCmd(settings))
+	root.TestCmd.RemoveCommand(child(root.TestCmd, "output"))
+	root.TestCmd.AddCommand(newTestOutputCmd(settings), newTestInputCmd(settings))
 	root.TestCmd.Short = "Test the configuration, the way to ThreatQ and the output"
 	for _, group := range []*cobra.Command{root.ExportCmd, root.TestCmd, root.KeystoreCmd} {
 		refuseUnknown(group)
@@ -68,14 +69,10 @@ func newRootCmd() *cmd.BeatsRootCmd {
 	return root
 }
 
-// replaceCommand puts a command in the place of Libbeat's of the same name.
-func replaceCommand(group, command *cobra.Command) {
-	for _, c := range group.Commands() {
-		if c.Name() == command.Name() {
-			group.RemoveCommand(c)
-		}
-	}
-	group.AddCommand(command)
+// child returns the command of that name in a group of Libbeat's.
+func child(group *cobra.Command, name string) *cobra.Command {
+	commands := group.Commands()
+	return commands[slices.IndexFunc(commands, func(c *cobra.Command) bool { return c.Name() == name })]
 }
 
 // refuseUnknown lets a command that only groups others fail for one that it

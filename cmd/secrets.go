@@ -36,17 +36,8 @@ func guardCommands(root *cmd.BeatsRootCmd, settings instance.Settings, create be
 		return instance.Run(settings, create)
 	})
 	root.Run = root.RunCmd.Run
-	for _, c := range root.TestCmd.Commands() {
-		switch c.Name() {
-		case "config":
-			guard(c, func() error { return testConfig(settings, create) })
-		}
-	}
-	for _, c := range root.ExportCmd.Commands() {
-		if c.Name() == "config" {
-			guard(c, func() error { return exportConfig(settings) })
-		}
-	}
+	guard(child(root.TestCmd, "config"), func() error { return testConfig(settings, create) })
+	guard(child(root.ExportCmd, "config"), func() error { return exportConfig(settings) })
 }
 
 // guard makes a command run something that has printed its error already.

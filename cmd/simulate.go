@@ -92,9 +92,9 @@ threatqbeat.inputs:
 // nameFlag puts an error about a setting of the simulator in terms of its flag.
 func nameFlag(err error) error {
 	flags := map[string]string{
-		"Indicators": "indicators", "UpdatesPerSecond": "updates", "LeavesPerSecond": "leaves", "JoinsPerSecond": "joins", "Untidy": "untidy", "Unreadable": "unreadable",
-		"Latency": "latency", "TokenTTL": "token-ttl", "DataCollectionID": "data-collection-id",
-		"AllowRemote": "allow-remote",
+		"Indicators": "indicators", "UpdatesPerSecond": "updates", "LeavesPerSecond": "leaves", "JoinsPerSecond": "joins",
+		"Untidy": "untidy", "Unreadable": "unreadable", "Latency": "latency", "TokenTTL": "token-ttl",
+		"DataCollectionID": "data-collection-id", "AllowRemote": "allow-remote",
 	}
 	var wrong *simulator.SettingError
 	if errors.As(err, &wrong) && flags[wrong.Setting] != "" {

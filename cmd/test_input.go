@@ -39,11 +39,7 @@ It publishes nothing and leaves the saved cursors alone, and may be used while
 threatqbeat runs. The exit code is 0 when everything passed for every input.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			if ctx == nil {
-				ctx = context.Background()
-			}
-			return testInputs(ctx, cmd.OutOrStdout(), settings, opts)
+			return testInputs(cmd.Context(), cmd.OutOrStdout(), settings, opts)
 		},
 	}
 	cmd.Flags().StringVar(&opts.input, "input", "", "test only the input with this id")
@@ -66,7 +62,15 @@ func testInputs(ctx context.Context, out io.Writer, settings instance.Settings, 
 		if !report.Passed() {
 			failed = append(failed, fmt.Sprintf("%q", target.Input.ID))
 		}
-		if err := writeReport(out, report, opts.json, i > 0); err != nil {
+		switch {
+		case opts.json:
+			err = writeJSON(out, report)
+		case i > 0:
+			_, err = io.WriteString(out, "\n"+report.Text())
+		default:
+			_, err = io.WriteString(out, report.Text())
+		}
+		if err != nil {
 			return fmt.Errorf("writing the report on input %q: %w", target.Input.ID, err)
 		}
 	}
@@ -77,18 +81,6 @@ func testInputs(ctx context.Context, out io.Writer, settings instance.Settings, 
 		return fmt.Errorf("%d of %d inputs failed: %s", len(failed), len(targets), strings.Join(failed, ", "))
 	}
 	return nil
-}
-
-func writeReport(out io.Writer, report *doctor.Report, asJSON, more bool) error {
-	if asJSON {
-		return writeJSON(out, report)
-	}
-	text := report.Text()
-	if more {
-		text = "\n" + text
-	}
-	_, err := io.WriteString(out, text)
-	return err
 }
 
 // testTargets returns what is to be tested.

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -143,13 +142,5 @@ func configuredNamespaces(settings instance.Settings) ([]string, error) {
 	if errors.Is(err, beater.ErrNoInput) {
 		return []string{"default"}, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	var namespaces []string
-	for _, in := range selected {
-		namespaces = append(namespaces, in.DataStream.Namespace)
-	}
-	slices.Sort(namespaces)
-	return slices.Compact(namespaces), nil
+	return namespacesOf(selected), err
 }

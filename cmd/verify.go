@@ -132,17 +132,15 @@ func newVerifier(l *loaded, settings instance.Settings, opts verifyOptions) (*do
 	if err != nil {
 		return nil, nil, err
 	}
-	v := &doctor.Verifier{Wait: opts.wait, Now: time.Now, Sleep: sleep}
+	sleep := func(ctx context.Context, d time.Duration) error { return timed.Wait(ctx, d) }
+	v := &doctor.Verifier{Namespaces: namespacesOf(selected), Wait: opts.wait, Now: time.Now, Sleep: sleep}
 	var raw []*conf.C
 	for _, in := range selected {
 		v.Targets = append(v.Targets, doctor.VerifyTarget{
 			Input: *in, Log: l.log.Named("input").With("id", in.ID), UserAgent: userAgent(settings),
 		})
-		v.Namespaces = append(v.Namespaces, in.DataStream.Namespace)
 		raw = append(raw, in.Raw())
 	}
-	slices.Sort(v.Namespaces)
-	v.Namespaces = slices.Compact(v.Namespaces)
 	v.Partial = slices.ContainsFunc(others, func(in *config.Input) bool {
 		return slices.Contains(v.Namespaces, in.DataStream.Namespace)
 	})
@@ -189,5 +187,3 @@ func repair(ctx context.Context, warn io.Writer, v *doctor.Verifier, inputs []*c
 		}
 	}
 }
-
-func sleep(ctx context.Context, d time.Duration) error { return timed.Wait(ctx, d) }

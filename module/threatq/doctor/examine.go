@@ -98,7 +98,7 @@ func (e *examination) step(name string, take func() finding) {
 	}
 	start := time.Now()
 	found := take()
-	step := Step{Name: name, Verdict: OK, Duration: time.Since(start), Detail: found.detail}
+	step := Step{Name: name, Verdict: OK, Duration: Duration(time.Since(start)), Detail: found.detail}
 	switch {
 	case found.err != nil:
 		step.Verdict = Failed

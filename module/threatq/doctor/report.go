@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -36,23 +37,28 @@ const (
 // Step is one step on the way to the data collection.
 type Step struct {
 	// Name is one of the Step constants.
-	Name string
-	// Verdict is the outcome.
-	Verdict Verdict
+	Name    string  `json:"step"`
+	Verdict Verdict `json:"verdict"`
 	// Duration is how long it took; 0 for a step that was skipped.
-	Duration time.Duration
+	Duration Duration `json:"duration_ms"`
 	// Detail is what was found, or why the step failed or was skipped.
-	Detail string
+	Detail string `json:"detail,omitempty"`
 	// Advice is what to do about a failure, in the imperative.
-	Advice string
+	Advice string `json:"advice,omitempty"`
+}
+
+// Duration is the duration of a step.
+type Duration time.Duration
+
+// MarshalJSON writes the duration in milliseconds.
+func (d Duration) MarshalJSON() ([]byte, error) {
+	return json.Marshal(float64(time.Duration(d).Microseconds()) / 1000)
 }
 
 // Report is what the examination of one input has found.
 type Report struct {
 	// Input, URL and DataCollectionID say what was examined.
-	Input            string
-	URL              string
-	DataCollectionID string
+	Input, URL, DataCollectionID string
 	// Steps holds all steps, those that were skipped included.
 	Steps []Step
 	// Total is the number of indicators in the collection, -1 when unknown.
@@ -65,42 +71,26 @@ type Report struct {
 
 // Passed tells whether no step failed.
 func (r *Report) Passed() bool {
-	for _, step := range r.Steps {
-		if step.Verdict == Failed {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Verdict == Failed })
 }
 
-// MarshalJSON writes the report for machines: durations in milliseconds, and
-// nothing where nothing is known.
+// MarshalJSON writes the report for machines, and nothing where nothing is known.
 func (r *Report) MarshalJSON() ([]byte, error) {
-	type step struct {
-		Step     string  `json:"step"`
-		Verdict  Verdict `json:"verdict"`
-		Duration float64 `json:"duration_ms"`
-		Detail   string  `json:"detail,omitempty"`
-		Advice   string  `json:"advice,omitempty"`
-	}
 	out := struct {
 		Input            string          `json:"input_id"`
 		URL              string          `json:"url"`
 		DataCollectionID string          `json:"data_collection_id"`
 		Passed           bool            `json:"passed"`
-		Steps            []step          `json:"steps"`
+		Steps            []Step          `json:"steps"`
 		Total            *int64          `json:"total,omitempty"`
 		Read             int             `json:"read"`
 		Indicator        json.RawMessage `json:"indicator,omitempty"`
 	}{
 		Input: r.Input, URL: r.URL, DataCollectionID: r.DataCollectionID,
-		Passed: r.Passed(), Read: r.Read, Indicator: r.Indicator,
+		Passed: r.Passed(), Steps: r.Steps, Read: r.Read, Indicator: r.Indicator,
 	}
 	if r.Total >= 0 {
 		out.Total = &r.Total
-	}
-	for _, s := range r.Steps {
-		out.Steps = append(out.Steps, step{s.Name, s.Verdict, float64(s.Duration.Microseconds()) / 1000, s.Detail, s.Advice})
 	}
 	return json.Marshal(out)
 }
@@ -112,7 +102,7 @@ func (r *Report) Text() string {
 	for _, s := range r.Steps {
 		took := ""
 		if s.Verdict != Skipped {
-			took = duration(s.Duration)
+			took = s.Duration.String()
 		}
 		line := fmt.Sprintf("  %-9s  %-7s  %9s  %s", s.Name, s.Verdict, took, printable(s.Detail))
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
@@ -129,24 +119,22 @@ func (r *Report) Text() string {
 	return b.String()
 }
 
-// duration shows three digits or so.
-func duration(d time.Duration) string {
+// String shows three digits or so.
+func (d Duration) String() string {
+	seconds := time.Duration(d).Seconds()
 	switch {
-	case d >= time.Second:
-		return fmt.Sprintf("%.2f s", d.Seconds())
-	case d >= 10*time.Millisecond:
-		return fmt.Sprintf("%.0f ms", float64(d)/float64(time.Millisecond))
+	case seconds >= 1:
+		return fmt.Sprintf("%.2f s", seconds)
+	case seconds >= 0.01:
+		return fmt.Sprintf("%.0f ms", seconds*1000)
 	default:
-		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+		return fmt.Sprintf("%.1f ms", seconds*1000)
 	}
 }
 
 // printable escapes what a terminal might obey: indicators and certificates
 // come from those who mean ill.
 func printable(text string) string {
-	if !strings.ContainsFunc(text, obeyed) {
-		return text
-	}
 	var b strings.Builder
 	for _, r := range text {
 		if obeyed(r) {

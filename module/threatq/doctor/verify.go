@@ -99,10 +99,6 @@ func (v *Verifier) Verify(ctx context.Context) (*Comparison, error) {
 	return result, nil
 }
 
-// Pages returns the marks of the pages of a target's data collection on which the
-// findings of the last comparison stand. A page may hold none of them any more.
-func (v *Verifier) Pages(target int) []string { return v.collections[target].pages }
-
 // Close closes the connections with the appliances.
 func (v *Verifier) Close() {
 	for _, c := range v.collections {
@@ -235,10 +231,14 @@ type Comparison struct {
 
 // ComparedInput says what the data collection of an input holds.
 type ComparedInput struct {
-	ID, URL, DataCollectionID string
+	ID               string `json:"input_id"`
+	URL              string `json:"url"`
+	DataCollectionID string `json:"data_collection_id"`
 	// Indicators is how many it holds, Active how many of these have not expired,
 	// Unreadable how many more have no identifier that can be read.
-	Indicators, Active, Unreadable int
+	Indicators int `json:"indicators"`
+	Active     int `json:"active"`
+	Unreadable int `json:"unreadable"`
 }
 
 // Equal reports whether nothing differs.

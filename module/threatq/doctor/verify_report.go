@@ -110,17 +110,9 @@ func (c *Comparison) MarshalJSON() ([]byte, error) {
 		Count    int       `json:"count"`
 		Examples []example `json:"examples"`
 	}
-	type input struct {
-		ID               string `json:"input_id"`
-		URL              string `json:"url"`
-		DataCollectionID string `json:"data_collection_id"`
-		Indicators       int    `json:"indicators"`
-		Active           int    `json:"active"`
-		Unreadable       int    `json:"unreadable"`
-	}
 	out := struct {
 		Equal       bool                      `json:"equal"`
-		Inputs      []input                   `json:"inputs"`
+		Inputs      []ComparedInput           `json:"inputs"`
 		Alias       string                    `json:"alias"`
 		Namespaces  []string                  `json:"namespaces"`
 		Collected   int                       `json:"active_in_collections"`
@@ -129,11 +121,8 @@ func (c *Comparison) MarshalJSON() ([]byte, error) {
 		Looks       int                       `json:"looks"`
 		DurationMS  int64                     `json:"duration_ms"`
 	}{
-		Equal: c.Equal(), Alias: assets.Alias, Namespaces: c.Namespaces, Collected: c.Collected, Active: c.Active,
+		Equal: c.Equal(), Inputs: c.Inputs, Alias: assets.Alias, Namespaces: c.Namespaces, Collected: c.Collected, Active: c.Active,
 		Differences: map[Difference]difference{}, Looks: c.Looks, DurationMS: c.Duration.Milliseconds(),
-	}
-	for _, in := range c.Inputs {
-		out.Inputs = append(out.Inputs, input(in))
 	}
 	id := func(v int64) *int64 {
 		if v == registry.Missing {

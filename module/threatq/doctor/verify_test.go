@@ -213,8 +213,8 @@ func TestVerify(t *testing.T) {
 			assert.Equal(t, len(es.docs), result.Active)
 			assert.Equal(t, es.opened, es.closed, "each view is given back")
 			if result.Looks == 2 && tt.want[Missing]+tt.want[Older] == 1 {
-				assert.Len(t, v.Pages(0), 1, "the page that the indicator stands on")
-				assert.Empty(t, v.Pages(1))
+				assert.Len(t, v.collections[0].pages, 1, "the page that the indicator stands on")
+				assert.Empty(t, v.collections[1].pages)
 			}
 		})
 	}
