@@ -15,7 +15,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/publisher/pipetool"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
-
+	"github.com/elastic/elastic-agent-libs/monitoring"
 	"github.com/elastic/go-concert/unison"
 
 	"github.com/threatqbeat/threatqbeat/config"
@@ -214,4 +214,41 @@ func (bt *Beater) drain() {
 		bt.log.Warnw("The output has not acknowledged everything before shutdown_timeout. What is left is collected again at the next start.",
 			"shutdown_timeout", bt.config.ShutdownTimeout.String(), "events", bt.inflight.count())
 	}
+}
+
+// configSelectors are those under which Libbeat writes whole configurations to
+// the log. It leaves out what is called a password, but not a client's secret,
+// an API key or a header.
+var configSelectors = []string{"config", "config-with-passwords"}
+
+// checkSelectors refuses to log secrets. The asterisk is no danger: Libbeat
+// wants these selectors by their names.
+func checkSelectors(has func(selector string) bool) error {
+	for _, selector := range configSelectors {
+		if has(selector) {
+			return fmt.Errorf("logging.selectors (or -d) names %q, under which configurations are written to the log with the secrets in them: leave it out; threatqbeat export config shows the configuration", selector)
+		}
+	}
+	return nil
+}
+
+// healthKey is where the HTTP endpoint's first page says how the inputs fare.
+const healthKey = "health"
+
+// registerHealth adds the health of the inputs to what the HTTP endpoint answers
+// at its root: the worst of all with its reason, and how many inputs there are of
+// each state.
+func registerHealth(reg *monitoring.Registry, board *health.Board) {
+	monitoring.NewFunc(reg, healthKey, func(_ monitoring.Mode, v monitoring.Visitor) {
+		worst, inputs := board.Summary()
+		v.OnRegistryStart()
+		defer v.OnRegistryFinished()
+		monitoring.ReportString(v, "status", worst.State.String())
+		monitoring.ReportString(v, "reason", worst.Reason)
+		monitoring.ReportNamespace(v, "inputs", func() {
+			for _, state := range health.States {
+				monitoring.ReportInt(v, state.String(), int64(inputs[state]))
+			}
+		})
+	})
 }

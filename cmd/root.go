@@ -4,6 +4,7 @@
 package cmd
 
 import (
+	"errors"
 	"os"
 	"slices"
 
@@ -90,4 +91,25 @@ func settings() instance.Settings {
 		Processing: processing.MakeDefaultSupport(true, agent.Processors(),
 			processing.WithECS, processing.WithHost, processing.WithAgentMeta()),
 	}
+}
+
+// exitError is an error with an exit code of its own.
+type exitError struct {
+	error
+	code int
+}
+
+func (e exitError) Unwrap() error { return e.error }
+
+// ExitCode returns the exit code of the process after RootCmd.Execute has returned
+// err: 0 without an error, 1 or what the command documents otherwise.
+func ExitCode(err error) int {
+	var exit exitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.code
+	}
+	return 1
 }

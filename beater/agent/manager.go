@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"go.yaml.in/yaml/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -18,9 +19,8 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 
-	"github.com/threatqbeat/threatqbeat/config/secrets"
-
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
 // clientName is what Elastic Agent knows each Beat by.
@@ -69,4 +69,38 @@ func (a *Agent) connect(settings *management.Config) (client.V2, error) {
 		return nil, fmt.Errorf("reading from standard input how to connect to Elastic Agent: %w: only Elastic Agent sets management.enabled, leave it out to run %s by yourself", err, config.Name)
 	}
 	return agent, nil
+}
+
+// renderedConfigHook is the name under which Libbeat's manager shows Elastic Agent
+// the whole configuration, with all secrets.
+const renderedConfigHook = "beat-rendered-config"
+
+// redactingClient is the client of Elastic Agent, which shows no secrets in what
+// the action diagnostics collects. Elastic Agent leaves out what is called a
+// password, a key or a token, and not a client's secret (elastic/elastic-agent#241,
+// elastic/elastic-agent#1907).
+type redactingClient struct{ client.V2 }
+
+// RegisterDiagnosticHook adds a file to the diagnostics.
+func (c redactingClient) RegisterDiagnosticHook(name, description, filename, contentType string, hook client.DiagnosticHook) {
+	if name == renderedConfigHook {
+		rendered := hook
+		hook = func() []byte { return redactConfig(rendered()) }
+	}
+	c.V2.RegisterDiagnosticHook(name, description, filename, contentType, hook)
+}
+
+// redactConfig shows of a configuration in YAML the names of all settings and the
+// values of those that are said to be harmless.
+func redactConfig(text []byte) []byte {
+	var rendered map[string]any
+	if err := yaml.Unmarshal(text, &rendered); err != nil {
+		// The error may hold a piece of the text.
+		return []byte("# The configuration is not shown: it can't be read.\n")
+	}
+	shown, err := yaml.Marshal(config.ShowRendered(rendered))
+	if err != nil {
+		return []byte(fmt.Sprintf("# The configuration is not shown: %s\n", err))
+	}
+	return shown
 }
