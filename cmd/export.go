@@ -31,11 +31,11 @@ func newExportCmd(asset setup.Export) *cobra.Command {
 	var opts setup.ExportOptions
 	dir := ""
 	cmd := &cobra.Command{
-		Use:   asset.Kind,
+		Use:   asset.Name,
 		Short: asset.Short,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			text, err := setup.ExportAsset(asset.Kind, opts)
+			text, err := setup.ExportAsset(asset.Name, opts)
 			if err != nil {
 				return err
 			}
@@ -48,11 +48,11 @@ func newExportCmd(asset setup.Export) *cobra.Command {
 				extension = ".ndjson"
 			}
 			if err := os.MkdirAll(dir, 0o755); err != nil {
-				return fmt.Errorf("creating the directory for %s: %w", asset.Kind, err)
+				return fmt.Errorf("creating the directory for %s: %w", asset.Name, err)
 			}
-			file := filepath.Join(dir, asset.Kind+extension)
+			file := filepath.Join(dir, asset.Name+extension)
 			if err := os.WriteFile(file, text, 0o644); err != nil {
-				return fmt.Errorf("writing %s: %w", asset.Kind, err)
+				return fmt.Errorf("writing %s: %w", asset.Name, err)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Written to %s.\n", file)
 			return err
@@ -65,7 +65,7 @@ func newExportCmd(asset setup.Export) *cobra.Command {
 	flags.StringVar(&opts.Version, "es.version", "", "Elasticsearch's version, such as 8.17.0; the newest when left out")
 	flags.BoolVar(&opts.Serverless, "serverless", false, "print what an Elasticsearch Serverless project gets")
 	flags.StringVar(&dir, "dir", "", "directory to write a file to, instead of standard output; created when missing")
-	if asset.Kind == "transform" {
+	if asset.Name == "transform" {
 		flags.DurationVar(&opts.Config.Transforms.Frequency, "frequency", 0, "time between two looks at new events")
 		flags.DurationVar(&opts.Config.Transforms.SyncDelay, "sync-delay", 0, "how long after its arrival an event is surely searchable")
 	}

@@ -50,7 +50,7 @@ func (e elasticsearch) get(path, filter, privilege string, out any) error {
 	if filter != "" {
 		params = map[string]string{"filter_path": filter}
 	}
-	return setup.Ask(e.ctx, e.es, setup.Question{
+	return setup.Ask(e.ctx, e.es, setup.Request{
 		Doing: "reading", Asset: path, Privilege: "the cluster privilege " + privilege, Grant: "Use the role threatqbeat_setup of docs/elasticsearch.md.",
 		Method: http.MethodGet, Path: path, Params: params,
 	}, out)
@@ -183,7 +183,7 @@ func (e elasticsearch) privileges(d testing.Driver, namespaces []string) {
 		Cluster map[string]bool            `json:"cluster"`
 		Index   map[string]map[string]bool `json:"index"`
 	}
-	err := setup.Ask(e.ctx, e.es, setup.Question{
+	err := setup.Ask(e.ctx, e.es, setup.Request{
 		Doing: "asking for", Asset: "the privileges",
 		Method: http.MethodPost, Path: "/_security/user/_has_privileges", Body: map[string]any{
 			"cluster": []string{"monitor"},

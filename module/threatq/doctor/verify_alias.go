@@ -51,7 +51,7 @@ func (a *alias) open(ctx context.Context) error {
 	var answer struct {
 		ID string `json:"id"`
 	}
-	err := a.ask(ctx, setup.Question{
+	err := a.ask(ctx, setup.Request{
 		Method: http.MethodPost, Path: "/" + assets.Alias + "/_pit", Params: map[string]string{"keep_alive": pointInTime},
 	}, &answer)
 	a.pit = answer.ID
@@ -61,7 +61,7 @@ func (a *alias) open(ctx context.Context) error {
 // close gives the view back. An error is of no interest: it ends by itself.
 func (a *alias) close(ctx context.Context) {
 	if a.pit != "" {
-		_ = a.ask(context.WithoutCancel(ctx), setup.Question{
+		_ = a.ask(context.WithoutCancel(ctx), setup.Request{
 			Method: http.MethodDelete, Path: "/_pit", Body: map[string]any{"id": a.pit},
 		}, nil)
 		a.pit = ""
@@ -113,7 +113,7 @@ func (a *alias) fetch(ctx context.Context) error {
 			} `json:"hits"`
 		} `json:"hits"`
 	}
-	if err := a.ask(ctx, setup.Question{Method: http.MethodPost, Path: "/_search", Body: body}, &answer); err != nil {
+	if err := a.ask(ctx, setup.Request{Method: http.MethodPost, Path: "/_search", Body: body}, &answer); err != nil {
 		return err
 	}
 	if answer.TimedOut || answer.Shards.Failed > 0 {
@@ -156,8 +156,8 @@ func (a *alias) fetch(ctx context.Context) error {
 	return nil
 }
 
-func (a *alias) ask(ctx context.Context, q setup.Question, out any) error {
-	q.Doing, q.Asset, q.Privilege = "reading", "the active indicators in "+assets.Alias, privReadAlias
-	q.Grant = "Grant it, or use the role of docs/examples/role-verify.json."
-	return setup.Ask(ctx, a.es, q, out)
+func (a *alias) ask(ctx context.Context, r setup.Request, out any) error {
+	r.Doing, r.Asset, r.Privilege = "reading", "the active indicators in "+assets.Alias, privReadAlias
+	r.Grant = "Grant it, or use the role of docs/examples/role-verify.json."
+	return setup.Ask(ctx, a.es, r, out)
 }

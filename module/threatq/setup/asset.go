@@ -122,10 +122,7 @@ func (i *Installer) ensure(ctx context.Context, n named, when replace) error {
 		}
 		doing, action = "updating", Updated
 	}
-	if _, err := i.do(ctx, request{
-		doing: doing, asset: n.asset, privilege: n.privilege,
-		method: http.MethodPut, path: n.path, body: n.body,
-	}, nil); err != nil {
+	if err := i.send(ctx, doing, n.asset, n.privilege, "PUT "+n.path, n.body); err != nil {
 		return err
 	}
 	i.done(n.asset, action, "")
@@ -186,11 +183,11 @@ func (i *Installer) customTemplate(ctx context.Context) error {
 		return nil
 	}
 	body := assets.CustomTemplate()
-	status, err := i.do(ctx, request{
-		doing: "creating", asset: asset, privilege: privTemplates,
-		method: http.MethodPut, path: path, body: body,
+	status, err := i.do(ctx, Request{
+		Doing: "creating", Asset: asset, Privilege: privTemplates,
+		Method: http.MethodPut, Path: path, Body: body,
 		// Somebody may have created theirs since we looked.
-		params: map[string]string{"create": "true"}, okStatus: http.StatusBadRequest,
+		Params: map[string]string{"create": "true"}, okStatus: http.StatusBadRequest,
 	}, nil)
 	if err != nil {
 		return err
@@ -200,7 +197,7 @@ func (i *Installer) customTemplate(ctx context.Context) error {
 			return err
 		}
 		if !found {
-			return refusal("creating", asset, privTemplates, status, nil, nil)
+			return errorOf("creating", asset, privTemplates, status, nil, nil)
 		}
 		i.done(asset, Unchanged, "")
 		return nil
@@ -266,10 +263,7 @@ func (i *Installer) rollOver(ctx context.Context) error {
 			i.done(asset, Unchanged, "")
 			continue
 		}
-		if _, err := i.do(ctx, request{
-			doing: "rolling over", asset: asset, privilege: privRollover,
-			method: http.MethodPost, path: "/" + ds.Name + "/_rollover",
-		}, nil); err != nil {
+		if err := i.send(ctx, "rolling over", asset, privRollover, "POST /"+ds.Name+"/_rollover", nil); err != nil {
 			return err
 		}
 		i.done(asset, Updated, "rolled over to the new template")

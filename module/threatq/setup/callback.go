@@ -20,8 +20,8 @@ import (
 // RegisterConnectCallback lets the Elasticsearch output, each time that it
 // connects, install the ingest pipeline, policy and templates that are missing
 // or of an older version, as setup.pipelines, setup.ilm and setup.template say.
-// While one is refused the output stays unconnected and tries again, for events
-// in an index with another mapping would be of no use.
+// While one fails the output stays unconnected and tries again, because events in an
+// index with another mapping would be of no use.
 //
 // root is the beat's whole configuration. The function that is returned takes
 // the callback away.
@@ -46,14 +46,14 @@ func RegisterConnectCallback(root *conf.C, log *logp.Logger) (deregister func(),
 	return func() { esoutput.DeregisterConnectCallback(id) }, nil
 }
 
-// whileRunning makes a refusal say what helps a beat that runs, which most often
+// whileRunning makes an error say what helps a beat that runs, which most often
 // has no privileges but to publish.
 func whileRunning(err error) error {
-	var refused *Error
-	if !errors.As(err, &refused) || refused.Kind != KindPrivilege {
+	var failed *Error
+	if !errors.As(err, &failed) || failed.Kind != KindPrivilege {
 		return err
 	}
-	e := *refused
+	e := *failed
 	e.Remedy = "Run threatqbeat setup once with a user that has the role threatqbeat_setup of docs/elasticsearch.md, " +
 		"and set setup.template.enabled, setup.ilm.enabled and setup.pipelines.enabled to false for this one."
 	return &e

@@ -18,7 +18,7 @@ import (
 const serverAsset = "Elasticsearch"
 
 // Connect connects with the first host of the settings under
-// output.elasticsearch that answers. A refusal is an *Error.
+// output.elasticsearch that answers. An error is an *Error.
 //
 // The end of the context ends the search for a host, but no request of the
 // connection: an Installer stops between two requests, and may have to put back
@@ -38,7 +38,7 @@ func Connect(ctx context.Context, output config.Namespace, beatName string, log 
 	if err != nil {
 		return nil, fmt.Errorf("reading the settings under output.elasticsearch: %w", err)
 	}
-	var refused *Error
+	var failed *Error
 	for n := range clients {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("connecting with Elasticsearch: %w", err)
@@ -49,11 +49,11 @@ func Connect(ctx context.Context, output config.Namespace, beatName string, log 
 			return conn, nil
 		}
 		log.Debugw("A host of output.elasticsearch did not answer as it should.", "host", conn.URL, "error", err)
-		if e := connectError(conn.URL, err); refused == nil || e.Kind != KindUnreachable {
-			refused = e
+		if e := connectError(conn.URL, err); failed == nil || e.Kind != KindUnreachable {
+			failed = e
 		}
 	}
-	return nil, refused
+	return nil, failed
 }
 
 func orOutput(name string) string {
@@ -68,7 +68,7 @@ func connectError(host string, err error) *Error {
 	status := statusOf(err)
 	// The text is "<status>: <answer>".
 	_, answer, _ := strings.Cut(err.Error(), ": ")
-	e := refusal("connecting with", serverAsset+" at "+host, privMonitor, status, []byte(answer), err)
+	e := errorOf("connecting with", serverAsset+" at "+host, privMonitor, status, []byte(answer), err)
 	var u *url.Error
 	switch {
 	case status != 0:

@@ -156,10 +156,7 @@ func (i *Installer) createDestination(ctx context.Context, metas map[string]asse
 // template. It returns an object with the mapping's _meta.
 func (i *Installer) createIndex(ctx context.Context, index string, body any) (assets.Body, error) {
 	asset := "index " + index
-	if _, err := i.do(ctx, request{
-		doing: "creating", asset: asset, privilege: privDest,
-		method: http.MethodPut, path: "/" + index, body: body,
-	}, nil); err != nil {
+	if err := i.send(ctx, "creating", asset, privDest, "PUT /"+index, body); err != nil {
 		return nil, err
 	}
 	metas, err := i.mappingMetas(ctx, asset, privDest, index)
@@ -252,21 +249,18 @@ func (i *Installer) moveBack(ctx context.Context, from, to string, properties as
 func (i *Installer) copyIndex(ctx context.Context, from, to string) (int, error) {
 	asset := "index " + to
 	doing := "filling from " + from
-	if _, err := i.do(ctx, request{
-		// What the transform wrote last may not be searchable yet.
-		doing: doing, asset: asset, privilege: privDest,
-		method: http.MethodPost, path: "/" + from + "/_refresh",
-	}, nil); err != nil {
+	// What the transform wrote last may not be searchable yet.
+	if err := i.send(ctx, doing, asset, privDest, "POST /"+from+"/_refresh", nil); err != nil {
 		return 0, err
 	}
 	var started struct {
 		Task string `json:"task"`
 	}
-	if _, err := i.do(ctx, request{
-		doing: doing, asset: asset, privilege: privReindex,
-		method: http.MethodPost, path: "/_reindex",
-		params: map[string]string{"wait_for_completion": "false", "refresh": "true"},
-		body: assets.Body{
+	if _, err := i.do(ctx, Request{
+		Doing: doing, Asset: asset, Privilege: privReindex,
+		Method: http.MethodPost, Path: "/_reindex",
+		Params: map[string]string{"wait_for_completion": "false", "refresh": "true"},
+		Body: assets.Body{
 			"source": assets.Body{"index": from},
 			"dest":   assets.Body{"index": to},
 		},
@@ -276,27 +270,22 @@ func (i *Installer) copyIndex(ctx context.Context, from, to string) (int, error)
 	if err := i.awaitTask(ctx, doing, asset, started.Task); err != nil {
 		return 0, err
 	}
-	var counts [2]int
-	for n, index := range []string{from, to} {
-		var answer struct {
-			Count int `json:"count"`
-		}
-		if _, err := i.do(ctx, request{
-			doing: "counting the indicators of", asset: "index " + index, privilege: privReindex,
-			method: http.MethodGet, path: "/" + index + "/_count",
-		}, &answer); err != nil {
-			return 0, err
-		}
-		counts[n] = answer.Count
+	there, err := i.count(ctx, "the indicators", from, nil)
+	if err != nil {
+		return 0, err
 	}
-	if counts[1] < counts[0] {
+	arrived, err := i.count(ctx, "the indicators", to, nil)
+	if err != nil {
+		return 0, err
+	}
+	if arrived < there {
 		return 0, &Error{
 			Kind: KindServer, Asset: asset, Doing: doing,
-			Cause:  fmt.Sprintf("only %d of %s arrived", counts[1], plural(counts[0], "indicator")),
+			Cause:  fmt.Sprintf("only %d of %s arrived", arrived, plural(there, "indicator")),
 			Remedy: "The alias stays on " + from + ". Run setup again, which starts over with another index.",
 		}
 	}
-	return counts[1], nil
+	return arrived, nil
 }
 
 // awaitTask waits for the end of a reindex.
@@ -320,9 +309,9 @@ func (i *Installer) awaitTask(ctx context.Context, doing, asset, task string) er
 				} `json:"failures"`
 			} `json:"response"`
 		}
-		if _, err := i.do(ctx, request{
-			doing: doing, asset: asset, privilege: privMonitor,
-			method: http.MethodGet, path: "/_tasks/" + task,
+		if _, err := i.do(ctx, Request{
+			Doing: doing, Asset: asset, Privilege: privMonitor,
+			Method: http.MethodGet, Path: "/_tasks/" + task,
 		}, &answer); err != nil {
 			return false, err
 		}
@@ -358,10 +347,7 @@ func (i *Installer) removeLeftovers(ctx context.Context, d destination) error {
 			continue
 		}
 		asset := "index " + index
-		if _, err := i.do(ctx, request{
-			doing: "removing", asset: asset, privilege: privDest,
-			method: http.MethodDelete, path: "/" + index, okStatus: http.StatusNotFound,
-		}, nil); err != nil {
+		if err := i.send(ctx, "removing", asset, privDest, "DELETE /"+index, nil, http.StatusNotFound); err != nil {
 			return err
 		}
 		i.done(asset, Removed, "replaced by "+d.current)
@@ -370,11 +356,7 @@ func (i *Installer) removeLeftovers(ctx context.Context, d destination) error {
 }
 
 func (i *Installer) changeAliases(ctx context.Context, doing string, actions ...any) error {
-	_, err := i.do(ctx, request{
-		doing: doing, asset: aliasAsset, privilege: privDest,
-		method: http.MethodPost, path: "/_aliases", body: assets.Body{"actions": actions},
-	}, nil)
-	return err
+	return i.send(ctx, doing, aliasAsset, privDest, "POST /_aliases", assets.Body{"actions": actions})
 }
 
 func addAlias(index string, properties assets.Body) assets.Body {

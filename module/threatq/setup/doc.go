@@ -16,8 +16,8 @@
 //
 // Setup can be run at any time, and again after it failed or was killed at any point: it looks at what
 // the server has and does what is missing. Each asset carries a version and a hash in its _meta. What
-// has the hash that would be put is left alone, and so is what a newer version put. What fails with a
-// refusal is an Error: it names the asset, the cause and what to do.
+// has the hash that would be put is left alone, and so is what a newer version put. An error of a
+// server is an Error: it names the asset, the cause and what to do.
 //
 // The steps that replace something that works are ordered so that a search through the alias sees
 // each active indicator once, at every moment:
@@ -26,7 +26,7 @@
 //   - A changed mapping of the index of active indicators gets the next index, which is filled from
 //     the old one, because the data stream keeps a few days only. The alias moves in one request. Then
 //     the transform moves, and then the old index goes.
-//   - A refusal on the way starts again what had been stopped.
+//   - An error on the way starts again what had been stopped.
 //
 // # Running
 //

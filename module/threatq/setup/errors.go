@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// Kind tells refusals apart.
+// Kind says what is wrong.
 type Kind string
 
-// The kinds of refusal.
+// The kinds of errors.
 const (
 	KindUnreachable   Kind = "unreachable"    // no connection, or none that lasted
 	KindCredentials   Kind = "credentials"    // wrong or missing credentials
@@ -24,10 +24,10 @@ const (
 	KindTransformNode Kind = "transform_node" // no node has the transform role
 	KindForeign       Kind = "foreign"        // the asset is somebody else's
 	KindTransform     Kind = "transform"      // the transform doesn't do its work
-	KindServer        Kind = "server"         // any other refusal
+	KindServer        Kind = "server"         // anything else
 )
 
-// Error is a refusal: of an asset, for a cause, with what to do about it.
+// Error says what failed for an asset, why, and what to do about it.
 type Error struct {
 	Kind Kind
 	// Asset is what was being installed, such as "ingest pipeline logs-ti_threatq.threat".
@@ -100,9 +100,9 @@ func shorten(s string) string {
 
 var grantedBy = regexp.MustCompile(`granted by the (?:cluster|index) privileges \[([^\]]+)\]`)
 
-// refusal makes an Error of an answer that was not a success. privilege is the
+// errorOf makes an Error of an answer that was not a success. privilege is the
 // least one that the request needs.
-func refusal(doing, asset, privilege string, status int, body []byte, err error) *Error {
+func errorOf(doing, asset, privilege string, status int, body []byte, err error) *Error {
 	a := readAnswer(body)
 	e := &Error{Kind: KindServer, Asset: asset, Doing: doing, Status: status, Err: err}
 	text := strings.ToLower(a.reason)

@@ -4,6 +4,7 @@
 package setup
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -16,15 +17,13 @@ import (
 
 // Export names an asset that can be printed.
 type Export struct {
-	// Kind is what the export command calls the asset.
-	Kind string
+	// Name is what the export command calls the asset.
+	Name string
 	// Short describes it in a few words.
 	Short string
 	// Request is the line that installs it by hand in Kibana's console, before
 	// the body; "" for what Kibana imports.
 	Request string
-
-	body func(assets.Server, config.Setup) (assets.Body, error)
 }
 
 // ExportOptions says what the asset is for.
@@ -44,85 +43,61 @@ const newest = "999.0.0"
 func Exports() []Export {
 	id := assets.TransformID()
 	return []Export{
-		{
-			Kind: "pipeline", Short: "Ingest pipeline of the data stream",
-			Request: "PUT _ingest/pipeline/" + assets.PipelineName,
-			body:    func(assets.Server, config.Setup) (assets.Body, error) { return assets.Pipeline(), nil },
-		}, {
-			Kind: "ilm-policy", Short: "ILM policy of the data stream",
-			Request: "PUT _ilm/policy/" + assets.PolicyName,
-			body: func(server assets.Server, _ config.Setup) (assets.Body, error) {
-				if server.Serverless {
-					return nil, fmt.Errorf("a Serverless project has no ILM: its index template names the retention")
-				}
-				return assets.Policy(), nil
-			},
-		}, {
-			Kind: "component-template", Short: "Component template for your own settings and mappings, empty",
-			Request: "PUT _component_template/" + assets.CustomTemplateName + "?create=true",
-			body:    func(assets.Server, config.Setup) (assets.Body, error) { return assets.CustomTemplate(), nil },
-		}, {
-			Kind: "template", Short: "Index template of the data stream",
-			Request: "PUT _index_template/" + assets.TemplateName,
-			body:    func(s assets.Server, _ config.Setup) (assets.Body, error) { return assets.Template(s), nil },
-		}, {
-			Kind: "dest-template", Short: "Index template of the index of active indicators",
-			Request: "PUT _index_template/" + assets.DestTemplateName,
-			body:    func(s assets.Server, _ config.Setup) (assets.Body, error) { return assets.DestTemplate(s), nil },
-		}, {
-			Kind: "index", Short: "First index of active indicators, with its alias",
-			Request: "PUT " + indexName(1),
-			body:    func(assets.Server, config.Setup) (assets.Body, error) { return assets.DestIndex(), nil },
-		}, {
-			Kind: "transform", Short: "Transform that keeps the active indicators; start it with POST _transform/" + id + "/_start",
-			Request: "PUT _transform/" + id,
-			body: func(s assets.Server, cfg config.Setup) (assets.Body, error) {
-				frequency, delay := timing(cfg.Transforms, s.Serverless)
-				return assets.Transform(s, assets.TransformOptions{
-					DestIndex: indexName(1), Frequency: frequency, SyncDelay: delay,
-				}), nil
-			},
-		}, {
-			Kind: "dashboard", Short: "Data view and dashboards, a file for Kibana's import (Stack Management, Saved Objects)",
-			body: nil,
-		},
+		{"pipeline", "Ingest pipeline of the data stream", "PUT _ingest/pipeline/" + assets.PipelineName},
+		{"ilm-policy", "ILM policy of the data stream", "PUT _ilm/policy/" + assets.PolicyName},
+		{"component-template", "Component template for your own settings and mappings, empty",
+			"PUT _component_template/" + assets.CustomTemplateName + "?create=true"},
+		{"template", "Index template of the data stream", "PUT _index_template/" + assets.TemplateName},
+		{"dest-template", "Index template of the index of active indicators", "PUT _index_template/" + assets.DestTemplateName},
+		{"index", "First index of active indicators, with its alias", "PUT " + indexName(1)},
+		{"transform", "Transform that keeps the active indicators; start it with POST _transform/" + id + "/_start", "PUT _transform/" + id},
+		{"dashboard", "Data view and dashboards, a file for Kibana's import (Stack Management, Saved Objects)", ""},
 	}
 }
 
-// ExportAsset returns the asset of that kind as a text that ends with a line
+// ExportAsset returns the asset of that name as a text that ends with a line
 // feed: JSON, or for the dashboards a JSON object a line.
-func ExportAsset(kind string, opts ExportOptions) ([]byte, error) {
-	server := assets.Server{Serverless: opts.Serverless}
-	v := opts.Version
-	if v == "" {
-		v = newest
-	}
-	parsed, err := version.New(v)
+func ExportAsset(name string, opts ExportOptions) ([]byte, error) {
+	parsed, err := version.New(cmp.Or(opts.Version, newest))
 	if err != nil {
 		return nil, fmt.Errorf("the version %q of Elasticsearch is none: it must be like 8.17.0", opts.Version)
 	}
-	server.Version = *parsed
+	server := assets.Server{Version: *parsed, Serverless: opts.Serverless}
 	if !server.Serverless && server.Version.LessThan(version.MustNew(minVersion)) {
 		return nil, fmt.Errorf("the assets need Elasticsearch %s or later, not %s", minVersion, opts.Version)
 	}
-	var kinds []string
-	for _, e := range Exports() {
-		kinds = append(kinds, e.Kind)
-		if e.Kind != kind {
-			continue
+	var body assets.Body
+	switch name {
+	case "pipeline":
+		body = assets.Pipeline()
+	case "ilm-policy":
+		if server.Serverless {
+			return nil, fmt.Errorf("exporting %s: a Serverless project has no ILM: its index template names the retention", name)
 		}
-		if e.body == nil {
-			return assets.KibanaNDJSON(), nil
+		body = assets.Policy()
+	case "component-template":
+		body = assets.CustomTemplate()
+	case "template":
+		body = assets.Template(server)
+	case "dest-template":
+		body = assets.DestTemplate(server)
+	case "index":
+		body = assets.DestIndex()
+	case "transform":
+		frequency, delay := timing(opts.Config.Transforms, server.Serverless)
+		body = assets.Transform(server, assets.TransformOptions{DestIndex: indexName(1), Frequency: frequency, SyncDelay: delay})
+	case "dashboard":
+		return assets.KibanaNDJSON(), nil
+	default:
+		var names []string
+		for _, e := range Exports() {
+			names = append(names, e.Name)
 		}
-		body, err := e.body(server, opts.Config)
-		if err != nil {
-			return nil, fmt.Errorf("exporting %s: %w", kind, err)
-		}
-		text, err := json.MarshalIndent(body, "", "  ")
-		if err != nil {
-			return nil, fmt.Errorf("exporting %s: %w", kind, err)
-		}
-		return append(text, '\n'), nil
+		return nil, fmt.Errorf("there is no asset %q to export: it must be one of %s", name, strings.Join(names, ", "))
 	}
-	return nil, fmt.Errorf("there is no asset %q to export: it must be one of %s", kind, strings.Join(kinds, ", "))
+	text, err := json.MarshalIndent(body, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("exporting %s: %w", name, err)
+	}
+	return append(text, '\n'), nil
 }

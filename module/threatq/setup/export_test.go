@@ -27,12 +27,12 @@ func TestExportPrintsWhatSetupSends(t *testing.T) {
 	}
 	exports := Exports()
 	for _, e := range exports {
-		t.Run(e.Kind, func(t *testing.T) {
-			text, err := ExportAsset(e.Kind, ExportOptions{Version: f.version, Config: config.DefaultSetup()})
+		t.Run(e.Name, func(t *testing.T) {
+			text, err := ExportAsset(e.Name, ExportOptions{Version: f.version, Config: config.DefaultSetup()})
 			require.NoError(t, err)
 			assert.True(t, strings.HasSuffix(string(text), "\n"))
 			assert.NotEmpty(t, e.Short)
-			if e.Kind == "dashboard" {
+			if e.Name == "dashboard" {
 				ndjson := assets.KibanaNDJSON()
 				assert.Equal(t, string(ndjson), string(text))
 				return

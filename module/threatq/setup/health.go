@@ -66,9 +66,9 @@ func (i *Installer) writers(ctx context.Context) (map[string]assets.Body, error)
 	var all struct {
 		Transforms []assets.Body `json:"transforms"`
 	}
-	if _, err := i.do(ctx, request{
-		doing: "reading", asset: "the transforms", privilege: privTransform,
-		method: http.MethodGet, path: "/_transform/*", params: map[string]string{"size": "1000"},
+	if _, err := i.do(ctx, Request{
+		Doing: "reading", Asset: "the transforms", Privilege: privTransform,
+		Method: http.MethodGet, Path: "/_transform/*", Params: map[string]string{"size": "1000"},
 		okStatus: http.StatusNotFound,
 	}, &all); err != nil {
 		return nil, err
@@ -108,10 +108,10 @@ func (i *Installer) transformStats(ctx context.Context, ids []string) (map[strin
 	var stats struct {
 		Transforms []transformStats `json:"transforms"`
 	}
-	if _, err := i.do(ctx, request{
-		doing: "reading the state of", asset: "transform " + strings.Join(ids, ", "), privilege: privTransform,
-		method: http.MethodGet, path: "/_transform/" + strings.Join(ids, ",") + "/_stats",
-		params: map[string]string{"size": "1000"}, okStatus: http.StatusNotFound,
+	if _, err := i.do(ctx, Request{
+		Doing: "reading the state of", Asset: "transform " + strings.Join(ids, ", "), Privilege: privTransform,
+		Method: http.MethodGet, Path: "/_transform/" + strings.Join(ids, ",") + "/_stats",
+		Params: map[string]string{"size": "1000"}, okStatus: http.StatusNotFound,
 	}, &stats); err != nil {
 		return nil, err
 	}

@@ -47,10 +47,10 @@ func (s *supporter) BuildSelector(cfg *conf.C) (outputs.IndexSelector, error) {
 	selector := conf.NewConfig()
 	if cfg.HasField("indices") {
 		indices, err := cfg.Child("indices", -1)
-		if err != nil {
-			return nil, fmt.Errorf("reading the setting indices of the output: %w", err)
+		if err == nil {
+			err = selector.SetChild("indices", -1, indices)
 		}
-		if err := selector.SetChild("indices", -1, indices); err != nil {
+		if err != nil {
 			return nil, fmt.Errorf("reading the setting indices of the output: %w", err)
 		}
 	}
@@ -77,7 +77,7 @@ func (s *supporter) BuildSelector(cfg *conf.C) (outputs.IndexSelector, error) {
 	return indexSelector{built}, nil
 }
 
-// Manager is not reached, for Enabled is false.
+// Manager is not reached, because Enabled is false.
 func (*supporter) Manager(idxmgmt.ClientHandler, idxmgmt.Asseter) idxmgmt.Manager { return noManager{} }
 
 type indexSelector struct {

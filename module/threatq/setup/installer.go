@@ -123,7 +123,7 @@ func New(es Elasticsearch, cfg config.Setup, opts ...Option) *Installer {
 	return i
 }
 
-// Setup installs parts. It stops at the first refusal, an *Error; what was
+// Setup installs parts. It stops at the first error, an *Error; what was
 // there before still works then. Run again, it goes on where it stopped.
 func (i *Installer) Setup(ctx context.Context, parts Parts) error {
 	if parts&(IndexManagement|Pipelines|Transforms) != 0 {

@@ -43,12 +43,12 @@ const (
 
 // ConnectKibana connects with Kibana as setup.kibana says; cfg has the
 // credentials of output.elasticsearch where it has no credentials, as
-// instance.InitKibanaConfig adds them. A refusal is an *Error.
+// instance.InitKibanaConfig adds them. An error is an *Error.
 func ConnectKibana(cfg *config.C, beatName, beatVersion string) (Kibana, error) {
 	client, err := kibana.NewKibanaClient(cfg, beatName, beatVersion, version.Commit(), version.BuildTime().String())
 	if err != nil {
 		status := statusOf(err)
-		e := refusal("connecting for", kibanaAsset, privSavedObject, status, nil, err)
+		e := errorOf("connecting for", kibanaAsset, privSavedObject, status, nil, err)
 		switch {
 		case status == 0 && errors.As(err, new(*url.Error)):
 			e.Cause = "Kibana can't be reached: " + shorten(urlCause(err))
@@ -116,7 +116,7 @@ func (i *Installer) dashboards(ctx context.Context) error {
 	ndjson := assets.KibanaNDJSON()
 	action, status, err := importObjects(client, ndjson, serverless)
 	if err != nil {
-		e := refusal("importing", kibanaAsset, privSavedObject, status, nil, err)
+		e := errorOf("importing", kibanaAsset, privSavedObject, status, nil, err)
 		switch {
 		case status >= http.StatusOK && status < http.StatusMultipleChoices:
 			e.Cause = "Kibana took the file but not every object: " + shorten(err.Error())

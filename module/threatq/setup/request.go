@@ -14,6 +14,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/version"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // Elasticsearch is what the installer needs of a connection; a connected
@@ -42,41 +43,44 @@ const (
 	privRollover    = "manage on the indices logs-ti_threatq.threat-*"
 )
 
-// request is one call of an API.
-type request struct {
-	doing, asset, privilege string
+// Request is one call of an API.
+type Request struct {
+	// Doing and Asset say in an error what was being done, as in "reading" and
+	// "the alias". Privilege is what the request needs, Grant what a command that only
+	// looks says to do without it.
+	Doing, Asset, Privilege, Grant string
 
-	method, path string
-	params       map[string]string
-	body         any
-	// okStatus is a status of 300 or more that is no refusal.
+	Method, Path string
+	Params       map[string]string
+	Body         any // as JSON, nil for none
+	// okStatus is a status of 300 or more that is no failure.
 	okStatus int
 }
 
 // do sends r and decodes the answer into out, unless that is nil. It returns
-// the status. A refusal is an *Error.
-func (i *Installer) do(ctx context.Context, r request, out any) (int, error) {
+// the status. An error is an *Error.
+func (i *Installer) do(ctx context.Context, r Request, out any) (int, error) {
 	if err := ctx.Err(); err != nil {
-		return 0, fmt.Errorf("%s %s: %w", r.doing, r.asset, err)
+		return 0, fmt.Errorf("%s %s: %w", r.Doing, r.Asset, err)
 	}
-	i.log.Debugw("Sending a request.", "method", r.method, "path", r.path, "asset", r.asset)
-	status, body, err := i.es.Request(r.method, r.path, "", r.params, r.body)
+	i.log.Debugw("Sending a request.", "method", r.Method, "path", r.Path, "asset", r.Asset)
+	status, body, err := i.es.Request(r.Method, r.Path, "", r.Params, r.Body)
 	if err != nil && status < http.StatusMultipleChoices {
 		// The connection failed, before the answer or within it.
-		return 0, refusal(r.doing, r.asset, r.privilege, 0, nil, err)
+		return 0, errorOf(r.Doing, r.Asset, r.Privilege, 0, nil, err)
 	}
 	if status >= http.StatusMultipleChoices {
 		if status == r.okStatus {
 			return status, nil
 		}
-		return status, refusal(r.doing, r.asset, r.privilege, status, body, err)
+		return status, errorOf(r.Doing, r.Asset, r.Privilege, status, body, err)
 	}
 	if out == nil {
 		return status, nil
 	}
 	if err := json.Unmarshal(body, out); err != nil {
 		return status, &Error{
-			Kind: KindServer, Asset: r.asset, Doing: r.doing, Err: err,
+			Kind: KindServer, Asset: r.Asset, Doing: r.Doing, Err: err,
 			Cause:  "the server's answer is not the JSON that this API gives",
 			Remedy: "Check that output.elasticsearch.hosts names Elasticsearch itself and not something before it.",
 		}
@@ -84,41 +88,55 @@ func (i *Installer) do(ctx context.Context, r request, out any) (int, error) {
 	return status, nil
 }
 
-// find reads an asset; found is false if the server has none.
-func (i *Installer) find(ctx context.Context, asset, privilege, path string, out any) (found bool, err error) {
-	status, err := i.do(ctx, request{
-		doing: "reading", asset: asset, privilege: privilege,
-		method: http.MethodGet, path: path, okStatus: http.StatusNotFound,
-	}, out)
-	return status != http.StatusNotFound, err
+// send sends a call such as "PUT /index" whose answer is of no interest. Statuses of 300
+// or more that are no failure are fine.
+func (i *Installer) send(ctx context.Context, doing, asset, privilege, call string, body any, fine ...int) error {
+	method, path, _ := strings.Cut(call, " ")
+	r := Request{Doing: doing, Asset: asset, Privilege: privilege, Method: method, Path: path, Body: body}
+	if len(fine) > 0 {
+		r.okStatus = fine[0]
+	}
+	_, err := i.do(ctx, r, nil)
+	return err
 }
 
-// Question is one request by which a command looks at Elasticsearch.
-type Question struct {
-	// Doing and Asset say in a refusal what was being done, as in "reading" and
-	// "the alias". Privilege is what the request needs, Grant what to do without it.
-	Doing, Asset, Privilege, Grant string
-	// Method, Path, Params and Body (as JSON, nil for none) are the request.
-	Method, Path string
-	Params       map[string]string
-	Body         any
+// count returns how many documents of an index a query finds; nil is all.
+func (i *Installer) count(ctx context.Context, what, index string, query any) (int, error) {
+	r := Request{
+		Doing: "counting " + what + " of", Asset: "index " + index, Privilege: privReindex,
+		Method: http.MethodGet, Path: "/" + index + "/_count",
+	}
+	if query != nil {
+		r.Method, r.Body = http.MethodPost, assets.Body{"query": query}
+	}
+	var answer struct {
+		Count int `json:"count"`
+	}
+	_, err := i.do(ctx, r, &answer)
+	return answer.Count, err
+}
+
+// find reads an asset; found is false if the server has none.
+func (i *Installer) find(ctx context.Context, asset, privilege, path string, out any) (found bool, err error) {
+	status, err := i.do(ctx, Request{
+		Doing: "reading", Asset: asset, Privilege: privilege,
+		Method: http.MethodGet, Path: path, okStatus: http.StatusNotFound,
+	}, out)
+	return status != http.StatusNotFound, err
 }
 
 // aside puts the remedies of setup into the words of a command that only looks.
 var aside = strings.NewReplacer("run setup again", "try again", "Run setup again", "Try again", "What was installed before still works. ", "")
 
-// Ask sends a request and decodes the answer into out, unless that is nil. A
-// refusal is an *Error.
-func Ask(ctx context.Context, es Elasticsearch, q Question, out any) error {
-	_, err := New(es, config.Setup{}).do(ctx, request{
-		doing: q.Doing, asset: q.Asset, privilege: q.Privilege,
-		method: q.Method, path: q.Path, params: q.Params, body: q.Body,
-	}, out)
-	var refused *Error
-	if errors.As(err, &refused) {
-		refused.Remedy = aside.Replace(refused.Remedy)
-		if refused.Kind == KindPrivilege {
-			refused.Remedy = q.Grant
+// Ask sends a request of a command that only looks, and decodes the answer into out,
+// unless that is nil. Its error is an *Error.
+func Ask(ctx context.Context, es Elasticsearch, r Request, out any) error {
+	_, err := New(es, config.Setup{}).do(ctx, r, out)
+	var failed *Error
+	if errors.As(err, &failed) {
+		failed.Remedy = aside.Replace(failed.Remedy)
+		if failed.Kind == KindPrivilege {
+			failed.Remedy = r.Grant
 		}
 	}
 	return err

@@ -45,11 +45,11 @@ func (i *Installer) surveyTemplates(ctx context.Context) error {
 			} `json:"index_template"`
 		} `json:"index_templates"`
 	}
-	if _, err := i.do(ctx, request{
-		doing: "reading", asset: "the index templates", privilege: privTemplates,
-		method: http.MethodGet, path: "/_index_template/*", okStatus: http.StatusNotFound,
+	if _, err := i.do(ctx, Request{
+		Doing: "reading", Asset: "the index templates", Privilege: privTemplates,
+		Method: http.MethodGet, Path: "/_index_template/*", okStatus: http.StatusNotFound,
 		// There are hundreds, with the mappings of Fleet's integrations.
-		params: map[string]string{"filter_path": "*.name,*.*.index_patterns,*.*.priority,*.*._meta"},
+		Params: map[string]string{"filter_path": "*.name,*.*.index_patterns,*.*.priority,*.*._meta"},
 	}, &list); err != nil {
 		return err
 	}

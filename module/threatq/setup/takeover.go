@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
@@ -65,11 +64,12 @@ func (i *Installer) takeOver(ctx context.Context, d destination, conflict string
 	} else {
 		d.current = indexName(slices.Max(ours))
 	}
-	theirs, err := i.countActive(ctx, left)
+	unexpired := assets.AliasProperties()["filter"]
+	theirs, err := i.count(ctx, "the active indicators", left, unexpired)
 	if err != nil {
 		return d, err
 	}
-	filled, err := i.countActive(ctx, d.current)
+	filled, err := i.count(ctx, "the active indicators", d.current, unexpired)
 	if err != nil {
 		return d, err
 	}
@@ -83,16 +83,4 @@ func (i *Installer) takeOver(ctx context.Context, d destination, conflict string
 	}
 	i.done(aliasAsset, Moved, fmt.Sprintf("from %s with %s to %s with %d. DELETE %s removes what was left", left, plural(theirs, "active indicator"), d.current, filled, left))
 	return d, nil
-}
-
-// countActive returns how many indicators of an index have not expired.
-func (i *Installer) countActive(ctx context.Context, index string) (int, error) {
-	var answer struct {
-		Count int `json:"count"`
-	}
-	_, err := i.do(ctx, request{
-		doing: "counting the active indicators of", asset: "index " + index, privilege: privReindex,
-		method: http.MethodPost, path: "/" + index + "/_count", body: assets.Body{"query": assets.AliasProperties()["filter"]},
-	}, &answer)
-	return answer.Count, err
 }

@@ -4,6 +4,7 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -75,7 +76,7 @@ func (i *Installer) listTransforms(ctx context.Context) (transforms, error) {
 }
 
 // ensureTransform makes sure that the transform of this version, and no other,
-// fills the index. On a refusal it starts again what it had stopped.
+// fills the index. After an error it starts again what it had stopped.
 func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error) {
 	id := assets.TransformID()
 	frequency, delay := timing(i.cfg.Transforms, i.server.Serverless)
@@ -182,11 +183,7 @@ func (i *Installer) checkTransform(ctx context.Context, hadFailed bool) error {
 }
 
 func (i *Installer) putTransform(ctx context.Context, id string, body assets.Body) error {
-	_, err := i.do(ctx, request{
-		doing: "creating", asset: "transform " + id, privilege: privTransform,
-		method: http.MethodPut, path: "/_transform/" + id, body: body,
-	}, nil)
-	return err
+	return i.send(ctx, "creating", "transform "+id, privTransform, "PUT /_transform/"+id, body)
 }
 
 // replaceTransform gives a stopped transform another configuration. What it
@@ -204,11 +201,7 @@ func (i *Installer) replaceTransform(ctx context.Context, id string, have, want 
 	}
 	update := maps.Clone(want)
 	delete(update, "latest")
-	_, err := i.do(ctx, request{
-		doing: "updating", asset: "transform " + id, privilege: privTransform,
-		method: http.MethodPost, path: "/_transform/" + id + "/_update", body: update,
-	}, nil)
-	return err
+	return i.send(ctx, "updating", "transform "+id, privTransform, "POST /_transform/"+id+"/_update", update)
 }
 
 // putBack creates a transform again as it was before it was deleted.
@@ -223,20 +216,12 @@ func (i *Installer) putBack(ctx context.Context, id string, was assets.Body) {
 }
 
 func (i *Installer) startTransform(ctx context.Context, id string) error {
-	_, err := i.do(ctx, request{
-		doing: "starting", asset: "transform " + id, privilege: privTransform,
-		method: http.MethodPost, path: "/_transform/" + id + "/_start",
-		okStatus: http.StatusConflict, // it runs already
-	}, nil)
-	return err
+	const runsAlready = http.StatusConflict
+	return i.send(ctx, "starting", "transform "+id, privTransform, "POST /_transform/"+id+"/_start", nil, runsAlready)
 }
 
 func (i *Installer) deleteTransform(ctx context.Context, id string) error {
-	_, err := i.do(ctx, request{
-		doing: "removing", asset: "transform " + id, privilege: privTransform,
-		method: http.MethodDelete, path: "/_transform/" + id, okStatus: http.StatusNotFound,
-	}, nil)
-	return err
+	return i.send(ctx, "removing", "transform "+id, privTransform, "DELETE /_transform/"+id, nil, http.StatusNotFound)
 }
 
 // stopTransforms stops transforms and waits until they have. It returns those
@@ -250,9 +235,9 @@ func (i *Installer) stopTransforms(ctx context.Context, have transforms, ids ...
 		if have.states[id].State == "failed" {
 			params["force"] = "true"
 		}
-		if _, err := i.do(ctx, request{
-			doing: "stopping", asset: asset, privilege: privTransform,
-			method: http.MethodPost, path: "/_transform/" + id + "/_stop", params: params,
+		if _, err := i.do(ctx, Request{
+			Doing: "stopping", Asset: asset, Privilege: privTransform,
+			Method: http.MethodPost, Path: "/_transform/" + id + "/_stop", Params: params,
 		}, nil); err != nil {
 			return stopped, err
 		}
@@ -276,7 +261,7 @@ func (i *Installer) stopTransforms(ctx context.Context, have transforms, ids ...
 	return stopped, nil
 }
 
-// restart starts what was stopped for a change that was then refused, so that
+// restart starts what was stopped for a change that then failed, so that
 // what worked before works again.
 func (i *Installer) restart(ctx context.Context, ids []string) {
 	ctx = context.WithoutCancel(ctx)
@@ -303,15 +288,8 @@ const (
 
 // timing returns frequency and delay with their defaults.
 func timing(t config.SetupTransforms, serverless bool) (frequency, delay time.Duration) {
-	frequency, delay = defaultFrequency, defaultSyncDelay
 	if serverless {
-		frequency, delay = serverlessFrequency, serverlessSyncDelay
+		return cmp.Or(t.Frequency, serverlessFrequency), cmp.Or(t.SyncDelay, serverlessSyncDelay)
 	}
-	if t.Frequency != 0 {
-		frequency = t.Frequency
-	}
-	if t.SyncDelay != 0 {
-		delay = t.SyncDelay
-	}
-	return frequency, delay
+	return cmp.Or(t.Frequency, defaultFrequency), cmp.Or(t.SyncDelay, defaultSyncDelay)
 }
