@@ -58,7 +58,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if n > 0 {
 		b.total += int64(n)
 		b.fresh += int64(n)
-		b.record.trace.read(p[:n])
+		b.record.read(p[:n])
 		if b.fresh >= b.step {
 			b.fresh = 0
 			b.timer.Reset(b.timeout)
@@ -100,14 +100,21 @@ type record struct {
 	attempt int
 	start   time.Time
 	status  int
-	trace   *trace // nil unless the tracer is on
+	header  http.Header // of the answer
+	body    []byte      // the beginning of the answer's, for the tracer
 }
 
 func (c *Client) newRecord(req *http.Request) *record {
 	call := callOf(req.Context())
-	r := &record{c: c, req: req, call: call, attempt: call.attempt, start: c.now()}
-	r.trace = c.tracer.begin(r)
-	return r
+	return &record{c: c, req: req, call: call, attempt: call.attempt, start: c.now()}
+}
+
+// read takes a piece of the answer's body. What the token endpoint answers is not even
+// looked at.
+func (r *record) read(p []byte) {
+	if room := maxTraceBody - len(r.body); room > 0 && r.c.tracer != nil && !r.call.token {
+		r.body = append(r.body, p[:min(room, len(p))]...)
+	}
 }
 
 // done reports the end of the answer's body, or that there is no answer.
@@ -133,5 +140,5 @@ func (r *record) done(bytes int64, err error) {
 		}
 		r.c.log.Debugw("HTTP request", fields...)
 	}
-	r.trace.write(bytes, duration, text)
+	r.c.tracer.write(r, bytes, duration, text)
 }

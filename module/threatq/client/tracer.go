@@ -171,72 +171,43 @@ func (t *tracer) append(entry map[string]any) {
 	t.broken = err != nil
 }
 
-// trace is one request with its answer. A nil trace, when the tracer is off, does
-// nothing.
-type trace struct {
-	t    *tracer
-	r    *record
-	line map[string]any
-	body []byte
-}
-
-func (t *tracer) begin(r *record) *trace {
+// write writes a request with its answer. A nil tracer, which is off, writes nothing.
+func (t *tracer) write(r *record, bytes int64, duration time.Duration, problem string) {
 	if t == nil {
-		return nil
+		return
 	}
 	line := map[string]any{
-		"@timestamp":           r.start.UTC().Format(time.RFC3339Nano),
-		"transaction.id":       strconv.FormatUint(t.count.Add(1), 10),
-		"http.request.method":  r.req.Method,
-		"url.full":             secrets.Hide(r.req.URL.Redacted()),
-		"http.request.headers": t.headers(r.req.Header),
-		"attempt":              r.attempt,
+		"@timestamp":               r.start.UTC().Format(time.RFC3339Nano),
+		"transaction.id":           strconv.FormatUint(t.count.Add(1), 10),
+		"http.request.method":      r.req.Method,
+		"url.full":                 secrets.Hide(r.req.URL.Redacted()),
+		"http.request.headers":     headers(r.req.Header),
+		"attempt":                  r.attempt,
+		"event.duration":           duration.Nanoseconds(),
+		"http.response.body.bytes": bytes,
+	}
+	if r.status > 0 {
+		line["http.response.status_code"] = r.status
+		line["http.response.headers"] = headers(r.header)
 	}
 	if r.call.token {
 		line["http.request.body.content"] = secrets.Mark
 	}
-	return &trace{t: t, r: r, line: line}
-}
-
-func (tr *trace) answer(resp *http.Response) {
-	if tr == nil {
-		return
-	}
-	tr.line["http.response.status_code"] = resp.StatusCode
-	tr.line["http.response.headers"] = tr.t.headers(resp.Header)
-}
-
-func (tr *trace) read(p []byte) {
-	if tr == nil {
-		return
-	}
-	// What the token endpoint answers is not even looked at.
-	if room := maxTraceBody - len(tr.body); room > 0 && !tr.r.call.token {
-		tr.body = append(tr.body, p[:min(room, len(p))]...)
-	}
-}
-
-func (tr *trace) write(bytes int64, duration time.Duration, problem string) {
-	if tr == nil {
-		return
-	}
-	tr.line["event.duration"] = duration.Nanoseconds()
-	tr.line["http.response.body.bytes"] = bytes
 	switch {
-	case tr.r.call.token && bytes > 0:
-		tr.line["http.response.body.content"] = secrets.Mark
-	case len(tr.body) > 0:
-		tr.line["http.response.body.content"] = secrets.Hide(strings.ToValidUTF8(string(tr.body), "\ufffd"))
-		tr.line["http.response.body.truncated"] = int64(len(tr.body)) < bytes
+	case r.call.token && bytes > 0:
+		line["http.response.body.content"] = secrets.Mark
+	case len(r.body) > 0:
+		line["http.response.body.content"] = secrets.Hide(strings.ToValidUTF8(string(r.body), "\ufffd"))
+		line["http.response.body.truncated"] = int64(len(r.body)) < bytes
 	}
 	if problem != "" {
-		tr.line["error.message"] = problem
+		line["error.message"] = problem
 	}
-	tr.t.append(tr.line)
+	t.append(line)
 }
 
 // headers copies headers for the trace, without what must not be shown.
-func (t *tracer) headers(header http.Header) map[string][]string {
+func headers(header http.Header) map[string][]string {
 	out := make(map[string][]string, len(header))
 	for name, values := range header {
 		if len(out) == maxTraceHeaders {

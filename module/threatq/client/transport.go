@@ -143,8 +143,7 @@ func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	c.metrics.response(resp.StatusCode)
-	record.status = resp.StatusCode
-	record.trace.answer(resp)
+	record.status, record.header = resp.StatusCode, resp.Header.Clone()
 	resp.Body = newBody(resp.Body, c.cfg.Request.Timeout, cancel, record)
 	if noAnswer(resp.StatusCode) {
 		resp.Body.Close()
