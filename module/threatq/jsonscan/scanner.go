@@ -18,18 +18,18 @@ import (
 )
 
 const (
-	// MaxDepth bounds how deep arrays and objects may be nested. ThreatQ nests
+	// maxDepth bounds how deep arrays and objects may be nested. ThreatQ nests
 	// four levels; the bound keeps the stack small when an appliance lies.
-	MaxDepth = 512
-	// MaxScratch is how many bytes of scratch memory survive Reset.
-	MaxScratch = 64 << 10
+	maxDepth = 512
+	// maxScratch is how many bytes of scratch memory survive Reset.
+	maxScratch = 64 << 10
 )
 
 var (
 	// ErrTruncated says that the text ends before its value does.
 	ErrTruncated = errors.New("the JSON text ends too early")
-	// ErrTooDeep says that the text is nested deeper than MaxDepth.
-	ErrTooDeep = fmt.Errorf("the JSON text is nested more than %d levels deep", MaxDepth)
+	// ErrTooDeep says that the text is nested deeper than maxDepth.
+	ErrTooDeep = fmt.Errorf("the JSON text is nested more than %d levels deep", maxDepth)
 )
 
 // Scanner reads one JSON text from front to back and hands out what it is asked
@@ -52,7 +52,7 @@ type Scanner struct {
 // Reset makes the scanner read data, from its start. Without data it lets go of
 // what it read.
 func (s *Scanner) Reset(data []byte) {
-	if cap(s.unquoted) > MaxScratch {
+	if cap(s.unquoted) > maxScratch {
 		s.unquoted = nil
 	}
 	s.data, s.pos, s.depth, s.lenient = data, 0, 0, false
@@ -106,7 +106,7 @@ func (s *Scanner) End() error {
 // After it, Next is called once before each element or member.
 func (s *Scanner) Enter() error {
 	s.depth++
-	if s.depth > MaxDepth {
+	if s.depth > maxDepth {
 		return ErrTooDeep
 	}
 	s.pos++

@@ -110,8 +110,8 @@ func TestScannerDepth(t *testing.T) {
 		deep := func(n int) []byte {
 			return []byte(strings.Repeat(pair.open, n) + "1" + strings.Repeat(pair.closing, n))
 		}
-		require.NoError(t, skipAll(deep(MaxDepth)))
-		require.ErrorIs(t, skipAll(deep(MaxDepth+1)), ErrTooDeep)
+		require.NoError(t, skipAll(deep(maxDepth)))
+		require.ErrorIs(t, skipAll(deep(maxDepth+1)), ErrTooDeep)
 		require.ErrorIs(t, skipAll([]byte(strings.Repeat(pair.open, 1<<20))), ErrTooDeep)
 	}
 }
@@ -123,7 +123,7 @@ func TestScratchIsGivenBack(t *testing.T) {
 	_, err := s.Text()
 	require.NoError(t, err)
 	s.Reset(nil)
-	assert.LessOrEqual(t, cap(s.unquoted), MaxScratch)
+	assert.LessOrEqual(t, cap(s.unquoted), maxScratch)
 }
 
 // FuzzScanner compares the scanner with jsontext on arbitrary texts.

@@ -16,15 +16,12 @@ const (
 	reasonExpiresAt = "Expiration set by ThreatQ's field `expires_at`"
 	// reasonDefault says that nothing but the configured duration ends it.
 	reasonDefault = "Expiration set by Elastic from the integration's parameter `IOC Expiration Duration`"
-
-	reasonStatusPrefix = "Expiration set by ThreatQ's status `"
-	reasonStatusSuffix = "`"
 )
 
 // reasonStatus says that the indicator's status ended it. The status is named
 // as ThreatQ spells it.
 func reasonStatus(status string) string {
-	return reasonStatusPrefix + status + reasonStatusSuffix
+	return "Expiration set by ThreatQ's status `" + status + "`"
 }
 
 // expirationPolicy is what the configuration says about expiration.

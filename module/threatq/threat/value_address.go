@@ -52,12 +52,7 @@ func parseDomain(name string) (domain, unicode string, ok bool) {
 }
 
 func isASCII(text string) bool {
-	for i := 0; i < len(text); i++ {
-		if text[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
+	return strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
 }
 
 // isDomain says whether name consists of labels that are neither empty nor too
