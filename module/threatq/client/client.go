@@ -48,6 +48,7 @@ type Client struct {
 	tokens     *tokenSource
 	tracer     *tracer // nil unless enabled
 	buffers    buffers
+	newReader  func() Reader
 }
 
 // Options are what a Client needs and no configuration says.
@@ -59,6 +60,8 @@ type Options struct {
 	// LogsDir is the directory of the trace files, the Beat's logs directory unless
 	// it is set.
 	LogsDir string
+	// NewReader makes a Reader for each page that is held at a time; nil for none.
+	NewReader func() Reader
 }
 
 // New returns a Client for a configuration that has been checked. It sends nothing.
@@ -70,6 +73,7 @@ func New(cfg config.Input, log *logp.Logger, opts Options) (*Client, error) {
 		metrics:   newMetrics(opts.Metrics),
 		now:       time.Now,
 		userAgent: cmp.Or(opts.UserAgent, "threatqbeat"),
+		newReader: opts.NewReader,
 	}
 	base, err := cfg.BaseURL()
 	if err != nil {

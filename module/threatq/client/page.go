@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/threatqbeat/threatqbeat/config/secrets"
+	"github.com/threatqbeat/threatqbeat/module/threatq/jsonscan"
 )
 
 const (
@@ -48,9 +49,21 @@ type Page struct {
 	// Truncated says that the answer broke off. The page comes with an error,
 	// without NextCursorMark, and holds valid indicators only.
 	Truncated bool
+	// Reader has read all Indicators, in their order. It is nil when there is none,
+	// or the answer was damaged.
+	Reader Reader
 
 	buf  *buffer
 	from *buffers
+}
+
+// Reader reads the indicators of pages while the pages are checked, so that the bytes
+// are looked at once. Its page may turn out to be damaged behind what it has read.
+type Reader interface {
+	// Begin forgets what was read, because another page begins.
+	Begin()
+	// Read moves past one value of any kind. An error says that it isn't JSON.
+	Read(*jsonscan.Scanner) error
 }
 
 // Last reports whether no page follows: the mark leads nowhere else. An empty page
@@ -67,14 +80,15 @@ func (p *Page) Release() {
 		return
 	}
 	buf := p.buf
-	p.buf, p.Indicators = nil, nil
+	p.buf, p.Indicators, p.Reader = nil, nil, nil
 	p.from.put(buf)
 }
 
 // buffer is what a page needs memory for.
 type buffer struct {
-	body  []byte
-	elems [][]byte
+	body   []byte
+	elems  [][]byte
+	reader Reader
 }
 
 // buffers keeps the memory of released pages for the next ones. A sync.Pool
@@ -185,13 +199,17 @@ func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 			Hint:   fmt.Sprintf("lower page_size (now %d), or raise request.max_body_size", c.cfg.PageSize),
 		}
 	case readErr == nil:
-		env, scanErr := scan(buf.body, buf.elems)
+		if c.newReader != nil && buf.reader == nil {
+			buf.reader = c.newReader()
+		}
+		env, scanErr := scanBy(buf.reader, buf.body, buf.elems)
 		buf.elems = env.elems
 		if scanErr == nil {
 			scanErr = c.check(env, call.mark)
 		}
 		if scanErr == nil {
 			page.take(env)
+			page.Reader = buf.reader
 			for _, raw := range page.Indicators {
 				if raw[0] != '{' {
 					conceal(raw)

@@ -60,8 +60,11 @@ var (
 // is noticed, and tolerant about the envelope: keys may be missing, unknown,
 // repeated, in any order. The elements point into body and are appended to
 // elems[:0].
-func scan(body []byte, elems [][]byte) (envelope, error) {
-	var s scanner
+func scan(body []byte, elems [][]byte) (envelope, error) { return scanBy(nil, body, elems) }
+
+// scanBy does the same and has the reader read the elements, unless it is nil.
+func scanBy(reader Reader, body []byte, elems [][]byte) (envelope, error) {
+	s := scanner{reader: reader}
 	s.Reset(body[bomLength(body):])
 	env, err := s.read(elems)
 	if err != nil {
@@ -89,12 +92,16 @@ func bomLength(body []byte) int {
 
 type scanner struct {
 	jsonscan.Scanner
-	env envelope
+	reader Reader
+	env    envelope
 }
 
 // read reads the page. With an error comes what was found before.
 func (s *scanner) read(elems [][]byte) (envelope, error) {
 	s.env = envelope{total: -1, elems: elems[:0]}
+	if s.reader != nil {
+		s.reader.Begin()
+	}
 	err := s.page()
 	if err == nil && !s.env.known {
 		err = errNoPage
@@ -168,6 +175,10 @@ func (s *scanner) data() error {
 		return nil
 	}
 	s.env.listed = true
+	var read func(*jsonscan.Scanner) error
+	if s.reader != nil {
+		read = s.reader.Read
+	}
 	if err := s.Enter(); err != nil {
 		return err
 	}
@@ -184,7 +195,7 @@ func (s *scanner) data() error {
 		if len(s.env.elems) == maxElements {
 			return errTooMany
 		}
-		value, err := s.Raw()
+		value, err := s.RawBy(read)
 		if err != nil {
 			return err
 		}

@@ -384,10 +384,18 @@ func (s *Scanner) Literal() error {
 }
 
 // Raw moves past the value at the current position and returns its bytes.
-func (s *Scanner) Raw() ([]byte, error) {
+func (s *Scanner) Raw() ([]byte, error) { return s.RawBy(nil) }
+
+// RawBy does the same, and has read move past the value if it isn't nil.
+func (s *Scanner) RawBy(read func(*Scanner) error) ([]byte, error) {
 	s.Peek()
 	start := s.pos
-	err := s.Skip()
+	var err error
+	if read == nil {
+		err = s.Skip()
+	} else {
+		err = read(s)
+	}
 	return s.data[start:s.pos:s.pos], err
 }
 

@@ -36,9 +36,12 @@ func (m *Mapper) Brief(raw []byte, fetched time.Time) (Brief, error) {
 	if err := b.decode(raw); err != nil {
 		return Brief{}, fmt.Errorf("reading the indicator: %w", err)
 	}
-	ind := &b.ind
+	return m.brief(&b.ind, fetched), nil
+}
+
+func (m *Mapper) brief(ind *indicator, fetched time.Time) Brief {
 	return Brief{
 		Entry:     registry.Entry{Indicator: ind.Indicator, Version: registry.VersionOf(ind.UpdatedAt)},
 		ExpiredAt: expire(m.policy, ind, ind.timestamp(fetched.Round(0).UTC())).At,
-	}, nil
+	}
 }

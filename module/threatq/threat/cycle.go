@@ -95,7 +95,7 @@ func (c *cycle) consume(ctx context.Context, answer fetched) error {
 func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
 	saves := page.NextCursorMark != "" && !page.Truncated
 	for i, raw := range page.Indicators {
-		event, unreadable := c.mapper.Event(raw, c.fetchedAt)
+		event, unreadable := c.mapper.pageEvent(page, i, c.fetchedAt)
 		if unreadable != nil {
 			c.Unreadable++
 			c.metrics.unreadableIndicator()

@@ -48,6 +48,16 @@ type builder struct {
 	createdValue time.Time
 }
 
+// finish makes the event of an indicator that was decoded, or could not be.
+func (b *builder) finish(raw []byte, fetched time.Time, err error) (beat.Event, error) {
+	fetched = fetched.Round(0).UTC() // an event has no use for a monotonic clock
+	if err != nil {
+		err = fmt.Errorf("reading the indicator: %w", err)
+		return b.mapper.complete(b.failure(raw, fetched, err)), err
+	}
+	return b.mapper.complete(b.event(raw, fetched)), nil
+}
+
 // event makes the event of the indicator that was just decoded.
 func (b *builder) event(raw []byte, fetched time.Time) beat.Event {
 	ind := &b.ind

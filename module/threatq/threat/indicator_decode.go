@@ -48,32 +48,42 @@ type decoder struct {
 // is wrong with single fields is in ind.Problems.
 func (d *decoder) decode(raw []byte) error {
 	d.Scanner.Reset(raw)
-	d.ind.reset()
-
-	switch c := d.Peek(); {
-	case d.Pos() >= len(raw):
+	if d.Peek(); d.Pos() >= len(raw) {
+		d.ind.reset()
 		return errors.New("it is empty")
-	case c != '{':
+	}
+	unusable, err := d.next()
+	if err == nil {
+		err = d.End()
+	}
+	if err != nil {
+		return err
+	}
+	return unusable
+}
+
+// next reads the value at the scanner's position. err says that it isn't JSON,
+// unusable why it is no indicator.
+func (d *decoder) next() (unusable, err error) {
+	d.ind.reset()
+	if d.Peek() != '{' {
 		// What isn't JSON at all is said to be that.
 		kind := d.Kind()
 		if err := d.Skip(); err != nil {
-			return err
+			return nil, err
 		}
-		return fmt.Errorf("it is %s instead of an object", kind)
+		return fmt.Errorf("it is %s instead of an object", kind), nil
 	}
 	if err := d.indicator(); err != nil {
-		return err
+		return nil, err
 	}
-	if err := d.End(); err != nil {
-		return err
+	switch {
+	case d.ind.Named():
+		return nil, nil
+	case len(d.ind.Problems) > 0:
+		return fmt.Errorf("%w: %s", errNoID, strings.Join(d.ind.Problems, "; ")), nil
 	}
-	if !d.ind.Named() {
-		if len(d.ind.Problems) > 0 {
-			return fmt.Errorf("%w: %s", errNoID, strings.Join(d.ind.Problems, "; "))
-		}
-		return errNoID
-	}
-	return nil
+	return errNoID, nil
 }
 
 func (d *decoder) indicator() error {

@@ -123,7 +123,9 @@ func (in *input) Test(_ cursor.Source, ctx v2.TestContext) error {
 }
 
 func (in *input) newClient(log *logp.Logger, metrics *monitoring.Registry) (*client.Client, error) {
-	return client.New(in.cfg, log, client.Options{Metrics: metrics, LogsDir: in.env.Paths.Logs, UserAgent: in.env.UserAgent})
+	return client.New(in.cfg, log, client.Options{
+		Metrics: metrics, LogsDir: in.env.Paths.Logs, UserAgent: in.env.UserAgent, NewReader: in.mapper.newReader,
+	})
 }
 
 // Run collects until it is cancelled. Nothing that the appliance does ends it:

@@ -4,7 +4,6 @@
 package threat
 
 import (
-	"fmt"
 	"sync"
 	"time"
 
@@ -92,12 +91,7 @@ func (m *Mapper) Event(raw []byte, fetched time.Time) (beat.Event, error) {
 	defer m.builders.Put(b)
 	defer b.Reset(nil)
 
-	fetched = fetched.Round(0).UTC() // an event has no use for a monotonic clock
-	if err := b.decode(raw); err != nil {
-		err = fmt.Errorf("reading the indicator: %w", err)
-		return m.complete(b.failure(raw, fetched, err)), err
-	}
-	return m.complete(b.event(raw, fetched)), nil
+	return b.finish(raw, fetched, b.decode(raw))
 }
 
 // sizeOf returns about how many bytes of text the event of an indicator holds.

@@ -85,9 +85,9 @@ func (s *sweeper) follow(page *client.Page) (step, error) {
 func (s *sweeper) compare(page *client.Page) map[registry.Indicator]bool {
 	w, now := s.current, time.Now()
 	var wanted map[registry.Indicator]bool
-	for _, raw := range page.Indicators {
+	for i := range page.Indicators {
 		w.walk.elements++
-		brief, err := s.run.mapper.Brief(raw, now)
+		brief, err := s.run.mapper.pageBrief(page, i, now)
 		if err != nil {
 			w.walk.unreadable++
 			continue
@@ -129,8 +129,8 @@ func (s *sweeper) fetch(ctx context.Context, mark string, wanted map[registry.In
 	w.walk.whole++
 	now := time.Now()
 	published := 0
-	for _, raw := range page.Indicators {
-		brief, err := s.run.mapper.Brief(raw, now)
+	for i, raw := range page.Indicators {
+		brief, err := s.run.mapper.pageBrief(page, i, now)
 		if err != nil {
 			continue
 		}
@@ -138,7 +138,7 @@ func (s *sweeper) fetch(ctx context.Context, mark string, wanted map[registry.In
 		if touched, ok := s.out.touched[entry.Indicator]; !wanted[entry.Indicator] || ok && touched >= entry.Version {
 			continue
 		}
-		event, err := s.run.mapper.Event(raw, now)
+		event, err := s.run.mapper.pageEvent(page, i, now)
 		if err != nil {
 			continue // published as a pipeline error by the cycle
 		}
