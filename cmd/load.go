@@ -116,12 +116,8 @@ func loadWithOutput(settings instance.Settings) (*conf.C, error) {
 
 // configFiles returns the files that -c names.
 func configFiles() []string {
-	files, ok := flag.Lookup("c").Value.(*conf.StringsFlag)
-	if !ok {
-		return nil
-	}
 	var paths []string
-	for _, file := range files.List() {
+	for _, file := range flag.Lookup("c").Value.(*conf.StringsFlag).List() {
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(cfgfile.GetPathConfig(), file)
 		}

@@ -44,10 +44,6 @@ func checkConfigFiles() error {
 	if management.UnderAgent() {
 		return nil
 	}
-	files, ok := flag.Lookup("c").Value.(*conf.StringsFlag)
-	if !ok {
-		return errors.New("reading the flag -c: it is no list of files")
-	}
 	dir, reason := cfgfile.GetPathConfig(), "the directory of --path.config or, without it, of --path.home"
 	if dir == "" {
 		dir, reason = ".", "the current directory, because neither --path.config nor --path.home is given"
@@ -56,7 +52,7 @@ func checkConfigFiles() error {
 	if err != nil {
 		return fmt.Errorf("resolving %s: %w", reason, err)
 	}
-	for _, name := range files.List() {
+	for _, name := range flag.Lookup("c").Value.(*conf.StringsFlag).List() {
 		where := fmt.Sprintf(" in %s (%s): name another file with -c or another directory with --path.config", dir, reason)
 		file := filepath.Join(dir, name)
 		if filepath.IsAbs(name) {

@@ -110,17 +110,13 @@ func (m *managedInputs) runnable(configs []*reload.ConfigWithMeta) []*reload.Con
 		}
 		m.factory.registerDiagnosis(input, double)
 		if double != nil {
-			input = withConfig(input, refusedInput(id, double))
+			changed := *input
+			changed.Config = refusedInput(id, double).Config
+			input = &changed
 		}
 		list = append(list, input)
 	}
 	return list
-}
-
-func withConfig(input, other *reload.ConfigWithMeta) *reload.ConfigWithMeta {
-	changed := *input
-	changed.Config = other.Config
-	return &changed
 }
 
 // runnerFactory creates the runners of streams.

@@ -5,7 +5,6 @@ package kafka
 
 import (
 	"sync"
-	"time"
 
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	"github.com/elastic/beats/v7/libbeat/publisher"
@@ -16,8 +15,8 @@ import (
 type attempt struct {
 	events []publisher.Event
 	once   sync.Once
-	done   chan struct{}
-	failed []publisher.Event
+	done   chan struct{}     // closed when the output is done with the events
+	failed []publisher.Event // what the output would have sent again, once done is closed
 }
 
 // newAttempt returns an attempt to publish events.
@@ -25,13 +24,6 @@ func newAttempt(events []publisher.Event) *attempt {
 	// The output may reorder what it is given.
 	return &attempt{events: append([]publisher.Event(nil), events...), done: make(chan struct{})}
 }
-
-// Done is closed when the output is done with the events.
-func (a *attempt) Done() <-chan struct{} { return a.done }
-
-// Failed returns the events that the output would have sent again. It is called
-// once Done is closed.
-func (a *attempt) Failed() []publisher.Event { return a.failed }
 
 func (a *attempt) end(failed []publisher.Event) {
 	a.once.Do(func() {
@@ -97,6 +89,3 @@ func (t *tally) AckedEvents(int) {}
 
 // RetryableErrors does nothing.
 func (t *tally) RetryableErrors(int) {}
-
-// ReportLatency passes on how long a request took.
-func (t *tally) ReportLatency(took time.Duration) { t.Observer.ReportLatency(took) }

@@ -210,8 +210,8 @@ func (c *Client) try(ctx context.Context, events []publisher.Event) (failed []pu
 		return events, 0, complaint{reason: err.Error()}, nil
 	}
 	select {
-	case <-sent.Done():
-		return sent.Failed(), c.tally.Dropped(), c.heard.take(), nil
+	case <-sent.done:
+		return sent.failed, c.tally.Dropped(), c.heard.take(), nil
 	case <-c.done:
 		return nil, 0, complaint{}, errClosing
 	}

@@ -230,10 +230,10 @@ func TestWhatBecomesOfABatch(t *testing.T) {
 			}
 			outcome := newAttempt(batch)
 			require.NoError(t, s.client.Publish(t.Context(), outcome))
-			<-outcome.Done()
+			<-outcome.done
 
 			var again []int
-			for _, event := range outcome.Failed() {
+			for _, event := range outcome.failed {
 				again = append(again, idOf(event))
 			}
 			assert.Equal(t, test.again, again)
@@ -298,7 +298,7 @@ func TestTopicsAreLookedAtFirst(t *testing.T) {
 	for range 3 {
 		batch := newAttempt(newEvents(1))
 		require.NoError(t, s.client.Publish(t.Context(), batch))
-		<-batch.Done()
+		<-batch.done
 	}
 	assert.Equal(t, map[string]int{"t": 2, "topic-0": 2}, looked, "once more after the refusal, and never again")
 	assert.Equal(t, []int{0, 0}, s.inner.sent)

@@ -4,7 +4,6 @@
 package beattest
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -13,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sort"
 	"strings"
 	"sync"
 	"syscall"
@@ -119,37 +117,11 @@ func (e Event) Get(path string) any {
 	return at
 }
 
-// Events reads what the file output has written so far, whole lines only, in
-// order.
+// Events reads what the file output has written so far, in order. A line that is being
+// written, or that a kill cut short, can't be read: its indicator was never acknowledged.
 func (d *Dir) Events() []Event {
 	d.tb.Helper()
-	files, err := filepath.Glob(d.File("events", "*"))
-	if err != nil {
-		d.tb.Fatal(err)
-	}
-	sort.Strings(files)
-	var events []Event
-	for _, name := range files {
-		file, err := os.Open(name)
-		if err != nil {
-			d.tb.Fatal(err)
-		}
-		reader := bufio.NewReaderSize(file, 1<<20)
-		for {
-			line, err := reader.ReadBytes('\n')
-			if errors.Is(err, io.EOF) {
-				break // the rest is a line being written, or cut by a kill
-			}
-			var event Event
-			// A line that a kill cut short is continued by the next start: it
-			// can't be read, and its indicator was never acknowledged.
-			if json.Unmarshal(line, &event) == nil {
-				events = append(events, event)
-			}
-		}
-		_ = file.Close()
-	}
-	return events
+	return d.read("events", "*")
 }
 
 // Lines counts the lines that the file output has written so far. It reads what
@@ -175,8 +147,17 @@ func (d *Dir) Lines() int {
 
 // Logs returns the lines of the Beat's log files.
 func (d *Dir) Logs() []Event {
-	files, _ := filepath.Glob(d.File("logs", "*.ndjson"))
-	sort.Strings(files)
+	d.tb.Helper()
+	return d.read("logs", "*.ndjson")
+}
+
+// read returns the lines of files that can be read as JSON objects.
+func (d *Dir) read(pattern ...string) []Event {
+	d.tb.Helper()
+	files, err := filepath.Glob(d.File(pattern...)) // sorted
+	if err != nil {
+		d.tb.Fatal(err)
+	}
 	var lines []Event
 	for _, name := range files {
 		text, err := os.ReadFile(name)

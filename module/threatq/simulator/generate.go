@@ -3,9 +3,7 @@
 
 package simulator
 
-import (
-	"math/bits"
-)
+import "math/bits"
 
 // Streams of random numbers of one indicator. What an indicator is never changes; its state changes with some updates.
 const (
@@ -145,9 +143,9 @@ func (g *generator) model(it item) *model {
 	if m.untidy && identity.oneIn(40) {
 		m.typ = &customType
 	}
-	m.misfit = m.untidy && m.typ.misfit != "" && identity.oneIn(12)
+	m.misfit = m.untidy && m.typ.Misfit != "" && identity.oneIn(12)
 	if m.misfit {
-		m.value = m.typ.misfit
+		m.value = m.typ.Misfit
 	} else {
 		m.value = string(m.typ.value(nil, uint64(m.id), &identity))
 	}
@@ -204,10 +202,10 @@ func (g *generator) expiry(r *rng) (expires, expired date) {
 
 func pickStatus(r *rng) *indicatorStatus {
 	i := 0
-	for p := r.intn(100) - indicatorStatuses[0].weight; p >= 0; p -= indicatorStatuses[i].weight {
+	for p := r.intn(100) - samples.Statuses[0].Weight; p >= 0; p -= samples.Statuses[i].Weight {
 		i++
 	}
-	return &indicatorStatuses[i]
+	return &samples.Statuses[i]
 }
 
 // makeUntidy writes the indicator as real appliances do now and then. An indicator that was updated since the start

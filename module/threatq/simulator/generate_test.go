@@ -49,11 +49,11 @@ func TestSameSeedSameBytes(t *testing.T) {
 func TestNewTypeShiftsNoOtherIndicator(t *testing.T) {
 	const weight = 3
 	before, after := newSimulator(t, testConfig(1000)), newSimulator(t, testConfig(1000))
-	later := indicatorType{id: 35, name: "Wallet Address", class: "network", weight: weight, value: valueString}
-	after.gen.types = newSchedule(append(slices.Clone(indicatorTypes), later))
+	later := indicatorType{ID: 35, Name: "Wallet Address", Class: "network", Weight: weight, value: values["string"]}
+	after.gen.types = newSchedule(append(slices.Clone(samples.Types), later))
 	taken := 0
 	for e := range after.Expected() {
-		if e.Type == later.name {
+		if e.Type == later.Name {
 			taken++
 			continue
 		}

@@ -53,17 +53,17 @@ func (f Fields) encode() (map[string]json.RawMessage, error) {
 				if s == nil {
 					return nil, fmt.Errorf("status %q is unknown, it must be one of %q", v, Statuses())
 				}
-				values[name] = map[string]any{"id": s.id, "name": s.name, "description": s.description}
-				implied("status_id", s.id)
+				values[name] = map[string]any{"id": s.ID, "name": s.Name, "description": s.Description}
+				implied("status_id", s.ID)
 			}
 			if name == "type" {
 				t := typeByName(v)
 				if t == nil {
 					return nil, fmt.Errorf("type %q is unknown, it must be one of %q", v, Types())
 				}
-				values[name] = map[string]any{"id": t.id, "name": t.name, "class": t.class}
-				implied("type_id", t.id)
-				implied("class", t.class)
+				values[name] = map[string]any{"id": t.ID, "name": t.Name, "class": t.Class}
+				implied("type_id", t.ID)
+				implied("class", t.Class)
 			}
 		}
 	}

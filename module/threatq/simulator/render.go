@@ -10,43 +10,6 @@ import (
 	"time"
 )
 
-type sampleAttribute struct {
-	name   string
-	values []string
-}
-
-var sampleAttributes = []sampleAttribute{
-	{"Description", []string{"Malicious Host", "Phishing kit", "Command and control", "Scanner seen by a honeypot"}},
-	{"Country", []string{"MP", "GB", "DE", "BR", "JP"}},
-	{"Malware Family", []string{"SampleBot", "ExampleLocker", "TestRAT"}},
-	{"Threat Level (%)", []string{"10", "55", "90"}},
-	{"Confidence", []string{"Low", "Medium", "High"}},
-	{"Port/Protocol", []string{"443/tcp", "53/udp", "8080/tcp"}},
-	{"C2  Server!!", []string{"yes", "no"}},
-	{"a.b", []string{"dotted", "1"}},
-	{"Kill-Chain_Phase", []string{"Delivery", "Exploitation", "Actions on Objectives"}},
-	{"Catégorie", []string{"réseau", "hôte"}},
-	{"MITRE ATT&CK", []string{"T1566.001", "T1059", "T1105"}},
-	{"Report \"Link\"", []string{"https://example.com/reports/1", "https://example.org/r?id=2&x=<3>"}},
-	{" leading and trailing ", []string{" spaced ", "value"}},
-	{"First Seen", []string{"2024-01-31 23:59:59", "2025-06-30"}},
-}
-
-var sourceNames = []string{
-	"Sample OSINT Feed", "Example CERT", "Internal Honeypots", "Partner Exchange", "analyst@example.com", "Sandbox \"Alpha\"",
-}
-
-var tlpNames = []string{"RED", "AMBER", "AMBER+STRICT", "GREEN", "CLEAR", "WHITE", "green"}
-
-var adversaryNames = []string{"Sample Spider", "Fictional Falcon", "Example Ermine", "Test \"Tiger\""}
-
-var tagNames = []string{"sample", "phishing", "to-review", "høneypot"}
-
-var descriptions = []string{
-	"Seen in a sample campaign.", "First line.\nSecond line with \"quotes\" and a \\ backslash.",
-	"Ünïcödé description – 標本", "<p>Markup &amp; entities</p>",
-}
-
 // writer writes an indicator, or an object or a list within, as JSON.
 type writer struct {
 	b     []byte
@@ -174,12 +137,12 @@ func (m *model) append(b []byte, asked fields) []byte {
 	w := &writer{b: b, asked: asked}
 	w.open('{')
 	if w.list("adversaries", m.adversaries) {
-		first := adversaries.intn(len(adversaryNames))
+		first := adversaries.intn(len(samples.Adversaries))
 		for i := range 1 + adversaries.intn(2) {
-			a := (first + i) % len(adversaryNames)
+			a := (first + i) % len(samples.Adversaries)
 			w.next()
 			w.open('{')
-			w.named("adversaries", a+1, adversaryNames[a])
+			w.named("adversaries", a+1, samples.Adversaries[a])
 		}
 		w.close(']')
 	}
@@ -187,10 +150,10 @@ func (m *model) append(b []byte, asked fields) []byte {
 		m.appendAttributes(w, &attributes)
 		w.close(']')
 	}
-	w.text("class", m.typ.class)
+	w.text("class", m.typ.Class)
 	w.date("created_at", m.created)
 	if m.hasDescription {
-		w.text("description", pick(descriptions, &other))
+		w.text("description", pick(samples.Descriptions, &other))
 	}
 	w.date("expired_at", m.expired)
 	w.date("expires_at", m.expires)
@@ -216,24 +179,24 @@ func (m *model) append(b []byte, asked fields) []byte {
 	} else {
 		if w.key("status") {
 			w.open('{')
-			w.text("status.description", m.status.description)
-			w.named("status", m.status.id, m.status.name)
+			w.text("status.description", m.status.Description)
+			w.named("status", m.status.ID, m.status.Name)
 		}
-		w.number("status_id", int64(m.status.id))
+		w.number("status_id", int64(m.status.ID))
 	}
 	if w.list("tags", m.tags) {
-		t := tags.intn(len(tagNames))
+		t := tags.intn(len(samples.Tags))
 		w.open('{')
-		w.named("tags", t+1, tagNames[t])
+		w.named("tags", t+1, samples.Tags[t])
 		w.close(']')
 	}
 	w.date("touched_at", m.touched)
 	if w.key("type") {
 		w.open('{')
-		w.text("type.class", m.typ.class)
-		w.named("type", m.typ.id, m.typ.name)
+		w.text("type.class", m.typ.Class)
+		w.named("type", m.typ.ID, m.typ.Name)
 	}
-	w.number("type_id", int64(m.typ.id))
+	w.number("type_id", int64(m.typ.ID))
 	w.date("updated_at", m.updated)
 	w.text("value", m.value)
 	if m.extraKeys && asked["*"] {
@@ -249,10 +212,10 @@ func (m *model) appendAttributes(w *writer, r *rng) {
 	name, value := 0, 0
 	for i := range 2 + r.intn(3) {
 		if i == 0 || !r.oneIn(5) {
-			name = r.intn(len(sampleAttributes))
-			value = r.intn(len(sampleAttributes[name].values))
+			name = r.intn(len(samples.Attributes))
+			value = r.intn(len(samples.Attributes[name].Values))
 		} else if r.oneIn(2) {
-			value = r.intn(len(sampleAttributes[name].values))
+			value = r.intn(len(samples.Attributes[name].Values))
 		}
 		w.next()
 		w.open('{')
@@ -260,7 +223,7 @@ func (m *model) appendAttributes(w *writer, r *rng) {
 		w.date("attributes.created_at", created)
 		w.number("attributes.id", m.id*4+int64(i))
 		w.number("attributes.indicator_id", m.id)
-		w.text("attributes.name", sampleAttributes[name].name)
+		w.text("attributes.name", samples.Attributes[name].Name)
 		w.date("attributes.touched_at", updated)
 		w.date("attributes.updated_at", updated)
 		untidiness := 3
@@ -275,14 +238,14 @@ func (m *model) appendAttributes(w *writer, r *rng) {
 		case 2:
 			w.raw("attributes.value", "true")
 		default:
-			w.text("attributes.value", sampleAttributes[name].values[value])
+			w.text("attributes.value", samples.Attributes[name].Values[value])
 		}
 		w.close('}')
 	}
 }
 
 func (m *model) appendSources(w *writer, r *rng) {
-	first, n := r.intn(len(sourceNames)), 1
+	first, n := r.intn(len(samples.Sources)), 1
 	switch p := r.intn(20); {
 	case p == 0:
 		n = 3
@@ -290,9 +253,9 @@ func (m *model) appendSources(w *writer, r *rng) {
 		n = 2
 	}
 	for i := range n {
-		source := (first + i) % len(sourceNames)
+		source := (first + i) % len(samples.Sources)
 		id := int64(12 + source)
-		tlp := r.intn(len(tlpNames) + 1)
+		tlp := r.intn(len(samples.TLPs) + 1)
 		published := date{sec: m.createdSec}
 		if m.untidy {
 			published.style = dateStyle(r.intn(int(dateStyles)))
@@ -307,19 +270,19 @@ func (m *model) appendSources(w *writer, r *rng) {
 		w.number("sources.id", m.id*4+int64(i))
 		w.number("sources.indicator_id", m.id)
 		if m.status != nil {
-			w.number("sources.indicator_status_id", int64(m.status.id))
+			w.number("sources.indicator_status_id", int64(m.status.ID))
 		}
-		w.number("sources.indicator_type_id", int64(m.typ.id))
-		w.text("sources.name", sourceNames[source])
+		w.number("sources.indicator_type_id", int64(m.typ.ID))
+		w.text("sources.name", samples.Sources[source])
 		w.date("sources.published_at", published)
 		w.number("sources.reference_id", 1)
 		w.text("sources.source_expire_days", "30")
 		w.number("sources.source_id", id)
 		w.number("sources.source_score", int64(m.score))
 		w.text("sources.source_type", "connectors")
-		if tlp < len(tlpNames) {
+		if tlp < len(samples.TLPs) {
 			w.number("sources.tlp_id", int64(tlp+1))
-			w.text("sources.tlp_name", tlpNames[tlp])
+			w.text("sources.tlp_name", samples.TLPs[tlp])
 		} else {
 			w.raw("sources.tlp_name", "null")
 		}

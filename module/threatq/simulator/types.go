@@ -3,67 +3,72 @@
 
 package simulator
 
-// indicatorType is one of the appliance's indicator types.
-type indicatorType struct {
-	id     int
-	name   string
-	class  string
-	weight int // how many of a hundred consecutive indicators have this type
-	value  valueFunc
-	misfit string // a value that the ECS field of the type can't hold, empty when there is none
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+//go:embed samples.json
+var samplesJSON []byte
+
+// samples are what indicators are made of. Its types are all that the mapping knows. The weights of those that were here
+// first add up to one hundred. Append a new type at the end: it takes its places from the most frequent types, and every
+// other indicator stays as it is.
+var samples = readSamples()
+
+type sampleContent struct {
+	Types      []indicatorType
+	Statuses   []indicatorStatus
+	Attributes []struct {
+		Name   string
+		Values []string
+	}
+	Sources, TLPs, Adversaries, Tags, Descriptions []string
 }
 
-// indicatorTypes are all types that the mapping knows. The weights of those that were here first add up to one hundred.
-// Append a new type at the end: it takes its places from the most frequent types, and every other indicator stays as it
-// is.
-var indicatorTypes = []indicatorType{
-	{1, "ASN", "network", 1, valueASN, "AS99999999999"},
-	{2, "Binary String", "host", 1, valueBinaryString, ""},
-	{3, "CIDR Block", "network", 2, valueCIDR, ""},
-	{4, "CVE", "host", 2, valueCVE, ""},
-	{5, "Email Address", "network", 4, valueEmail, ""},
-	{6, "Email Attachment", "network", 1, valueFilename, ""},
-	{7, "Email Subject", "network", 1, valueSubject, ""},
-	{8, "File Path", "host", 2, valueFilePath, ""},
-	{9, "Filename", "host", 3, valueFilename, ""},
-	{10, "FQDN", "network", 15, valueFQDN, ""},
-	{11, "Fuzzy Hash", "host", 1, valueFuzzyHash, ""},
-	{15, "IP Address", "network", 15, valueIP, "192.0.2.999"},
-	{16, "IPv6 Address", "network", 3, ipv6, "2001:db8::zzzz"},
-	{17, "MAC Address", "network", 1, valueMAC, ""},
-	{18, "MD5", "host", 8, valueHash(32), ""},
-	{19, "Mutex", "host", 1, valueMutex, ""},
-	{20, "Password", "host", 1, valuePassword, ""},
-	{21, "Registry Key", "host", 2, valueRegistry, ""},
-	{22, "Service Name", "host", 1, valueService, ""},
-	{23, "SHA-1", "host", 5, valueHash(40), ""},
-	{24, "SHA-256", "host", 9, valueHash(64), ""},
-	{25, "SHA-384", "host", 1, valueHash(96), ""},
-	{26, "SHA-512", "host", 1, valueHash(128), ""},
-	{27, "String", "host", 1, valueString, ""},
-	{28, "URL", "network", 10, valueURL, "http://[2001:db8::1/%zz"},
-	{29, "URL Path", "network", 2, valueURLPath, ""},
-	{30, "User-agent", "network", 1, valueUserAgent, ""},
-	{31, "Username", "host", 2, valueUsername, ""},
-	{32, "X-Mailer", "network", 1, valueMailer, ""},
-	{33, "x509 Serial", "network", 1, valueSerial, ""},
-	{34, "x509 Subject", "network", 1, valueSubjectDN, ""},
+// indicatorType is one of the appliance's indicator types.
+type indicatorType struct {
+	ID          int
+	Name, Class string
+	Weight      int    // how many of a hundred consecutive indicators have this type
+	Value       string // names what its values are made by
+	Misfit      string // a value that the ECS field of the type can't hold, empty when there is none
+	value       valueFunc
+}
+
+// indicatorStatus is one of the appliance's statuses.
+type indicatorStatus struct {
+	ID                int
+	Name, Description string
+	Weight            int // of a hundred
+}
+
+func readSamples() (s sampleContent) {
+	if err := json.Unmarshal(samplesJSON, &s); err != nil {
+		panic(fmt.Sprintf("samples.json: %s", err)) // it is part of the binary
+	}
+	for i := range s.Types {
+		s.Types[i].value = values[s.Types[i].Value]
+	}
+	return s
 }
 
 // customType stands for the types that an administrator adds to an appliance.
-var customType = indicatorType{id: 1001, name: "Custom Artefact", class: "host", value: valueString}
+var customType = indicatorType{ID: 1001, Name: "Custom Artefact", Class: "host", value: values["string"]}
 
 // schedule deals the types out by weight: an indicator's place in it is typeStep times its index, so that every run of a
 // hundred indicators holds every type.
 type schedule [100]*indicatorType
 
-var typeSchedule = newSchedule(indicatorTypes)
+var typeSchedule = newSchedule(samples.Types)
 
 func newSchedule(types []indicatorType) *schedule {
 	var s schedule
 	taken := 0
 	for i := range types {
-		for range types[i].weight {
+		for range types[i].Weight {
 			place := taken
 			if taken == len(s) {
 				place = s.mostFrequent()
@@ -90,56 +95,34 @@ func (s *schedule) mostFrequent() (place int) {
 const typeStep = 37 // coprime to the length of the schedule
 
 func typeByName(name string) *indicatorType {
-	for i := range indicatorTypes {
-		if indicatorTypes[i].name == name {
-			return &indicatorTypes[i]
-		}
+	if i := slices.Index(Types(), name); i >= 0 {
+		return &samples.Types[i]
 	}
-	if name == customType.name {
+	if name == customType.Name {
 		return &customType
 	}
 	return nil
 }
 
 // Types returns the names of all indicator types that the simulator serves in tidy indicators.
-func Types() []string {
-	names := make([]string, len(indicatorTypes))
-	for i := range indicatorTypes {
-		names[i] = indicatorTypes[i].name
+func Types() (names []string) {
+	for _, t := range samples.Types {
+		names = append(names, t.Name)
 	}
 	return names
 }
 
-// indicatorStatus is one of the appliance's statuses.
-type indicatorStatus struct {
-	id          int
-	name        string
-	description string
-	weight      int // of a hundred
-}
-
-var indicatorStatuses = [...]indicatorStatus{
-	{1, "Expired", "No longer poses a serious threat", 14},
-	{2, "Active", "Poses a threat", 56},
-	{3, "Indirect", "Associated to an active indicator or event", 10},
-	{4, "Review", "Requires further analysis", 12},
-	{5, "Whitelisted", "Poses no risk and should never be deployed", 8},
-}
-
 func statusByName(name string) *indicatorStatus {
-	for i := range indicatorStatuses {
-		if indicatorStatuses[i].name == name {
-			return &indicatorStatuses[i]
-		}
+	if i := slices.Index(Statuses(), name); i >= 0 {
+		return &samples.Statuses[i]
 	}
 	return nil
 }
 
 // Statuses returns the names of all statuses that the simulator serves.
-func Statuses() []string {
-	names := make([]string, len(indicatorStatuses))
-	for i := range indicatorStatuses {
-		names[i] = indicatorStatuses[i].name
+func Statuses() (names []string) {
+	for _, s := range samples.Statuses {
+		names = append(names, s.Name)
 	}
 	return names
 }

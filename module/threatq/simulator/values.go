@@ -78,26 +78,44 @@ var (
 	// ipv6 has n in the last 64 bits of an address in 2001:db8::/32.
 	ipv6 = text("2001:db8:", number(16, 1, 0xfffe), ":", number(16, 1, 0xfffe), valueFunc(valueInterface))
 
-	// valueIP gives plain addresses, addresses with a port, and IPv6 addresses: the type holds all of them in practice.
-	valueIP        = choice(10, text(ipv4, ":", port), ipv6, text("[", ipv6, "]:", port), ipv4)
-	valueFQDN      = text(maybe(4, hostWords, "."), host)
-	valueURLPath   = text("/", hostWords, "/gate-", hexN, urlExts, maybe(3, "?id=", number(10, 0, 100000), "&q=a%20b"))
-	valueURL       = text([]string{"https://", "http://"}, choice(8, ipv4, text("[", ipv6, "]"), host), maybe(4, ":", number(10, 1024, 60000)), valueURLPath, maybe(6, "#section"))
-	valueFilename  = text(fileWords, "_", hexN, fileExts)
-	valueFilePath  = text(folders, valueFilename)
-	valueEmail     = text(hostWords, ".", hexN, "@", docDomains)
-	valueSubject   = text(maybe(2, "RE: "), `Your "`, fileWords, `" no. `, decN, " – act now ✉")
-	valueRegistry  = text(hives, `\Software\Sample Vendor\CurrentVersion\Run\`, hexN)
-	valueUsername  = text(maybe(3, `EXAMPLE\`), "svc_", hostWords, hexN)
-	valuePassword  = text(`Sample<&>"pass\`, hexN)
-	valueService   = text("Sample ", hostWords, " Helper ", hexN)
-	valueString    = text("campaign\tmarker ", fileWords, " 標本 ", hexN)
-	valueUserAgent = text("Mozilla/5.0 (compatible; SampleBot/", decN, "; +http://", docDomains, "/bot)")
-	valueMailer    = text("Sample Mailer 6.", decN)
-	valueSubjectDN = text("CN=", host, ", O=Example Ltd, L=London, C=GB")
-	// valueCVE uses a year in which no vulnerability has a number yet.
-	valueCVE = text("CVE-2099-", counted(10, 10000))
+	filename = text(fileWords, "_", hexN, fileExts)
+	urlPath  = text("/", hostWords, "/gate-", hexN, urlExts, maybe(3, "?id=", number(10, 0, 100000), "&q=a%20b"))
 )
+
+// values makes the values of a type, by the name that samples.json has for it.
+var values = map[string]valueFunc{
+	// Plain addresses, addresses with a port, and IPv6 addresses: the type holds all of them in practice.
+	"ip":         choice(10, text(ipv4, ":", port), ipv6, text("[", ipv6, "]:", port), ipv4),
+	"ipv6":       ipv6,
+	"cidr":       valueCIDR,
+	"asn":        valueASN,
+	"mac":        valueMAC,
+	"fqdn":       text(maybe(4, hostWords, "."), host),
+	"url":        text([]string{"https://", "http://"}, choice(8, ipv4, text("[", ipv6, "]"), host), maybe(4, ":", number(10, 1024, 60000)), urlPath, maybe(6, "#section")),
+	"url_path":   urlPath,
+	"filename":   filename,
+	"file_path":  text(folders, filename),
+	"email":      text(hostWords, ".", hexN, "@", docDomains),
+	"subject":    text(maybe(2, "RE: "), `Your "`, fileWords, `" no. `, decN, " – act now ✉"),
+	"registry":   text(hives, `\Software\Sample Vendor\CurrentVersion\Run\`, hexN),
+	"username":   text(maybe(3, `EXAMPLE\`), "svc_", hostWords, hexN),
+	"password":   text(`Sample<&>"pass\`, hexN),
+	"service":    text("Sample ", hostWords, " Helper ", hexN),
+	"string":     text("campaign\tmarker ", fileWords, " 標本 ", hexN),
+	"user_agent": text("Mozilla/5.0 (compatible; SampleBot/", decN, "; +http://", docDomains, "/bot)"),
+	"mailer":     text("Sample Mailer 6.", decN),
+	"subject_dn": text("CN=", host, ", O=Example Ltd, L=London, C=GB"),
+	"cve":        text("CVE-2099-", counted(10, 10000)), // a year in which no vulnerability has a number yet
+	"mutex":      valueMutex,
+	"serial":     valueSerial,
+	"binary":     valueBinaryString,
+	"fuzzy_hash": valueFuzzyHash,
+	"hash32":     valueHash(32),
+	"hash40":     valueHash(40),
+	"hash64":     valueHash(64),
+	"hash96":     valueHash(96),
+	"hash128":    valueHash(128),
+}
 
 // valueInterface is the last 64 bits of an IPv6 address.
 func valueInterface(b []byte, n uint64, _ *rng) []byte {
