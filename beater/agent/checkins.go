@@ -157,8 +157,10 @@ func (c *checkins) observe(units []*proto.UnitObserved) {
 		}
 		if c.stopping[unit.GetId()] && !running {
 			unit.State, unit.Message = proto.State_STOPPED, "Stopped"
-		} else if output := c.health.WorstOf(health.Output); output.State >= health.Degraded && unit.GetState() == proto.State_HEALTHY {
-			unit.State, unit.Message = proto.State_DEGRADED, output.Reason
+		} else if c.health != nil && unit.GetState() == proto.State_HEALTHY {
+			if output := c.health.WorstOf(health.Output); output.State >= health.Degraded {
+				unit.State, unit.Message = proto.State_DEGRADED, output.Reason
+			}
 		}
 	}
 }

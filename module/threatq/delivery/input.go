@@ -24,7 +24,7 @@ const (
 )
 
 // Input follows the events of one input. Its methods may be called from any
-// goroutine. A nil Input follows nothing.
+// goroutine.
 type Input struct {
 	id        string
 	tracker   *Tracker
@@ -48,9 +48,6 @@ type Input struct {
 // OnRefused has f called with each indicator that the output refuses for its
 // content, before its event is acknowledged. f must not block.
 func (in *Input) OnRefused(f func(registry.Indicator)) {
-	if in == nil {
-		return
-	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.onRefused = f
@@ -59,9 +56,6 @@ func (in *Input) OnRefused(f func(registry.Indicator)) {
 // Reserve waits until an indicator of so many bytes may be published. It is to be
 // called once before each event.
 func (in *Input) Reserve(ctx context.Context, bytes int) error {
-	if in == nil {
-		return nil
-	}
 	if err := in.tracker.reserve(ctx, int64(bytes)); err != nil {
 		return err
 	}
@@ -73,9 +67,6 @@ func (in *Input) Reserve(ctx context.Context, bytes int) error {
 
 // Refused returns how many documents were refused for their content so far.
 func (in *Input) Refused() uint64 {
-	if in == nil {
-		return 0
-	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.refused
@@ -84,9 +75,6 @@ func (in *Input) Refused() uint64 {
 // LogRefused writes one line about the documents that were refused for their content
 // since the last call, if there are any.
 func (in *Input) LogRefused(log *logp.Logger) {
-	if in == nil {
-		return
-	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.news == 0 {

@@ -30,7 +30,7 @@ type Settings struct {
 }
 
 // Tracker follows the events of all inputs. Its methods may be called from any
-// goroutine. A nil Tracker follows nothing.
+// goroutine.
 type Tracker struct {
 	settings Settings
 	board    *health.Board
@@ -59,9 +59,6 @@ func NewTracker(settings Settings, board *health.Board, reg *monitoring.Registry
 // Input returns what is known of the events of an input. It outlives the input: what
 // one has published may be acknowledged when another with its id runs.
 func (t *Tracker) Input(id string) *Input {
-	if t == nil {
-		return nil
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	in := t.inputs[id]

@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
-	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/monitoring"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/health"
@@ -150,18 +149,14 @@ func TestEventsAreMarked(t *testing.T) {
 	assert.True(t, listens.closed)
 }
 
-// Nobody has to follow the events.
-func TestNobodyFollows(t *testing.T) {
-	in := (*Tracker)(nil).Input("one")
-	require.NoError(t, in.Reserve(context.Background(), 1<<40))
-	in.OnRefused(nil)
+// An event that came by way of a queue on disk has no input.
+func TestEventsOfNoInput(t *testing.T) {
+	var in *Input
 	in.hold(true, "")
 	in.release()
 	in.refuse(registry.Indicator{}, "")
 	in.accepted(registry.Indicator{})
 	in.look(time.Now())
-	in.LogRefused(logp.NewNopLogger())
-	assert.Zero(t, in.Refused())
 }
 
 type fakePipeline struct {

@@ -155,7 +155,7 @@ func (k *Keeper) Conditions() []Condition {
 }
 
 // Board has the keepers of all inputs that run, and one of what they share. Its
-// methods may be called from any goroutine. A nil Board keeps nothing.
+// methods may be called from any goroutine.
 type Board struct {
 	shared Keeper
 	mu     sync.Mutex
@@ -163,21 +163,13 @@ type Board struct {
 }
 
 // Shared returns the keeper of what belongs to the beat and to no single input,
-// such as the files of inputs. It is nil when the board is.
-func (b *Board) Shared() *Keeper {
-	if b == nil {
-		return nil
-	}
-	return &b.shared
-}
+// such as the files of inputs.
+func (b *Board) Shared() *Keeper { return &b.shared }
 
 // Start returns the keeper of an input that starts. Its cycle is starting.
 func (b *Board) Start(inputID string) *Keeper {
 	k := &Keeper{}
 	k.Set(Cycle, Starting, "")
-	if b == nil {
-		return k
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.inputs == nil {
@@ -190,9 +182,6 @@ func (b *Board) Start(inputID string) *Keeper {
 // Stop forgets the keeper of an input that stops, unless another input has taken
 // the id over.
 func (b *Board) Stop(inputID string, k *Keeper) {
-	if b == nil {
-		return
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.inputs[inputID] == k {
@@ -202,9 +191,6 @@ func (b *Board) Stop(inputID string, k *Keeper) {
 
 // Of returns the keeper of an input, nil when it doesn't run.
 func (b *Board) Of(inputID string) *Keeper {
-	if b == nil {
-		return nil
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.inputs[inputID]
@@ -213,9 +199,6 @@ func (b *Board) Of(inputID string) *Keeper {
 // WorstOf returns the worst condition of one source, over all inputs and what they
 // share. Of several equal ones it is that of the input whose id comes first.
 func (b *Board) WorstOf(source Source) Condition {
-	if b == nil {
-		return Condition{}
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	worst := b.shared.of(source)

@@ -16,7 +16,7 @@ import (
 // No source hides what another says, in whatever order they set and clear.
 func TestTheWorstSourceCounts(t *testing.T) {
 	var changes []Condition
-	k := (*Board)(nil).Start("one")
+	k := new(Board).Start("one")
 	k.OnChange(func(c Condition) { changes = append(changes, c) })
 	for _, step := range []struct {
 		source Source
@@ -44,7 +44,7 @@ func TestTheWorstSourceCounts(t *testing.T) {
 }
 
 func TestConditionsOfAllSources(t *testing.T) {
-	k := (*Board)(nil).Start("one")
+	k := new(Board).Start("one")
 	k.Set(Sweep, Degraded, "too many gone")
 	k.Set(Registry, Failed, "read-only")
 	text, err := json.Marshal(k.Conditions())
@@ -87,9 +87,8 @@ func TestSummary(t *testing.T) {
 	assert.Equal(t, "degraded two waits 0/0/1/0", summary())
 }
 
-func TestNobodyKeeps(t *testing.T) {
-	var b *Board
-	b.Shared().Set(Files, Failed, "nobody hears of it")
+func TestInputThatDoesNotRun(t *testing.T) {
+	b := &Board{}
 	b.Of("one").Clear(Output)
 	b.Stop("one", nil)
 	assert.Equal(t, Condition{}, b.Of("one").Worst())

@@ -21,6 +21,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/monitoring"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
+	"github.com/threatqbeat/threatqbeat/module/threatq/delivery"
 	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
@@ -103,9 +104,14 @@ func (p *published) saveMark(update any) error {
 	return nil
 }
 
+// followed is an input whose events are followed to no output.
+func followed() *delivery.Input {
+	return delivery.NewTracker(delivery.Settings{}, &health.Board{}, monitoring.NewRegistry()).Input("test")
+}
+
 func newTestRunner(t *testing.T, pages pager, out *published, changes *[]health.Condition) *runner {
 	reg := monitoring.NewRegistry()
-	keeper := (*health.Board)(nil).Start("test")
+	keeper := new(health.Board).Start("test")
 	if changes != nil {
 		keeper.OnChange(func(worst health.Condition) { *changes = append(*changes, worst) })
 	}
@@ -117,8 +123,10 @@ func newTestRunner(t *testing.T, pages pager, out *published, changes *[]health.
 		publish:  out.publish,
 		flush:    func() error { return nil },
 		saveMark: out.saveMark,
-		metrics:  newMetrics(reg, newTotals(nil), keeper, nil, log),
+		metrics:  newMetrics(reg, newTotals(nil), keeper, followed(), log),
 		health:   keeper,
+		followed: followed(),
+		reporter: new(Reports).start("test", registry.State{}, keeper),
 		log:      log,
 	}
 }

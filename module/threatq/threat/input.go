@@ -46,11 +46,11 @@ type Environment struct {
 	UserAgent string
 	// Totals receives the figures summed over all inputs; nil for none.
 	Totals *monitoring.Registry
-	// Reports receives what the inputs say about themselves; nil for nothing.
+	// Reports receives what the inputs say about themselves.
 	Reports *Reports
-	// Health keeps how the inputs fare; nil for nobody to keep it.
+	// Health keeps the health of the inputs.
 	Health *health.Board
-	// Delivery follows the events to the output; nil for nobody to follow them.
+	// Delivery follows the events to the output.
 	Delivery *delivery.Tracker
 }
 

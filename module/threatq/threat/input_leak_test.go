@@ -28,6 +28,8 @@ import (
 	"github.com/elastic/go-concert/unison"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/module/threatq/delivery"
+	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
@@ -97,6 +99,10 @@ func newInputAt(t *testing.T, cursors backend.Registry, url, collection, id, sec
 		Log:   logp.NewNopLogger(),
 		Store: memoryStates{statestore.NewRegistry(cursors)},
 		Paths: &paths.Path{Logs: t.TempDir()},
+
+		Reports:  &Reports{},
+		Health:   &health.Board{},
+		Delivery: delivery.NewTracker(delivery.Settings{MaxInFlight: 1 << 30}, &health.Board{}, monitoring.NewRegistry()),
 	}
 	manager := Plugin(env).Manager.(*knowing)
 	configure := manager.Configure

@@ -62,7 +62,8 @@ func BenchmarkKnown(b *testing.B) {
 		out.forward = connectDiscard(b, listener)
 		r := &runner{
 			pages: cl, mapper: testMapper(), publish: out.publish, flush: out.flush,
-			metrics: newMetrics(monitoring.NewRegistry(), newTotals(nil), nil, nil, log), log: log,
+			metrics: newMetrics(monitoring.NewRegistry(), newTotals(nil), nil, followed(), log), log: log,
+			followed: followed(), reporter: new(Reports).start("test", registry.State{}, nil),
 		}
 		runtime.GC()
 		before := cpuTime(b)

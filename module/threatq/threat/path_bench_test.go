@@ -64,8 +64,11 @@ func BenchmarkPath(b *testing.B) {
 			mapper:  testMapper(),
 			publish: publish,
 			flush:   func() error { return nil },
-			metrics: newMetrics(monitoring.NewRegistry(), newTotals(nil), nil, nil, log),
+			metrics: newMetrics(monitoring.NewRegistry(), newTotals(nil), nil, followed(), log),
 			log:     log,
+
+			followed: followed(),
+			reporter: new(Reports).start("test", registry.State{}, nil),
 		}
 		var before, after runtime.MemStats
 		collected := 0

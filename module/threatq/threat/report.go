@@ -57,7 +57,7 @@ type ErrorReport struct {
 }
 
 // Reports holds the reports of the running inputs. Its methods may be called at
-
+// any time from any goroutine.
 type Reports struct {
 	mu      sync.Mutex
 	running map[string]*reporter
@@ -75,9 +75,6 @@ func (r *Reports) Of(inputID string) (report Report, ok bool) {
 }
 
 func (r *Reports) start(inputID string, cursor registry.State, keeper *health.Keeper) *reporter {
-	if r == nil {
-		return nil
-	}
 	started := &reporter{health: keeper, current: Report{Cursor: cursor}}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,9 +86,6 @@ func (r *Reports) start(inputID string, cursor registry.State, keeper *health.Ke
 }
 
 func (r *Reports) stop(inputID string, stopped *reporter) {
-	if r == nil {
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.running[inputID] == stopped {
@@ -99,7 +93,7 @@ func (r *Reports) stop(inputID string, stopped *reporter) {
 	}
 }
 
-// reporter keeps the report of one input. A nil one keeps nothing.
+// reporter keeps the report of one input.
 type reporter struct {
 	health  *health.Keeper
 	mu      sync.Mutex
@@ -120,9 +114,6 @@ func (r *reporter) snapshot() Report {
 }
 
 func (r *reporter) update(change func(report *Report)) {
-	if r == nil {
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.current)

@@ -80,12 +80,3 @@ func TestReports(t *testing.T) {
 		assert.False(t, ok)
 	})
 }
-
-// Nobody has to keep the reports.
-func TestReportsToNobody(t *testing.T) {
-	var nobody *Reports
-	reporter := nobody.start("one", registry.State{}, nil)
-	reporter.cycle(&cycle{})
-	reporter.ended(&cycle{}, 0, nil)
-	nobody.stop("one", reporter)
-}

@@ -119,12 +119,13 @@ func (w *world) start() {
 	require.NoError(w.t, err)
 	w.session = known.Connect()
 	out := &announcer{session: w.session, forward: w.publish}
-	keeper := (*health.Board)(nil).Start(w.cfg.ID)
+	keeper := new(health.Board).Start(w.cfg.ID)
 	keeper.OnChange(func(worst health.Condition) { w.health = append(w.health, worst) })
-	figures := newMetrics(monitoring.NewRegistry(), newTotals(nil), keeper, nil, log)
+	figures := newMetrics(monitoring.NewRegistry(), newTotals(nil), keeper, followed(), log)
 	w.run = &runner{
 		interval: w.cfg.Interval, pages: w, mapper: NewMapper(MapperConfigOf(&w.cfg)),
 		publish: out.publish, flush: out.flush, saveMark: w.saveMark, state: w.saved, metrics: figures, log: log, health: keeper,
+		followed: followed(), reporter: new(Reports).start(w.cfg.ID, w.saved, keeper),
 	}
 	in := &input{cfg: w.cfg, env: Environment{Known: w.store}, known: known, session: w.session}
 	w.sweeper = in.newSweeper(w.run, w, out, newSweepMetrics(monitoring.NewRegistry(), figures))
