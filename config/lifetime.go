@@ -5,7 +5,7 @@ package config
 
 import (
 	"fmt"
-	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -32,42 +32,19 @@ func (l *Lifetime) Unpack(text string) error {
 	return nil
 }
 
+var lifetimePattern = regexp.MustCompile(`^[0-9]+[dhm]$`)
+
 // ParseLifetime reads a duration in whole days, hours or minutes, such as
-// "90d", "12h" or "30m". It is more than zero and at most 36500d. The error
-// quotes the text and says what would be right.
+// "90d", "12h" or "30m". It is more than zero and at most 36500d.
 func ParseLifetime(text string) (time.Duration, error) {
-	wrong := func(why string) (time.Duration, error) {
-		return 0, fmt.Errorf("invalid duration %s: %s; give a whole number of days, hours or minutes above zero, such as 90d, 12h or 30m",
-			strconv.Quote(Shorten(strings.ToValidUTF8(text, "\uFFFD"))), why)
+	text = strings.TrimSpace(text)
+	if !lifetimePattern.MatchString(text) {
+		return 0, fmt.Errorf("%q is not a lifetime: give a whole number of days, hours or minutes, such as 90d, 12h or 30m", Shorten(text))
 	}
-	trimmed := strings.TrimSpace(text)
-	if trimmed == "" {
-		return wrong("it is empty")
-	}
-	var unit time.Duration
-	switch trimmed[len(trimmed)-1] {
-	case 'd':
-		unit = day
-	case 'h':
-		unit = time.Hour
-	case 'm':
-		unit = time.Minute
-	default:
-		return wrong("it does not end with the unit d, h or m")
-	}
-	digits := trimmed[:len(trimmed)-1]
-	if digits == "" || strings.Trim(digits, "0123456789") != "" {
-		return wrong("what stands before its unit is not a whole number without a sign")
-	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil {
-		n = math.MaxInt64 // the digits are fine, so there are too many of them
-	}
-	switch {
-	case n == 0:
-		return wrong("it is zero")
-	case n > int64(maxLifetimeDays*day/unit):
-		return wrong(fmt.Sprintf("it is longer than %dd", maxLifetimeDays))
+	unit := map[byte]time.Duration{'d': day, 'h': time.Hour, 'm': time.Minute}[text[len(text)-1]]
+	n, err := strconv.ParseInt(text[:len(text)-1], 10, 64)
+	if err != nil || n < 1 || n > int64(maxLifetimeDays*day/unit) {
+		return 0, fmt.Errorf("%q is not a lifetime: it must be above zero and at most %dd, such as 90d, 12h or 30m", Shorten(text), maxLifetimeDays)
 	}
 	return time.Duration(n) * unit, nil
 }

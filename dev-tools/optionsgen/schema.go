@@ -6,7 +6,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -34,14 +33,7 @@ const (
 // renderSchema returns the JSON schema of a configuration file: threatqbeat.yml,
 // whose Libbeat sections it leaves alone, or a file of inputs.
 func renderSchema() ([]byte, error) {
-	input, err := newTree(config.InputSettings(), "input")
-	if err != nil {
-		return nil, err
-	}
-	beat, err := newTree(config.BeatSettings(), "file")
-	if err != nil {
-		return nil, err
-	}
+	input, beat := newTree(config.InputSettings(), "input"), newTree(config.BeatSettings(), "file")
 	definitions := object{}
 	input.define(definitions, true)
 	input.require(definitions[input.path].(object))
@@ -73,7 +65,7 @@ type tree struct {
 }
 
 // newTree returns the settings of a scope below the definition of that name.
-func newTree(scope *config.Scope, name string) (*tree, error) {
+func newTree(scope *config.Scope, name string) *tree {
 	root := &tree{path: name}
 	for _, option := range scope.All() {
 		root.at(option.Name).leaf = &option
@@ -81,7 +73,7 @@ func newTree(scope *config.Scope, name string) (*tree, error) {
 	for _, accepted := range scope.Accepted {
 		root.at(accepted).leaf = &config.Option{Name: accepted, Type: config.TypeObject}
 	}
-	return root, root.check()
+	return root
 }
 
 func (t *tree) at(name string) *tree {
@@ -95,19 +87,6 @@ func (t *tree) at(name string) *tree {
 		t = t.children[part]
 	}
 	return t
-}
-
-// check refuses a setting that is also a section.
-func (t *tree) check() error {
-	if t.leaf != nil && len(t.children) > 0 {
-		return fmt.Errorf("setting %s has settings below it", t.path)
-	}
-	for _, child := range t.children {
-		if err := child.check(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (t *tree) reference() object { return object{"$ref": "#/definitions/" + t.path} }
