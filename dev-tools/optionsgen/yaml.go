@@ -25,16 +25,6 @@ var commentedStyle = yamlStyle{sign: "#"}
 
 const lineWidth = 80
 
-// inputSections renders the settings of an input, each section headed by its
-// title.
-func (s yamlStyle) inputSections(indent int) string {
-	var parts []string
-	for _, section := range config.InputSettings().Sections {
-		parts = append(parts, strings.Repeat(" ", indent)+"#--- "+section.Title+"\n\n"+s.options(section.Options, indent))
-	}
-	return strings.Join(parts, "\n\n")
-}
-
 // beatSection renders the settings of one of beat.yml's sections.
 func (s yamlStyle) beatSection(title string) (string, error) {
 	for _, section := range config.BeatSettings().Sections {
@@ -45,48 +35,16 @@ func (s yamlStyle) beatSection(title string) (string, error) {
 	return "", fmt.Errorf("beat.yml has no section %q", title)
 }
 
-// libbeatFile renders the sections of one file of config/libbeat.
-func (s yamlStyle) libbeatFile(file string) string {
-	var parts []string
-	for _, section := range config.LibbeatSections()[file] {
-		parts = append(parts, s.libbeatSection(section))
-	}
-	return strings.Join(parts, "\n\n")
-}
-
-func (s yamlStyle) libbeatSection(section config.LibbeatSection) string {
-	var out strings.Builder
-	out.WriteString(banner(section.Title) + "\n\n")
-	if section.Text != "" {
-		out.WriteString(comment(section.Text, 0) + "\n")
-	}
-	indent := 0
-	if section.Key != "" {
-		if !section.Active {
-			out.WriteString(s.sign)
-		}
-		out.WriteString(section.Key + ":\n\n")
-		indent = 2
-	}
-	out.WriteString(s.options(section.Options, indent))
-	if section.SSL != "" {
-		out.WriteString("\n\n" + comment("TLS. The settings are those described under request.ssl above.", indent))
-		out.WriteString(s.sslNames(section.SSL, indent))
-	}
-	return out.String()
-}
-
-// sslNames renders the TLS settings without their descriptions, which the input
-// gives once.
-func (s yamlStyle) sslNames(prefix string, indent int) string {
-	var lines []string
+// sslOptions returns the TLS settings with another prefix than an input's.
+func sslOptions(prefix string) []config.Option {
+	var options []config.Option
 	for _, option := range config.InputSettings().All() {
 		if name, ok := strings.CutPrefix(option.Name, "request.ssl."); ok {
 			option.Name = prefix + name
-			lines = append(lines, s.setting(option, indent))
+			options = append(options, option)
 		}
 	}
-	return strings.Join(lines, "\n")
+	return options
 }
 
 // options renders settings with their descriptions, a blank line between them. The
