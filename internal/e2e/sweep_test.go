@@ -242,7 +242,41 @@ func TestKnownIndicatorsThatCannotBeRead(t *testing.T) {
 	beat.Stop()
 }
 
-// The same with ten SIGKILLs at random moments.
+// More than max_removed leave: none is retired until somebody agrees, while the Beat runs.
+func TestLeavesAreHeldBackUntilAccepted(t *testing.T) {
+	t.Parallel()
+	sim := startAppliance(t, tidy(500))
+	dir := beattest.NewDir(t)
+	settings := map[string]any{"threatqbeat.inputs": []any{sim.input("one", map[string]any{
+		"reconcile": map[string]any{"interval": "1s", "max_removed": 100},
+	})}}
+	get := withEndpoint(t, dir, settings)
+	dir.Configure(settings)
+	beat := dir.Start("run")
+	beat.Eventually("the collection", func() bool { return dir.Lines() == 500 })
+
+	left := sim.Leave(101)
+	var root beattest.Event
+	beat.Eventually("the degraded health", func() bool { return get("/", &root) && root.Get("health.status") == "degraded" })
+	assert.Contains(t, root.Get("health.reason"), "101 of 500 known indicators")
+	assert.Contains(t, root.Get("health.reason"), "threatqbeat cursor accept --input one")
+	assert.Equal(t, 500, dir.Lines(), "none is retired")
+	output, code := dir.Run("cursor", "list")
+	require.Zero(t, code, output)
+	assert.Contains(t, output, "101")
+
+	output, code = dir.Run("cursor", "accept", "--input", "one")
+	require.Zero(t, code, output)
+	beat.Eventually("the retired ones", func() bool { return dir.Lines() == 601 })
+	beat.Eventually("the health", func() bool { return get("/", &root) && root.Get("health.status") == "healthy" })
+	beat.Stop()
+	for _, event := range dir.Events()[500:] {
+		assert.Equal(t, retiredReason, event.Get("threatq.ioc_expiration_reason"))
+		assert.Contains(t, left, int64(event.Get("threatq.id").(float64)))
+	}
+}
+
+// Sweeps that end with SIGKILL, ten times at random moments.
 func TestSweepsAreKilled(t *testing.T) {
 	s := startSwept(t)
 	seed := uint64(time.Now().UnixNano())
