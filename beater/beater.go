@@ -64,11 +64,11 @@ type Inputs struct {
 	Store *registry.Store
 	// Reports has the reports of all inputs that run.
 	Reports *threat.Reports
-	// Health keeps how all inputs that run fare.
+	// Health keeps the health of all inputs that run.
 	Health *health.Board
 }
 
-// ManagedBy has Run call follow before it starts Libbeat's manager, for follow to
+// ManagedBy has Run call follow before it starts Libbeat's manager, so that follow can
 // register with it what runs the inputs that the manager brings. The stop function
 // that follow returns is called at the end of Run.
 func ManagedBy(follow func(b *beat.Beat, inputs Inputs) (stop func())) Option {
@@ -232,7 +232,7 @@ func checkSelectors(has func(selector string) bool) error {
 	return nil
 }
 
-// healthKey is where the HTTP endpoint's first page says how the inputs fare.
+// healthKey is where the HTTP endpoint's first page tells the inputs' health.
 const healthKey = "health"
 
 // registerHealth adds the health of the inputs to what the HTTP endpoint answers

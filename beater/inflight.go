@@ -18,7 +18,7 @@ import (
 type inflight struct {
 	mu     sync.Mutex
 	active int64
-	idle   chan struct{} // non-nil while somebody waits
+	idle   chan struct{} // non-nil while drain waits
 	onACK  func(events int)
 
 	gauge *monitoring.Int
@@ -73,8 +73,7 @@ func (f *inflight) count() int64 {
 	return f.active
 }
 
-// wait waits until nothing is in flight, at most so long. It tells whether that
-// came to pass.
+// wait waits until nothing is in flight, and tells whether that was within the timeout.
 func (f *inflight) wait(timeout time.Duration) bool {
 	f.mu.Lock()
 	if f.active <= 0 {

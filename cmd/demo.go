@@ -185,7 +185,7 @@ func writeDemoConfig(file, url string, appliance simulator.Config, work string) 
 		}},
 		// One file, whatever its size: a rotated one would be a part only.
 		"output.file": map[string]any{"path": work, "filename": "events", "rotate_every_kb": 64 << 20, "number_of_files": 2},
-		// The last events shall not wait for others to come.
+		// The last events should not wait for others.
 		"queue.mem.flush.timeout": "100ms",
 		"logging":                 map[string]any{"level": "warning", "to_stderr": true, "to_files": false, "metrics.enabled": false},
 	}

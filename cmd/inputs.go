@@ -14,6 +14,7 @@ import (
 
 	"github.com/threatqbeat/threatqbeat/beater"
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/module/threatq/doctor"
 )
 
 // selectInputs returns the configured inputs with the id, all of them for "", and
@@ -52,7 +53,9 @@ func namespacesOf(inputs []*config.Input) []string {
 	return slices.Compact(namespaces)
 }
 
-func userAgent(settings instance.Settings) string {
-	return useragent.UserAgentWithBeatTelemetry(settings.Name, version.GetDefaultVersion(),
+// targetOf returns an input as the doctor takes it.
+func targetOf(l *loaded, settings instance.Settings, in *config.Input) doctor.Target {
+	userAgent := useragent.UserAgentWithBeatTelemetry(settings.Name, version.GetDefaultVersion(),
 		useragent.AgentManagementModeUnknown, useragent.AgentUnprivilegedModeUnknown, false)
+	return doctor.Target{Input: *in, Log: l.log.Named("input").With("id", in.ID), UserAgent: userAgent}
 }

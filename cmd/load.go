@@ -31,7 +31,7 @@ type loaded struct {
 
 // load reads the configuration as run does and initialises nothing else:
 // instance.NewInitializedBeat would open log files, write meta.json and look up this
-// host's name, which a command that looks at a beat from beside should not. It logs
+// host's name, which a command that only looks at a beat should not. It logs
 // to stderr with -e only.
 func load(settings instance.Settings) (*loaded, error) {
 	cfg, err := loadFile(settings)

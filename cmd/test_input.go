@@ -95,12 +95,9 @@ func testTargets(settings instance.Settings, opts testInputOptions) ([]doctor.Ta
 	}
 	var targets []doctor.Target
 	for _, in := range selected {
-		targets = append(targets, doctor.Target{
-			Input:     *in,
-			Map:       mapper(*in, opts.original),
-			Log:       l.log.Named("input").With("id", in.ID),
-			UserAgent: userAgent(settings),
-		})
+		target := targetOf(l, settings, in)
+		target.Map = mapper(*in, opts.original)
+		targets = append(targets, target)
 	}
 	return targets, nil
 }

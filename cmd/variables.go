@@ -20,7 +20,7 @@ import (
 // useVariables lets settings refer to the keystore and to the environment, as
 // every Beat does, but for two things. A variable that can't be parsed is a plain
 // text: Libbeat's own way ends in an error that quotes it, and a password that begins
-// with a bracket would stand in the log. And a text of an input gets a variable as it
+// with a bracket would be written to the log. And a text of an input gets a variable as it
 // is, where Libbeat's own way makes 42798 of 0123456 and cuts blanks off.
 func useVariables(store keystore.Keystore) {
 	options := []ucfg.Option{ucfg.PathSep("."), ucfg.Resolve(fromEnvironment), ucfg.VarExp}

@@ -136,9 +136,7 @@ func newVerifier(l *loaded, settings instance.Settings, opts verifyOptions) (*do
 	v := &doctor.Verifier{Namespaces: namespacesOf(selected), Wait: opts.wait, Now: time.Now, Sleep: sleep}
 	var raw []*conf.C
 	for _, in := range selected {
-		v.Targets = append(v.Targets, doctor.VerifyTarget{
-			Input: *in, Log: l.log.Named("input").With("id", in.ID), UserAgent: userAgent(settings),
-		})
+		v.Targets = append(v.Targets, targetOf(l, settings, in))
 		raw = append(raw, in.Raw())
 	}
 	v.Partial = slices.ContainsFunc(others, func(in *config.Input) bool {

@@ -55,7 +55,7 @@ func Processors() processors.PluginConfig {
 //
 // Nothing makes it fail: an error here would keep the other units from being
 // configured (to be reported to elastic/beats: reload of managerV2.go gives up at
-// the first). A stream that is none becomes an input that fails with the reason.
+// the first). A stream that can't be an input becomes one that fails with the reason.
 func inputsOf(unit *agentproto.UnitExpectedConfig, info *client.AgentInfo) ([]*reload.ConfigWithMeta, error) {
 	inputs := make([]*reload.ConfigWithMeta, 0, len(unit.GetStreams()))
 	for i := range unit.GetStreams() {
@@ -89,7 +89,7 @@ func inputOf(unit *agentproto.UnitExpectedConfig, index int, info *client.AgentI
 		input["type"] = unit.GetType()
 	}
 	// Taken literally: Elastic Agent has replaced the variables of its policy, and
-	// what looks like one now, in a secret for one, is none.
+	// what still looks like one, for example in a secret, is not a variable.
 	config, err := ucfg.NewFrom(input, ucfg.PathSep("."))
 	if err != nil {
 		return refusedInput(id, fmt.Errorf("stream %q: %w", id, err))

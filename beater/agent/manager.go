@@ -27,7 +27,7 @@ import (
 const clientName = "beat-v2-client"
 
 // newManager connects Libbeat's manager with Elastic Agent, as the factory
-// does that comes with it, but for two things: what goes to and fro is put right
+// does that comes with it, but for two things: what is received and sent is corrected
 // (see checkins), and no secrets get into the diagnostics (see redactingClient).
 // Libbeat's own factory takes neither a client nor dial options. Libbeat calls it
 // with management.enabled only.

@@ -24,7 +24,7 @@ type verdict int
 const (
 	// repeat: it may take them later.
 	repeat verdict = iota
-	// hold: it takes them once somebody has mended something.
+	// hold: it takes them once its settings or the rights are corrected.
 	hold
 	// divide: it takes the others, when they are sent without the one that is the
 	// reason.
@@ -41,15 +41,15 @@ type complaint struct {
 // err is the complaint with what to do about it.
 func (c complaint) err(s *settings) error { return errors.New(s.advice(c.topic, c.reason)) }
 
-// complaints hears what the output logs about events that it did not deliver, for
-// it tells no other way. These lines are not logged: whoever hears them says it
+// complaints reads what the output logs about events that it did not deliver, because
+// it tells in no other way. These lines are not logged: the client says it
 // once for all events.
 type complaints struct {
 	mu   sync.Mutex
 	last complaint
 }
 
-// take returns the gravest complaint since the last call.
+// take returns the most serious complaint since the last call.
 func (c *complaints) take() complaint {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,7 +58,7 @@ func (c *complaints) take() complaint {
 	return last
 }
 
-// hear tells whether a message is a complaint. Holding is graver than dividing:
+// hear tells whether a message is a complaint. Holding is more serious than dividing:
 // there is no use in sending less as long as nothing is taken.
 func (c *complaints) hear(message string) bool {
 	heard, ok := understand(message)

@@ -25,11 +25,11 @@ import (
 // expiresSoon is how long before a certificate's end the report says so.
 const expiresSoon = 30 * 24 * time.Hour
 
-// Target is an input to examine.
+// Target is an input to examine, or to compare.
 type Target struct {
 	// Input is the input's configuration.
 	Input config.Input
-	// Map makes of an indicator what the input would publish. An error
+	// Map makes of an indicator what the input would publish, for Examine. An error
 	// says that the indicator can't be read.
 	Map func(raw []byte, fetched time.Time) (any, error)
 	// Log gets what the client logs.

@@ -48,7 +48,7 @@ type Finding struct {
 // Verifier compares data collections with the active indicators in Elasticsearch.
 type Verifier struct {
 	// Targets are the inputs. They share what is under the alias for Namespaces.
-	Targets []VerifyTarget
+	Targets []Target
 	// Namespaces are the data_stream.namespace of all configured inputs whose
 	// indicators are read.
 	Namespaces []string

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/elastic/elastic-agent-libs/logp"
-
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
@@ -45,7 +43,7 @@ type collection struct {
 	pages []string
 }
 
-func newCollection(target VerifyTarget, now func() time.Time) (*collection, error) {
+func newCollection(target Target, now func() time.Time) (*collection, error) {
 	input := target.Input
 	input.Request.Tracer.Enabled = false
 	cl, err := client.New(input, target.Log, client.Options{UserAgent: target.UserAgent})
@@ -169,17 +167,7 @@ func (m *merged) next(now int64) (best collected, from int, ok bool) {
 	return best, from, true
 }
 
-// VerifyTarget is an input whose data collection is compared.
-type VerifyTarget struct {
-	// Input is the input's configuration.
-	Input config.Input
-	// Log gets what the client logs.
-	Log *logp.Logger
-	// UserAgent is sent with each request.
-	UserAgent string
-}
-
-func newCollections(targets []VerifyTarget, now func() time.Time) ([]*collection, error) {
+func newCollections(targets []Target, now func() time.Time) ([]*collection, error) {
 	var collections []*collection
 	for _, target := range targets {
 		c, err := newCollection(target, now)

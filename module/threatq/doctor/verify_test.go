@@ -127,7 +127,7 @@ func verifying(t *testing.T, indicators ...int) (*Verifier, *fakeAlias, []*simul
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = server.Close() })
 		cfg := target(t, &appliance{Simulator: sim, url: server.URL}, map[string]any{"id": fmt.Sprint("input-", i+1), "page_size": 100}).Input
-		v.Targets = append(v.Targets, VerifyTarget{Input: cfg, Log: logp.NewNopLogger(), UserAgent: "test"})
+		v.Targets = append(v.Targets, Target{Input: cfg, Log: logp.NewNopLogger(), UserAgent: "test"})
 		sims = append(sims, sim)
 	}
 	es := &fakeAlias{t: t}

@@ -52,23 +52,24 @@ func judge(have, want assets.Body, when replace) verdict {
 	return outdated
 }
 
-// compareVersions returns -1, 0 or 1. What is no version is older than any.
+// compareVersions returns -1, 0 or 1. A text that is not a version is older than any.
 func compareVersions(a, b string) int {
-	va, errA := version.New(a)
-	vb, errB := version.New(b)
+	va, vb := versionOf(a), versionOf(b)
 	switch {
-	case errA != nil && errB != nil:
-		return 0
-	case errA != nil:
-		return -1
-	case errB != nil:
-		return 1
 	case va.LessThan(vb):
 		return -1
 	case vb.LessThan(va):
 		return 1
 	}
 	return 0
+}
+
+func versionOf(text string) *version.V {
+	v, err := version.New(text)
+	if err != nil {
+		return &version.V{}
+	}
+	return v
 }
 
 // named is an asset with a name of its own that is read and put as a whole.
@@ -85,7 +86,7 @@ type named struct {
 }
 
 // ensure puts the asset if the server has none, or another one.
-func (i *Installer) ensure(ctx context.Context, n named, when replace) error {
+func (i *Installer) ensure(ctx context.Context, n named) error {
 	var answer assets.Body
 	found, err := i.find(ctx, n.asset, n.privilege, n.path, &answer)
 	if err != nil {
@@ -97,9 +98,9 @@ func (i *Installer) ensure(ctx context.Context, n named, when replace) error {
 		if have == nil {
 			have = assets.Body{}
 		}
-		v := judge(have, n.want, when)
+		v := judge(have, n.want, i.when)
 		if v == foreign {
-			if when == replaceOlder {
+			if i.when == replaceOlder {
 				// A beat that only runs has no quarrel with it.
 				i.done(n.asset, Kept, "Fleet manages it")
 				return nil
@@ -129,7 +130,7 @@ func (i *Installer) ensure(ctx context.Context, n named, when replace) error {
 	return nil
 }
 
-func (i *Installer) pipeline(ctx context.Context, when replace) error {
+func (i *Installer) pipeline(ctx context.Context) error {
 	asset := "ingest pipeline " + assets.PipelineName
 	if !i.cfg.Pipelines.Enabled {
 		i.done(asset, Skipped, "setup.pipelines.enabled is false")
@@ -142,10 +143,10 @@ func (i *Installer) pipeline(ctx context.Context, when replace) error {
 		body: body, want: body,
 		found:     func(a assets.Body) assets.Body { return object(a[assets.PipelineName]) },
 		overwrite: i.cfg.Pipelines.Overwrite, setting: "setup.pipelines.overwrite",
-	}, when)
+	})
 }
 
-func (i *Installer) policy(ctx context.Context, when replace) error {
+func (i *Installer) policy(ctx context.Context) error {
 	asset := "ILM policy " + assets.PolicyName
 	if i.server.Serverless {
 		i.done(asset, Skipped, "a Serverless project has none; the index template names the retention")
@@ -167,7 +168,7 @@ func (i *Installer) policy(ctx context.Context, when replace) error {
 		// they do: it keeps the _meta as it was.
 		edited:    func(have assets.Body) bool { return assets.ContentHash(have) != assets.Hash(have) },
 		overwrite: i.cfg.ILM.Overwrite, setting: "setup.ilm.overwrite",
-	}, when)
+	})
 }
 
 // customTemplate creates the users' component template, and never replaces it.
@@ -206,15 +207,15 @@ func (i *Installer) customTemplate(ctx context.Context) error {
 	return nil
 }
 
-func (i *Installer) template(ctx context.Context, when replace) error {
-	return i.indexTemplate(ctx, assets.TemplateName, assets.Template(i.server), when)
+func (i *Installer) template(ctx context.Context) error {
+	return i.indexTemplate(ctx, assets.TemplateName, assets.Template(i.server))
 }
 
 func (i *Installer) destTemplate(ctx context.Context) error {
-	return i.indexTemplate(ctx, assets.DestTemplateName, assets.DestTemplate(i.server), replaceDifferent)
+	return i.indexTemplate(ctx, assets.DestTemplateName, assets.DestTemplate(i.server))
 }
 
-func (i *Installer) indexTemplate(ctx context.Context, name string, body assets.Body, when replace) error {
+func (i *Installer) indexTemplate(ctx context.Context, name string, body assets.Body) error {
 	return i.ensure(ctx, named{
 		asset: "index template " + name, privilege: privTemplates,
 		path: "/_index_template/" + name,
@@ -227,7 +228,7 @@ func (i *Installer) indexTemplate(ctx context.Context, name string, body assets.
 			return object(object(list[0])["index_template"])
 		},
 		overwrite: i.cfg.Template.Overwrite, setting: "setup.template.overwrite",
-	}, when)
+	})
 }
 
 // rollOver gives each data stream that was made from another template a new

@@ -22,7 +22,7 @@ const (
 	KindVersion       Kind = "version"        // the server is too old
 	KindLicense       Kind = "license"        // the licence lacks the feature, or expired
 	KindTransformNode Kind = "transform_node" // no node has the transform role
-	KindForeign       Kind = "foreign"        // the asset is somebody else's
+	KindForeign       Kind = "foreign"        // the asset belongs to another owner
 	KindTransform     Kind = "transform"      // the transform doesn't do its work
 	KindServer        Kind = "server"         // anything else
 )

@@ -81,6 +81,7 @@ type Installer struct {
 	report func(Report)
 	sleep  func(context.Context, time.Duration) error
 	server assets.Server
+	when   replace
 }
 
 // Option changes how an Installer works.
@@ -126,33 +127,36 @@ func New(es Elasticsearch, cfg config.Setup, opts ...Option) *Installer {
 // Setup installs parts. It stops at the first error, an *Error; what was
 // there before still works then. Run again, it goes on where it stopped.
 func (i *Installer) Setup(ctx context.Context, parts Parts) error {
-	if parts&(IndexManagement|Pipelines|Transforms) != 0 {
-		if err := i.checkServer(); err != nil {
-			return err
-		}
-		if err := i.survey(ctx, parts); err != nil {
-			return err
-		}
+	has := func(part Parts) bool { return parts&part != 0 }
+	var steps []step
+	if has(IndexManagement | Pipelines | Transforms) {
+		steps = append(steps, i.checkServer, func(ctx context.Context) error { return i.survey(ctx, parts) })
 	}
 	// The pipeline comes first: an index refuses every document while the
 	// default pipeline that its settings name is missing.
-	if parts&Pipelines != 0 {
-		if err := i.pipeline(ctx, replaceDifferent); err != nil {
+	if has(Pipelines) {
+		steps = append(steps, i.pipeline)
+	}
+	if has(IndexManagement) {
+		steps = append(steps, func(ctx context.Context) error { return i.indexManagement(ctx, !has(Transforms)) })
+	}
+	if has(Transforms) {
+		steps = append(steps, func(ctx context.Context) error { return i.transforms(ctx, !has(IndexManagement)) })
+	}
+	if has(Dashboards) {
+		steps = append(steps, i.dashboards)
+	}
+	return inOrder(ctx, steps...)
+}
+
+type step func(context.Context) error
+
+// inOrder takes steps until one fails.
+func inOrder(ctx context.Context, steps ...step) error {
+	for _, take := range steps {
+		if err := take(ctx); err != nil {
 			return err
 		}
-	}
-	if parts&IndexManagement != 0 {
-		if err := i.indexManagement(ctx, parts&Transforms == 0); err != nil {
-			return err
-		}
-	}
-	if parts&Transforms != 0 {
-		if err := i.transforms(ctx, parts&IndexManagement == 0); err != nil {
-			return err
-		}
-	}
-	if parts&Dashboards != 0 {
-		return i.dashboards(ctx)
 	}
 	return nil
 }
@@ -160,23 +164,14 @@ func (i *Installer) Setup(ctx context.Context, parts Parts) error {
 // indexManagement installs policy and templates, and withDest the first index of
 // active indicators.
 func (i *Installer) indexManagement(ctx context.Context, withDest bool) error {
-	if err := i.policy(ctx, replaceDifferent); err != nil {
+	if err := i.policy(ctx); err != nil {
 		return err
 	}
 	if !i.cfg.Template.Enabled {
 		i.done("index templates", Skipped, "setup.template.enabled is false")
 		return nil
 	}
-	if err := i.customTemplate(ctx); err != nil {
-		return err
-	}
-	if err := i.template(ctx, replaceDifferent); err != nil {
-		return err
-	}
-	if err := i.rollOver(ctx); err != nil {
-		return err
-	}
-	if err := i.destTemplate(ctx); err != nil {
+	if err := inOrder(ctx, i.customTemplate, i.template, i.rollOver, i.destTemplate); err != nil {
 		return err
 	}
 	if !withDest || !i.cfg.Transforms.Enabled {
@@ -237,26 +232,16 @@ func (i *Installer) transforms(ctx context.Context, withTemplate bool) error {
 
 // onConnect installs what is missing or older and belongs to a running beat.
 func (i *Installer) onConnect(ctx context.Context) error {
-	if err := i.checkServer(); err != nil {
-		return err
+	i.when = replaceOlder
+	steps := []step{i.checkServer, i.pipeline, i.policy}
+	if i.cfg.Template.Enabled {
+		steps = append(steps, i.customTemplate, i.template)
 	}
-	if err := i.pipeline(ctx, replaceOlder); err != nil {
-		return err
-	}
-	if err := i.policy(ctx, replaceOlder); err != nil {
-		return err
-	}
-	if !i.cfg.Template.Enabled {
-		return nil
-	}
-	if err := i.customTemplate(ctx); err != nil {
-		return err
-	}
-	return i.template(ctx, replaceOlder)
+	return inOrder(ctx, steps...)
 }
 
 // checkServer refuses a server that is too old and notes what it is.
-func (i *Installer) checkServer() error {
+func (i *Installer) checkServer(context.Context) error {
 	i.server = assets.Server{Version: i.es.GetVersion(), Serverless: i.es.IsServerless()}
 	if i.server.Serverless {
 		return nil
