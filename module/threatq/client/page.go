@@ -179,7 +179,7 @@ func (b *buffer) fill(r io.Reader, size, limit int64) error {
 	}
 }
 
-// readPage reads and parses one page. On the last attempt it makes the best of
+// readPage reads and parses one page. On the last attempt it uses what it can of
 // an answer that can't be read as it should: a page of which it is clear where
 // the indicators begin and end is returned without an error, whatever they look
 // like; any other is returned as a truncated page, with the error.
@@ -202,7 +202,7 @@ func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 		if c.newReader != nil && buf.reader == nil {
 			buf.reader = c.newReader()
 		}
-		env, scanErr := scanBy(buf.reader, buf.body, buf.elems)
+		env, scanErr := scan(buf.reader, buf.body, buf.elems)
 		buf.elems = env.elems
 		if scanErr == nil {
 			scanErr = c.check(env, call.mark)
@@ -232,7 +232,7 @@ func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 	}
 
 	conceal(buf.body)
-	env, whole := salvage(buf.body, buf.elems)
+	env, whole := scanDamaged(buf.body, buf.elems)
 	page.take(env)
 	if whole && readErr == nil && c.check(env, call.mark) == nil {
 		page.sift(false)

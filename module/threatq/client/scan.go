@@ -56,14 +56,11 @@ var (
 	errMark    = pageError(fmt.Sprintf("the answer's nextCursorMark can't be read, or is longer than %d bytes", maxMark))
 )
 
-// scan takes a page apart. It is strict about JSON, so that damage on the way
+// scan finds the parts of a page. It is strict about JSON, so that damage on the way
 // is noticed, and tolerant about the envelope: keys may be missing, unknown,
 // repeated, in any order. The elements point into body and are appended to
-// elems[:0].
-func scan(body []byte, elems [][]byte) (envelope, error) { return scanBy(nil, body, elems) }
-
-// scanBy does the same and has the reader read the elements, unless it is nil.
-func scanBy(reader Reader, body []byte, elems [][]byte) (envelope, error) {
+// elems[:0]; the reader, unless it is nil, reads them.
+func scan(reader Reader, body []byte, elems [][]byte) (envelope, error) {
 	s := scanner{reader: reader}
 	s.Reset(body[bomLength(body):])
 	env, err := s.read(elems)
@@ -73,10 +70,10 @@ func scanBy(reader Reader, body []byte, elems [][]byte) (envelope, error) {
 	return env, nil
 }
 
-// salvage takes a damaged page apart by its brackets and quotes alone, and
+// scanDamaged finds the parts of a damaged page by its brackets and quotes alone, and
 // returns the elements that end, valid JSON or not. whole says that the page
 // itself ends as well, so that nothing of it is missing.
-func salvage(body []byte, elems [][]byte) (env envelope, whole bool) {
+func scanDamaged(body []byte, elems [][]byte) (env envelope, whole bool) {
 	var s scanner
 	s.ResetLenient(body[bomLength(body):])
 	env, err := s.read(elems)
@@ -119,21 +116,10 @@ func (s *scanner) page() error {
 		}
 		return errNoPage
 	}
-	if err := s.Enter(); err != nil {
+	if err := s.Object(s.member); err != nil {
 		return err
 	}
-	for i := 0; ; i++ {
-		key, more, err := s.NextKey(i)
-		if err != nil {
-			return err
-		}
-		if !more {
-			return s.End()
-		}
-		if err := s.member(key); err != nil {
-			return err
-		}
-	}
+	return s.End()
 }
 
 func (s *scanner) member(key []byte) (err error) {
@@ -147,51 +133,38 @@ func (s *scanner) member(key []byte) (err error) {
 		if value, err = s.Raw(); err == nil {
 			s.env.next, err = markOf(value)
 		}
+		return err
 	case "total":
 		s.env.known = true
 		if value, err = s.Raw(); err == nil {
 			s.env.total = totalOf(value)
 		}
+		return err
 	case "error", "errors":
 		s.env.failed = true
-		err = s.Skip()
-	default:
-		err = s.Skip()
 	}
-	return err
+	return s.Skip()
 }
 
 // data reads the indicators: an array, or an object with one per key, as PHP
 // writes an array that has gaps. A null is none.
 func (s *scanner) data() error {
-	kind := s.Peek()
-	if kind != '[' && kind != '{' {
+	switch s.Peek() {
+	case '[', '{':
+	case 'n':
+		return s.Skip()
+	default:
 		if err := s.Skip(); err != nil {
 			return err
 		}
-		if kind != 'n' {
-			return errNoList
-		}
-		return nil
+		return errNoList
 	}
 	s.env.listed = true
 	var read func(*jsonscan.Scanner) error
 	if s.reader != nil {
 		read = s.reader.Read
 	}
-	if err := s.Enter(); err != nil {
-		return err
-	}
-	for i := 0; ; i++ {
-		more, err := s.Next(i, kind+2) // ] follows [ and } follows { two places on
-		if err != nil || !more {
-			return err
-		}
-		if kind == '{' {
-			if _, err := s.Key(); err != nil {
-				return err
-			}
-		}
+	return s.Elements(func(int) error {
 		if len(s.env.elems) == maxElements {
 			return errTooMany
 		}
@@ -200,7 +173,8 @@ func (s *scanner) data() error {
 			return err
 		}
 		s.env.elems = append(s.env.elems, value)
-	}
+		return nil
+	})
 }
 
 // markOf reads a cursor mark; a number is taken as it is written.

@@ -68,7 +68,7 @@ var scanTable = map[string]struct {
 func TestScan(t *testing.T) {
 	for name, test := range scanTable {
 		t.Run(name, func(t *testing.T) {
-			env, err := scan([]byte(test.body), nil)
+			env, err := scan(nil, []byte(test.body), nil)
 			if test.err != "" {
 				require.EqualError(t, err, test.err)
 				require.Empty(t, env.elems)
@@ -82,12 +82,12 @@ func TestScan(t *testing.T) {
 	}
 }
 
-// What scan accepts, salvage reads in the same way.
+// What scan accepts, scanDamaged reads in the same way.
 func TestSalvageAgrees(t *testing.T) {
 	for name, test := range scanTable {
-		// Escaped keys are beyond salvage.
+		// Escaped keys are beyond scanDamaged.
 		if test.err == "" && name != "escaped keys" {
-			env, whole := salvage([]byte(test.body), nil)
+			env, whole := scanDamaged([]byte(test.body), nil)
 			assert.True(t, whole, name)
 			assert.Equal(t, test.elems, texts(&Page{Indicators: env.elems}), name)
 			assert.Equal(t, test.total, env.total, name)
@@ -100,13 +100,13 @@ func TestSalvageAgrees(t *testing.T) {
 // before the cut is found.
 func TestCutAnywhere(t *testing.T) {
 	body := `{"total": 3, "data": [{"id": 1, "value": "}],{"}, {"id": 2, "a": [{"b": "\\\""}]}, {"id": 3}], "nextCursorMark": "AoE/=="}`
-	full, err := scan([]byte(body), nil)
+	full, err := scan(nil, []byte(body), nil)
 	require.NoError(t, err)
 	for n := range len(body) {
 		cut := []byte(body[:n])
-		_, err := scan(cut, nil)
+		_, err := scan(nil, cut, nil)
 		require.Error(t, err, "%s", cut)
-		env, whole := salvage(cut, nil)
+		env, whole := scanDamaged(cut, nil)
 		require.False(t, whole, "%s", cut)
 		want := 0
 		for _, raw := range full.elems {
@@ -124,7 +124,7 @@ func TestCutAnywhere(t *testing.T) {
 // The elements are slices of the body, and the given memory is used again.
 func TestScanCopiesNothing(t *testing.T) {
 	body := []byte(`{"data":[{"id":1},{"id":2}]}`)
-	env, err := scan(body, make([][]byte, 7, 16))
+	env, err := scan(nil, body, make([][]byte, 7, 16))
 	require.NoError(t, err)
 	require.Len(t, env.elems, 2)
 	assert.Equal(t, 16, cap(env.elems))
@@ -141,8 +141,8 @@ func FuzzScan(f *testing.F) {
 	f.Add([]byte(`{"data":` + strings.Repeat(`{"data":`, 300)))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		before := bytes.Clone(body)
-		env, err := scan(body, nil)
-		saved, whole := salvage(body, nil)
+		env, err := scan(nil, body, nil)
+		saved, whole := scanDamaged(body, nil)
 		require.Equal(t, before, body, "the body must not change")
 		for _, list := range [][][]byte{env.elems, saved.elems} {
 			for _, raw := range list {
@@ -204,17 +204,17 @@ func BenchmarkScan(b *testing.B) {
 		b.ReportAllocs()
 		var elems [][]byte
 		for b.Loop() {
-			env, err := scan(body, elems)
+			env, err := scan(nil, body, elems)
 			if err != nil || len(env.elems) != 1000 {
 				b.Fatal(err, len(env.elems))
 			}
 			elems = env.elems
 		}
 	})
-	b.Run("salvage", func(b *testing.B) {
+	b.Run("damaged", func(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		for b.Loop() {
-			if env, whole := salvage(body, nil); !whole || len(env.elems) != 1000 {
+			if env, whole := scanDamaged(body, nil); !whole || len(env.elems) != 1000 {
 				b.Fatal(len(env.elems))
 			}
 		}

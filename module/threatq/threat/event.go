@@ -84,7 +84,7 @@ func (b *builder) event(raw []byte, fetched time.Time) beat.Event {
 		fields["related"] = related
 	}
 
-	if b.mapper.preserveOriginal {
+	if b.mapper.cfg.PreserveOriginal {
 		ecs["original"] = b.original(raw)
 		fields["tags"] = []string{tagPreserveOriginal}
 	}

@@ -50,7 +50,7 @@ func (b *builder) threatq(timestamp time.Time, value, updatedAt any) mapstr.M {
 		}
 		fields["adversaries"] = adversaries.values
 	}
-	expiration := expire(b.mapper.policy, ind, timestamp)
+	expiration := expire(&b.mapper.cfg, ind, timestamp)
 	fields["ioc_expired_at"] = common.Time(expiration.At)
 	fields["ioc_expiration_reason"] = expiration.Reason
 	return fields

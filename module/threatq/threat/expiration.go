@@ -24,17 +24,6 @@ func reasonStatus(status string) string {
 	return "Expiration set by ThreatQ's status `" + status + "`"
 }
 
-// expirationPolicy is what the configuration says about expiration.
-type expirationPolicy struct {
-	// Duration is how long after its last update an indicator expires that
-	// nothing else ends. It is more than zero.
-	Duration time.Duration
-	// ExpiredStatuses are the statuses that take an indicator out of the active
-	// set at once. They are compared without regard to case and surrounding
-	// white space.
-	ExpiredStatuses []string
-}
-
 // expiration is when and why an indicator leaves the active set.
 type expiration struct {
 	At     time.Time
@@ -48,12 +37,12 @@ type expiration struct {
 //
 //   - expired_at, where it is set;
 //   - expires_at, where it is set;
-//   - @timestamp, where the status is one of the policy's.
+//   - @timestamp, where the status is one of ExpiredStatuses.
 //
 // Where none of them does, it is updated_at (@timestamp without one) plus the
-// policy's duration. Whether a date lies ahead or in the past makes no
+// ExpirationDuration. Whether a date lies ahead or in the past makes no
 // difference. The time is at most the end of the year 9999.
-func expire(policy expirationPolicy, ind *indicator, timestamp time.Time) expiration {
+func expire(cfg *MapperConfig, ind *indicator, timestamp time.Time) expiration {
 	var e expiration
 	earlier := func(at time.Time) bool {
 		return e.At.IsZero() || at.Before(e.At)
@@ -64,22 +53,22 @@ func expire(policy expirationPolicy, ind *indicator, timestamp time.Time) expira
 	if !ind.ExpiresAt.IsZero() && earlier(ind.ExpiresAt) {
 		e = expiration{ind.ExpiresAt, reasonExpiresAt}
 	}
-	if policy.expires(ind.Status) && earlier(timestamp) {
+	if cfg.expires(ind.Status) && earlier(timestamp) {
 		e = expiration{timestamp, reasonStatus(strings.TrimSpace(ind.Status))}
 	}
 	if e.At.IsZero() {
-		e = expiration{addClamped(firstDate(ind.UpdatedAt, timestamp), policy.Duration), reasonDefault}
+		e = expiration{addClamped(firstDate(ind.UpdatedAt, timestamp), cfg.ExpirationDuration), reasonDefault}
 	}
 	return e
 }
 
 // expires says whether status is one that ends an indicator.
-func (p expirationPolicy) expires(status string) bool {
+func (c *MapperConfig) expires(status string) bool {
 	status = strings.TrimSpace(status)
 	if status == "" {
 		return false
 	}
-	for _, expired := range p.ExpiredStatuses {
+	for _, expired := range c.ExpiredStatuses {
 		if strings.EqualFold(strings.TrimSpace(expired), status) {
 			return true
 		}

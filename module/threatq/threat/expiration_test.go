@@ -52,10 +52,10 @@ func TestExpire(t *testing.T) {
 		t.Run(tc.Name, func(t *testing.T) {
 			duration, err := config.ParseLifetime(tc.Duration)
 			require.NoError(t, err)
-			policy := expirationPolicy{Duration: duration, ExpiredStatuses: tc.ExpiredStatuses}
+			policy := MapperConfig{ExpirationDuration: duration, ExpiredStatuses: tc.ExpiredStatuses}
 			in := tc.Input.ThreatQ
 			ind := &indicator{UpdatedAt: in.UpdatedAt, ExpiresAt: in.ExpiresAt, ExpiredAt: in.ExpiredAt, Status: in.Status}
-			got := expire(policy, ind, tc.Input.Timestamp)
+			got := expire(&policy, ind, tc.Input.Timestamp)
 			assert.Equal(t, tc.WantAt, got.At)
 			assert.Equal(t, tc.WantReason, got.Reason)
 		})

@@ -24,7 +24,7 @@ func TestSimulatedCollection(t *testing.T) {
 	defer sim.Close()
 
 	m := testMapper()
-	policy := expirationPolicy{Duration: 90 * 24 * time.Hour, ExpiredStatuses: []string{defaultExpiredStatus}}
+	policy := MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, ExpiredStatuses: []string{defaultExpiredStatus}}
 	types, misfits, unreadable := map[string]bool{}, 0, 0
 	for want := range sim.Expected() {
 		raw := sim.Indicator(want.Index)
@@ -68,7 +68,7 @@ func TestSimulatedCollection(t *testing.T) {
 
 		timestamp := firstDate(want.UpdatedAt, want.PublishedAt, want.CreatedAt, testFetched)
 		assert.Equal(t, timestamp, date("@timestamp"))
-		expiration := expire(policy, &indicator{UpdatedAt: want.UpdatedAt, ExpiresAt: want.ExpiresAt, ExpiredAt: want.ExpiredAt, Status: want.Status}, timestamp)
+		expiration := expire(&policy, &indicator{UpdatedAt: want.UpdatedAt, ExpiresAt: want.ExpiresAt, ExpiredAt: want.ExpiredAt, Status: want.Status}, timestamp)
 		assert.Equal(t, expiration.At, date("threatq.ioc_expired_at"), "%s", raw)
 		assert.Equal(t, expiration.Reason, got["threatq.ioc_expiration_reason"], "%s", raw)
 		assert.Equal(t, expiration.At, brief.ExpiredAt, "%s", raw)
