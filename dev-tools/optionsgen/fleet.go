@@ -23,7 +23,7 @@ type fleetVariable struct {
 	Secret      *bool    `yaml:"secret,omitempty"`
 	ShowUser    bool     `yaml:"show_user"`
 
-	setting string
+	Setting string `yaml:"-"`
 }
 
 // fleetTypes are the types of variables by those of settings.
@@ -54,7 +54,7 @@ func newFleetVariable(option config.Option) fleetVariable {
 		Name: f.Name, Type: fleetTypes[option.Type], Title: f.Title, Default: f.Default,
 		Description: oneLine(plain(f.Description)),
 		Multi:       option.Type == config.TypeList, Required: option.Required || f.Required, ShowUser: f.Show,
-		setting: option.Name,
+		Setting: option.Name,
 	}
 	if v.Name == "" {
 		v.Name = strings.ReplaceAll(option.Name, ".", "_")
@@ -89,28 +89,4 @@ func newFleetVariable(option config.Option) fleetVariable {
 // fleetManifest renders the variables as the manifest of the Fleet package has them.
 func fleetManifest(scope *config.Scope) string {
 	return indentLines(strings.TrimRight(toYAML(fleetVariablesOf(scope)), "\n"), 6, "") + "\n"
-}
-
-// fleetStream renders the template by which Fleet makes a stream of the variables.
-// Those of the type yaml come first, as the template says.
-func fleetStream(scope *config.Scope) string {
-	var first, then strings.Builder
-	for _, v := range fleetVariablesOf(scope) {
-		out, value := &then, "{{escape_string "+v.Name+"}}"
-		switch v.Type {
-		case "yaml":
-			out, value = &first, "{{"+v.Name+"}}"
-		case "bool", "integer":
-			value = "{{" + v.Name + "}}"
-		}
-		line := v.setting + ": " + value + "\n"
-		if v.Multi {
-			line = v.setting + ":\n{{#each " + v.Name + " as |one|}}\n  - {{escape_string one}}\n{{/each}}\n"
-		}
-		if !v.Required && v.Type != "bool" {
-			line = "{{#if " + v.Name + "}}\n" + line + "{{/if}}\n"
-		}
-		out.WriteString(line)
-	}
-	return first.String() + then.String()
 }

@@ -59,8 +59,8 @@ func execute(root, source string, style yamlStyle) ([]byte, error) {
 	}
 	input, beat := config.InputSettings(), config.BeatSettings()
 	tmpl, err := template.New(source).Delims(left, right).Funcs(template.FuncMap{
-		"fleetVariables":  func() string { return fleetManifest(input) },
-		"fleetStream":     func() string { return fleetStream(input) },
+		"manifest":        func() string { return fleetManifest(input) },
+		"variables":       func() []fleetVariable { return fleetVariablesOf(input) },
 		"banner":          banner,
 		"default":         defaultOf,
 		"beat":            style.beatSection,

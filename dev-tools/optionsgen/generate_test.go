@@ -98,7 +98,7 @@ func TestLinesFitTheScreen(t *testing.T) {
 func TestFleetAsksForWhatIsRequired(t *testing.T) {
 	asked := map[string]bool{"type": true, "id": true}
 	for _, v := range fleetVariablesOf(settings.InputSettings()) {
-		asked[v.setting] = true
+		asked[v.Setting] = true
 	}
 	for _, option := range settings.InputSettings().All() {
 		require.True(t, !option.Required || asked[option.Name], option.Name)
