@@ -50,13 +50,26 @@ func TestDemo(t *testing.T) {
 	}
 	assert.Equal(t, 2, tables)
 
+	// The README shows it, with the numbers of one day.
+	root, err := beattest.Root()
+	require.NoError(t, err)
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	require.NoError(t, err)
+	_, shown, found := strings.Cut(string(readme), "```text\n")
+	require.True(t, found)
+	shown, _, _ = strings.Cut(shown, "```")
+	shown = strings.ReplaceAll(shown, "...", "")
+	number := regexp.MustCompile(`(?m)^ *\d* +`)
+	said := number.ReplaceAllString(output, "")
+	for line := range strings.Lines(number.ReplaceAllString(shown, "")) {
+		assert.Contains(t, said, line)
+	}
+
 	// Git ignores what a demo in the repository leaves behind.
 	left, err := os.ReadDir(dir.Path)
 	require.NoError(t, err)
 	require.Len(t, left, 1)
 	assert.Equal(t, file, left[0].Name())
-	root, err := beattest.Root()
-	require.NoError(t, err)
 	ignored, err := os.ReadFile(filepath.Join(root, ".gitignore"))
 	require.NoError(t, err)
 	assert.Contains(t, strings.Split(string(ignored), "\n"), "/"+file)

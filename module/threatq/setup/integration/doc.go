@@ -13,7 +13,8 @@
 //	ELASTICSEARCH_CA         file with the certificate authority, Kibana's as well
 //	KIBANA_URL               of Kibana 8.3 or later; without it what needs Kibana is skipped
 //	THREATQBEAT_PACKAGES     directory of the packages that the pages are followed with, by root
-//	                         and with debootstrap (mage docsTest); without it that is skipped
+//	                         and with debootstrap (mage docsTest); without it that is skipped.
+//	                         Kibana 8.3 takes no API key for the last step
 //
 // The assets have fixed names, so the tests need a cluster without them, and remove them before and
 // after. Where they find data of threatqbeat that they did not make, they refuse to run.
