@@ -49,16 +49,14 @@ func (s *Simulator) serveData(x *exchange) {
 		return func(f *fault) {
 			switch {
 			case f == nil:
-				buf := s.buffers.Get().(*[]byte)
-				defer s.buffers.Put(buf)
-				p := s.page(buf, req)
+				p := s.page(req)
 				s.stats.page(req.mark, p)
 				x.answer(http.StatusOK, "application/json", p.body)
 			case f.spoilPage != nil:
-				p, _ := s.render(nil, req)
+				p, _ := s.render(req)
 				f.spoilPage(x, f, req, p)
 			default:
-				p, _ := s.render(nil, req)
+				p, _ := s.render(req)
 				if f.name == "delay" || f.name == "slow" { // the page is right in the end
 					s.stats.page(req.mark, p)
 				}
@@ -81,7 +79,7 @@ func (s *Simulator) readDataRequest(x *exchange) (req pageRequest, ok bool) {
 	if query.Has("cursorMark") {
 		req.after, markErr = s.marker.position(req.mark)
 	}
-	tokenProblem := s.tokens.check(x.r.Header.Get("Authorization"))
+	tokenProblem := s.tokens.check(x.r.Header.Get("Authorization"), s.cfg.Now())
 	switch {
 	case x.r.Method != http.MethodGet:
 		x.w.Header().Set("Allow", http.MethodGet)
@@ -103,33 +101,25 @@ func (s *Simulator) readDataRequest(x *exchange) (req pageRequest, ok bool) {
 	return req, false
 }
 
-// page renders a page, into *buf unless it comes from the cache or goes there.
-func (s *Simulator) page(buf *[]byte, req pageRequest) page {
-	if s.cache.limit == 0 {
-		p, _ := s.render((*buf)[:0], req)
-		*buf = p.body
-		return p
-	}
+// page renders a page unless it is in the cache.
+func (s *Simulator) page(req pageRequest) page {
 	if p, ok := s.cache.get(req, s.changeCount()); ok {
 		return p
 	}
-	p, changes := s.render(nil, req)
+	p, changes := s.render(req)
 	s.cache.put(req, changes, p)
 	return p
 }
 
-// render appends a page to b, and tells at how many changes of the collection it did. Untidy appliances leave the total
-// out of one page in twenty.
-func (s *Simulator) render(b []byte, req pageRequest) (p page, changes uint64) {
+// render makes a page, and tells at how many changes of the collection it did. Untidy appliances leave the total out of
+// one page in twenty.
+func (s *Simulator) render(req pageRequest) (p page, changes uint64) {
 	items, last, total, changes := s.collection.page(req.after, req.limit)
 	p = page{next: req.mark, indicators: len(items)}
 	if len(items) > 0 && req.mark != "" {
 		p.next = s.marker.mark(last, 0)
 	}
-	if cap(b) == 0 {
-		b = make([]byte, 0, 256+len(items)*1800)
-	}
-	b = append(b, '{')
+	b := append(make([]byte, 0, 256+len(items)*1800), '{')
 	if s.cfg.Untidy == 0 || mix(s.cfg.Seed^uint64(req.after.sec)^uint64(req.after.id)<<20)%20 != 0 {
 		b = fmt.Appendf(b, `"total":%d,`, total)
 	}
@@ -201,7 +191,7 @@ func (c *pageCache) put(req pageRequest, changes uint64, p page) {
 func (s *Simulator) Warm(limit int, fields string) (pages int, bytes int64) {
 	req := pageRequest{mark: StartMark, after: startPosition, limit: min(limit, maxPageSize), fields: fields}
 	for s.cache.limit > 0 {
-		p := s.page(new([]byte), req)
+		p := s.page(req)
 		pages, bytes = pages+1, bytes+int64(len(p.body))
 		if p.indicators == 0 || bytes > s.cache.limit {
 			break

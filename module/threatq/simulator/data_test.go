@@ -103,7 +103,7 @@ func TestAnyInterleavingDeliversEveryVersion(t *testing.T) {
 			}
 			after, err := s.marker.position(mark)
 			require.NoError(t, err)
-			p := s.page(new([]byte), pageRequest{mark: mark, after: after, limit: limit, fields: testFields})
+			p := s.page(pageRequest{mark: mark, after: after, limit: limit, fields: testFields})
 			var body testPage
 			require.NoError(t, json.Unmarshal(p.body, &body))
 			for _, raw := range body.Data {
@@ -274,7 +274,7 @@ func TestFieldsParameter(t *testing.T) {
 	s := newSimulator(t, testConfig(1))
 	keysOf := func(fields string) []string {
 		var body struct{ Data []map[string]json.RawMessage }
-		p := s.page(new([]byte), pageRequest{mark: StartMark, after: startPosition, limit: 1, fields: fields})
+		p := s.page(pageRequest{mark: StartMark, after: startPosition, limit: 1, fields: fields})
 		require.NoError(t, json.Unmarshal(p.body, &body))
 		return slices.Sorted(maps.Keys(body.Data[0]))
 	}
@@ -297,7 +297,7 @@ func TestFieldsOfMembers(t *testing.T) {
 		var body struct {
 			Data []map[string]any `json:"data"`
 		}
-		p := s.page(new([]byte), pageRequest{mark: StartMark, after: startPosition, limit: 200, fields: fields})
+		p := s.page(pageRequest{mark: StartMark, after: startPosition, limit: 200, fields: fields})
 		require.NoError(t, json.Unmarshal(p.body, &body))
 		return body.Data
 	}

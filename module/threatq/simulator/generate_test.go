@@ -398,11 +398,10 @@ func TestMemoryOfAMillionIndicators(t *testing.T) {
 	s := newSimulator(t, cfg)
 	assert.Less(t, heap()-before, int64(1*mb))
 
-	buf := new([]byte)
 	for i := 0; i < n; i += n / 50 {
 		req := pageRequest{mark: "m", limit: 1000, fields: testFields}
 		req.after = position{s.gen.baseSec(i), s.id(i)}
-		p := s.page(buf, req)
+		p := s.page(req)
 		require.Equal(t, 1000, p.indicators)
 	}
 	assert.Less(t, heap()-before, int64(10*mb))
@@ -424,10 +423,9 @@ func BenchmarkPage(b *testing.B) {
 			cfg.PageCacheBytes = test.cache
 			s := newSimulator(b, cfg)
 			req := pageRequest{mark: StartMark, after: startPosition, limit: 1000, fields: testFields}
-			buf := new([]byte)
 			b.ReportAllocs()
 			for b.Loop() {
-				b.SetBytes(int64(len(s.page(buf, req).body)))
+				b.SetBytes(int64(len(s.page(req).body)))
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/indicator")
 		})

@@ -22,13 +22,12 @@ const (
 type Simulator struct {
 	*collection
 
-	cfg     Config
-	marker  marker
-	tokens  tokens
-	faults  faults
-	stats   stats
-	cache   pageCache
-	buffers sync.Pool
+	cfg    Config
+	marker marker
+	tokens tokens
+	faults faults
+	stats  stats
+	cache  pageCache
 
 	updates, leaves, joins pace
 
@@ -57,19 +56,17 @@ func New(cfg Config) (*Simulator, error) {
 		untidy:     cfg.Untidy,
 		unreadable: cfg.Unreadable,
 	}
-	s := &Simulator{
+	return &Simulator{
 		collection: newCollection(gen, cfg.Now),
 		cfg:        cfg,
 		marker:     newMarker(cfg.DataCollectionID),
-		tokens:     newTokens(cfg),
+		tokens:     tokens{id: cfg.ClientID, secret: cfg.ClientSecret, valid: make(map[string]time.Time)},
 		cache:      pageCache{limit: cfg.PageCacheBytes},
 		updates:    pace{last: cfg.Now(), perSecond: cfg.UpdatesPerSecond},
 		leaves:     pace{last: cfg.Now(), perSecond: cfg.LeavesPerSecond},
 		joins:      pace{last: cfg.Now(), perSecond: cfg.JoinsPerSecond},
 		closed:     make(chan struct{}),
-	}
-	s.buffers.New = func() any { return new([]byte) }
-	return s, nil
+	}, nil
 }
 
 // Config returns the configuration with all defaults filled in. It holds the client secret of the start.

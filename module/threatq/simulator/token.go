@@ -5,9 +5,10 @@ package simulator
 
 import (
 	"crypto/rand"
-	"crypto/subtle"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,10 +19,6 @@ const maxTokenRequest = 64 << 10
 
 // tokens holds the credentials and the access tokens of the appliance.
 type tokens struct {
-	now   func() time.Time
-	ttl   time.Duration
-	style AuthStyle
-
 	mu     sync.Mutex
 	id     string
 	secret string
@@ -29,39 +26,25 @@ type tokens struct {
 	issued []string
 }
 
-func newTokens(cfg Config) tokens {
-	return tokens{
-		now: cfg.Now, ttl: cfg.TokenTTL, style: cfg.AuthStyle,
-		id: cfg.ClientID, secret: cfg.ClientSecret,
-		valid: make(map[string]time.Time),
-	}
-}
-
 func (t *tokens) authenticate(id, secret string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return subtle.ConstantTimeCompare([]byte(id), []byte(t.id))&
-		subtle.ConstantTimeCompare([]byte(secret), []byte(t.secret)) == 1
+	return id == t.id && secret == t.secret
 }
 
 // issue returns a new access token and a refresh token.
-func (t *tokens) issue() (access, refresh string) {
+func (t *tokens) issue(now time.Time, ttl time.Duration) (access, refresh string) {
 	access, refresh = rand.Text()+rand.Text(), rand.Text()+rand.Text()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.now()
-	for token, until := range t.valid {
-		if !now.Before(until) {
-			delete(t.valid, token)
-		}
-	}
-	t.valid[access] = now.Add(t.ttl)
+	maps.DeleteFunc(t.valid, func(_ string, until time.Time) bool { return !now.Before(until) })
+	t.valid[access] = now.Add(ttl)
 	t.issued = append(t.issued, access, refresh)
 	return access, refresh
 }
 
 // check says what is wrong with the token of a request, if anything.
-func (t *tokens) check(authorization string) string {
+func (t *tokens) check(authorization string, now time.Time) string {
 	scheme, token, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return "The request has no access token."
@@ -72,7 +55,7 @@ func (t *tokens) check(authorization string) string {
 	if !ok {
 		return "The access token is invalid."
 	}
-	if !t.now().Before(until) {
+	if !now.Before(until) {
 		return "The access token has expired."
 	}
 	return ""
@@ -97,7 +80,7 @@ func (s *Simulator) SetCredentials(id, secret string) {
 func (s *Simulator) IssuedTokens() []string {
 	s.tokens.mu.Lock()
 	defer s.tokens.mu.Unlock()
-	return append([]string(nil), s.tokens.issued...)
+	return slices.Clone(s.tokens.issued)
 }
 
 func (s *Simulator) serveToken(x *exchange) {
@@ -105,7 +88,7 @@ func (s *Simulator) serveToken(x *exchange) {
 		if !s.authenticateClient(x) {
 			return nil
 		}
-		access, refresh := s.tokens.issue()
+		access, refresh := s.tokens.issue(s.cfg.Now(), s.cfg.TokenTTL)
 		s.stats.token()
 		body := mustJSON(map[string]any{
 			"access_token":  access,
@@ -139,11 +122,11 @@ func (s *Simulator) authenticateClient(x *exchange) bool {
 	form := x.r.PostForm
 	id, secret, basic := x.r.BasicAuth()
 	switch {
-	case basic && s.tokens.style != AuthForm:
+	case basic && s.cfg.AuthStyle != AuthForm:
 		if !s.tokens.authenticate(id, secret) {
 			id, secret = formDecoded(id), formDecoded(secret)
 		}
-	case form.Has("client_id") && s.tokens.style != AuthBasic:
+	case form.Has("client_id") && s.cfg.AuthStyle != AuthBasic:
 		id, secret = form.Get("client_id"), form.Get("client_secret")
 	default:
 		x.failToken(http.StatusUnauthorized, "invalid_client", "The client did not authenticate in a supported way.")
