@@ -115,7 +115,6 @@ func expiry(cert *x509.Certificate, now time.Time) string {
 	return fmt.Sprintf("the appliance's certificate has expired on %s", cert.NotAfter.UTC().Format(time.RFC3339))
 }
 
-// namesOf returns the hosts that a certificate is for.
 func namesOf(cert *x509.Certificate) (names []string) {
 	for _, name := range cert.DNSNames {
 		names = append(names, clean(name))
@@ -213,8 +212,8 @@ func innermost(err error) error {
 	}
 }
 
-// scrub makes a foreign text fit to be shown: secrets that are known are
-// replaced, control characters as well, and its length is bounded.
+// scrub makes a text from outside fit to be shown: known secrets and control
+// characters are replaced, and its length is bounded.
 func scrub(text string) string {
 	return clean(secrets.Hide(text))
 }

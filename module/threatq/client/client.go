@@ -150,7 +150,6 @@ func (c *Client) PageOf(ctx context.Context, mark, fields string) (*Page, error)
 // maxRefusal is how much of the body of an error status is read.
 const maxRefusal = 16 << 10
 
-// fetch reads one page with a token.
 func (c *Client) fetch(ctx context.Context, mark, fields, token string) (*Page, error) {
 	call := &call{op: "reading a page of data collection " + c.cfg.DataCollectionID + " from " + c.dataURL.Host, mark: mark}
 
@@ -227,7 +226,6 @@ type metrics struct {
 	rateLimitWaits *monitoring.Uint
 }
 
-// newMetrics registers the metrics of one Client.
 func newMetrics(reg *monitoring.Registry) *metrics {
 	if reg == nil {
 		reg = monitoring.NewRegistry()

@@ -43,6 +43,6 @@
 // over https (or http to this host, or where request.allow_insecure_http permits
 // it). Redirects are followed within the same scheme, host and port only.
 // Certificates are checked behind proxies as well. No error, log line, metric or
-// trace holds a secret: the errors of net/http and oauth2 never get out, and foreign
-// texts are searched for secrets before they are shown.
+// trace holds a secret: the errors of net/http and oauth2 are never shown, and texts
+// from outside are searched for secrets before they are.
 package client

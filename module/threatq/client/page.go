@@ -235,13 +235,13 @@ func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 	env, whole := scanDamaged(buf.body, buf.elems)
 	page.take(env)
 	if whole && readErr == nil && c.check(env, call.mark) == nil {
-		page.sift(false)
+		page.countUnreadable(false)
 		c.log.Warnw("The page is not valid JSON, but where its indicators begin and end is clear: it is used as it is",
 			"unreadable", page.Unreadable, "indicators", len(page.Indicators))
 		return page, nil
 	}
 	page.Truncated, page.NextCursorMark = true, ""
-	page.sift(true)
+	page.countUnreadable(true)
 	if len(page.Indicators) == 0 {
 		page.Release()
 		return nil, err
@@ -249,8 +249,8 @@ func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 	return page, err
 }
 
-// check returns an error for a page that is JSON, but can't be meant: without a
-// list of indicators it is none, except for the start of a collection that is empty.
+// check returns an error for JSON that is no page: without a list of indicators,
+// except at the start of a collection that is empty, or with a credential in it.
 func (c *Client) check(env envelope, mark string) error {
 	const missing = `the answer lacks "data", the list of indicators`
 	switch {
@@ -274,8 +274,8 @@ func (p *Page) take(env envelope) {
 	p.Total = env.total
 }
 
-// sift counts the indicators that are not valid JSON, or leaves them out.
-func (p *Page) sift(drop bool) {
+// countUnreadable counts the indicators that are not valid JSON, or leaves them out.
+func (p *Page) countUnreadable(drop bool) {
 	p.Indicators = slices.DeleteFunc(p.Indicators, func(raw []byte) bool {
 		if valid(raw) {
 			return false
@@ -288,7 +288,6 @@ func (p *Page) sift(drop bool) {
 	}
 }
 
-// answerError returns the Error for a body that is no page.
 func answerError(body []byte, err error) *Error {
 	e := &Error{Kind: KindAnswer, Hint: "if it goes on, look at the appliance's own logs"}
 	trimmed := bytes.TrimLeft(body, " \t\r\n\ufeff")

@@ -50,7 +50,6 @@ type call struct {
 
 type callKey struct{}
 
-// callOf returns the call that a request belongs to.
 func callOf(ctx context.Context) *call {
 	if c, ok := ctx.Value(callKey{}).(*call); ok {
 		return c
@@ -103,7 +102,6 @@ func (c *Client) backoff(n int, asked time.Duration) time.Duration {
 	return max(least, min(most-spread(most/4), wait+spread(wait/2)))
 }
 
-// spread returns a random duration from 0 to d.
 func spread(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0

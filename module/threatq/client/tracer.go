@@ -154,7 +154,6 @@ func (t *tracer) close() {
 	}
 }
 
-// append writes a line.
 func (t *tracer) append(entry map[string]any) {
 	line, err := json.Marshal(entry)
 	t.mu.Lock()

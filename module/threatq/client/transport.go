@@ -28,7 +28,6 @@ import (
 // was built for, and against no name at all behind a CONNECT proxy.
 type transports map[string]*http.Transport
 
-// newTransports builds the transports for the hosts of these addresses.
 func (c *Client) newTransports(addresses ...*url.URL) error {
 	request := &c.cfg.Request
 	proxy := httpcommon.HTTPClientProxySettings{Disable: request.ProxyDisable, Headers: httpcommon.ProxyHeaders{}}
@@ -68,7 +67,6 @@ func (c *Client) newTransports(addresses ...*url.URL) error {
 	return nil
 }
 
-// tlsConfig returns the TLS configuration for a host.
 func (c *Client) tlsConfig(host string) *tls.Config {
 	config := c.tls.BuildModuleClientConfig(host, tlscommon.WithLogger(logp.NewNopLogger()))
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
@@ -265,7 +263,6 @@ func (c *Client) Endpoints() []Endpoint {
 	return out
 }
 
-// hostPort returns the host and the port of an address.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {

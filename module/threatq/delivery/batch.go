@@ -18,7 +18,7 @@ import (
 )
 
 // batch stands between a batch and Libbeat's output, which sees copies of the
-// documents. What the output makes of them is judged before it reaches the batch.
+// documents. What the output says of each is decided on before the batch hears of it.
 type batch struct {
 	publisher.Batch
 	client  *elasticsearch
@@ -98,10 +98,10 @@ func (b *batch) RetryEvents(events []publisher.Event) {
 	b.Batch.RetryEvents(again)
 }
 
-// again judges a document that was not accepted, and tells whether it is sent again.
+// again decides whether a document that was not accepted is sent again.
 func (b *batch) again(doc *document, answered any) bool {
 	if doc.deadLetter {
-		return true // judged before
+		return true // decided before
 	}
 	refused, ok := refusalIn(answered)
 	if !ok {
@@ -146,7 +146,7 @@ func (doc *document) release() {
 	}
 }
 
-// look brings the health of the inputs up to date.
+// look updates the health of the inputs.
 func (b *batch) look() {
 	seen := map[*Input]bool{}
 	for _, event := range b.Batch.Events() {

@@ -140,7 +140,6 @@ var untrue = []string{
 	"BETA: The non_indexable_policy dead_letter_index",
 }
 
-// quiet returns the logger without these lines.
 func quiet(log *logp.Logger) *logp.Logger {
 	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return quietCore{core} }))
 }

@@ -149,7 +149,7 @@ func (in *Input) hold(first bool, why string) {
 	in.heldWhy = why
 }
 
-// release counts an event that was held and is no more.
+// release counts an event that is no longer held.
 func (in *Input) release() {
 	if in == nil {
 		return
@@ -182,7 +182,7 @@ func (in *Input) refuse(indicator registry.Indicator, why string) {
 	in.setRefused()
 }
 
-// accepted takes note of a document that the output took.
+// accepted is called for a document that the output took.
 func (in *Input) accepted(indicator registry.Indicator) {
 	if in == nil {
 		return
@@ -196,7 +196,7 @@ func (in *Input) accepted(indicator registry.Indicator) {
 	in.setRefused()
 }
 
-// look takes note of the time.
+// look updates the health for what has changed with the time.
 func (in *Input) look(now time.Time) {
 	if in == nil {
 		return

@@ -49,8 +49,8 @@ type Scanner struct {
 	unquoted []byte
 }
 
-// Reset makes the scanner read data, from its start. Without data it lets go of
-// what it read.
+// Reset makes the scanner read data, from its start. Without data it keeps no
+// reference to what it read.
 func (s *Scanner) Reset(data []byte) {
 	if cap(s.unquoted) > maxScratch {
 		s.unquoted = nil

@@ -59,8 +59,8 @@ func (c Cursor) Describe() string {
 	return fmt.Sprintf("input %q, %s, data collection %s", c.InputID, c.URL, c.DataCollectionID)
 }
 
-// decode makes a Cursor of an entry of the registry. ok is false when the entry
-// is none of a threatq input.
+// decode reads a Cursor from an entry of the registry. ok is false when the entry
+// is not that of a threatq input.
 func decode(key string, value backend.ValueDecoder) (c Cursor, ok bool, err error) {
 	inputID, source, ok := parseKey(key)
 	if !ok {
@@ -124,7 +124,6 @@ func SourceName(url, dataCollectionID string) string {
 // start with.
 const keyPrefix = config.InputType + "::"
 
-// cursorKey returns the registry's key of a cursor.
 func cursorKey(inputID, url, dataCollectionID string) string {
 	return keyPrefix + inputID + "::" + SourceName(url, dataCollectionID)
 }

@@ -62,7 +62,6 @@ func (f knownFiles) log(generation uint64) string {
 	return f.path("." + strconv.FormatUint(generation, 10) + logSuffix)
 }
 
-// logs returns the generations of the logs that are there.
 func (f knownFiles) logs() ([]uint64, error) {
 	names, err := filepath.Glob(filepath.Join(f.dir, f.name()+".*"+logSuffix))
 	if err != nil {
@@ -145,14 +144,12 @@ func readBase(name, key string) (set *Set, generation uint64, ofKey string, err 
 	return set, generation, ofKey, nil
 }
 
-// logHead is how a log begins.
 func (f knownFiles) logHead(generation uint64) []byte {
 	head := append(make([]byte, 0, logHeader), logMagic...)
 	head = binary.LittleEndian.AppendUint64(head, xxhash.Sum64String(f.key))
 	return binary.LittleEndian.AppendUint64(head, generation)
 }
 
-// createLog begins a log.
 func (f knownFiles) createLog(generation uint64, contents []byte) (*os.File, error) {
 	file, err := os.OpenFile(f.log(generation), os.O_CREATE|os.O_RDWR|os.O_TRUNC|os.O_APPEND, f.mode)
 	if err != nil {

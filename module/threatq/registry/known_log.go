@@ -27,7 +27,6 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// appendRecord appends a record of that type with these contents.
 func appendRecord(b []byte, typ byte, contents []byte) []byte {
 	start := len(b)
 	b = append(b, make([]byte, recordHead)...)

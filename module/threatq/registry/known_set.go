@@ -131,7 +131,6 @@ func (s *Set) Find(i Indicator) (place int, version Version, ok bool) {
 	return 0, 0, false
 }
 
-// entries yields the indicators in order, with their places.
 func (s *Set) entries() iter.Seq2[int, Entry] {
 	return func(yield func(int, Entry) bool) {
 		var d decoder

@@ -58,7 +58,7 @@ func WriteTable(out io.Writer, cursors []Cursor, now time.Time) error {
 	return nil
 }
 
-// text says in a few words what the last sweep has come to.
+// text is the result of the last sweep in a few words.
 func (s *SweepState) text(now time.Time) string {
 	switch {
 	case s == nil:

@@ -96,7 +96,7 @@ func openCursors(log *logp.Logger, cfg config.Registry, name, root string) (_ *S
 	return s, true, nil
 }
 
-// checkPlace refuses a place that memlog could not even look at: it panics then.
+// checkPlace refuses a place that memlog can't look at, because it panics then.
 func checkPlace(root, home string) error {
 	info, err := os.Stat(root)
 	if err == nil && !info.IsDir() {
@@ -111,7 +111,8 @@ func checkPlace(root, home string) error {
 	return nil
 }
 
-// isDamage tells contents that can't be read from files that may not be.
+// isDamage reports whether err is about contents that can't be read, and not about
+// files that may not be.
 func isDamage(err error) bool {
 	var pathErr *fs.PathError
 	return !errors.As(err, &pathErr) || errors.Is(err, fs.ErrNotExist)
@@ -223,7 +224,7 @@ func (s repairingStore) Remove(key string) error {
 	return s.checkpoint(s.Store.Remove(key))
 }
 
-// checkpoint makes up for a failed update: memlog has it in memory already.
+// checkpoint writes what a failed update left out of the file: memlog has it in memory.
 func (s repairingStore) checkpoint(failed error) error {
 	if failed == nil {
 		return nil

@@ -61,7 +61,6 @@ func (a *announcer) publish(event beat.Event, update any) error {
 	return a.add(event, update, entry)
 }
 
-// retire publishes the event that retires an indicator.
 func (a *announcer) retire(event beat.Event, indicator registry.Indicator) error {
 	return a.add(event, nil, registry.Entry{Indicator: indicator, Version: registry.Gone})
 }
@@ -76,7 +75,6 @@ func (a *announcer) add(event beat.Event, update any, entry registry.Entry) erro
 	return a.flush()
 }
 
-// flush publishes what waits.
 func (a *announcer) flush() error {
 	if len(a.events) == 0 {
 		return nil
@@ -105,7 +103,6 @@ func (a *announcer) send(next waiting) error {
 	return a.forward(next.event, next.update)
 }
 
-// entryOf returns the indicator of an event and its version.
 func entryOf(event beat.Event) registry.Entry {
 	fields, _ := event.Fields["threatq"].(mapstr.M)
 	updated, _ := fields["updated_at"].(common.Time)

@@ -42,7 +42,6 @@ type decoded struct {
 
 var _ client.Reader = (*batch)(nil)
 
-// newReader returns a batch for each page that the client holds.
 func (m *Mapper) newReader() client.Reader {
 	return &batch{builder: builder{mapper: m}}
 }
@@ -89,7 +88,7 @@ func appendPart[T any](all, part []T) (_, copied []T) {
 	return all, slices.Clip(all[start:])
 }
 
-// decodedOf returns what the page's reader has made of an indicator, nil when it has
+// decodedOf returns an indicator as the page's reader has read it, nil when it has
 // not read it.
 func decodedOf(page *client.Page, i int) (*batch, *decoded) {
 	b, ok := page.Reader.(*batch)

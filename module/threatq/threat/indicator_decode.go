@@ -162,17 +162,21 @@ func (d *decoder) wrongType(field, wanted string) error {
 	return nil
 }
 
-func (d *decoder) readID(id *int64, field string) error {
-	*id = registry.Missing
+// readNumber returns the text of a number or of a string that may hold one, empty for
+// none.
+func (d *decoder) readNumber(field, wanted string) ([]byte, error) {
 	if c := d.Peek(); c != '"' && c != '-' && !isDigit(c) {
-		return d.wrongType(field, "an integer")
+		return nil, d.wrongType(field, wanted)
 	}
 	text, _, err := d.Scalar()
-	if err != nil {
+	return bytes.TrimSpace(text), err
+}
+
+func (d *decoder) readID(id *int64, field string) error {
+	*id = registry.Missing
+	text, err := d.readNumber(field, "an integer")
+	if err != nil || len(text) == 0 {
 		return err
-	}
-	if text = bytes.TrimSpace(text); len(text) == 0 {
-		return nil
 	}
 	parsed, ok := parseID(text)
 	if !ok {
@@ -185,15 +189,9 @@ func (d *decoder) readID(id *int64, field string) error {
 
 func (d *decoder) readScore() error {
 	d.ind.Score, d.ind.HasScore = 0, false
-	if c := d.Peek(); c != '"' && c != '-' && !isDigit(c) {
-		return d.wrongType("score", "a number")
-	}
-	text, _, err := d.Scalar()
-	if err != nil {
+	text, err := d.readNumber("score", "a number")
+	if err != nil || len(text) == 0 {
 		return err
-	}
-	if text = bytes.TrimSpace(text); len(text) == 0 {
-		return nil
 	}
 	score, ok := parseNumber(text)
 	if !ok || score < 0 || score > 10 {

@@ -298,7 +298,7 @@ func TestWhatComesBackDuringASweepIsNotRetired(t *testing.T) {
 		}
 		back(left[:2]...)
 		w.sweeper.turn(t.Context())
-		require.Len(t, w.sweeper.current.absent, 4, "judged, and none is retired yet")
+		require.Len(t, w.sweeper.current.absent, 4, "decided on, and none is retired yet")
 		require.Empty(t, w.retired)
 		back(left[2:4]...)
 		for w.sweeper.current != nil {

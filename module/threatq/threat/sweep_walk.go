@@ -60,10 +60,10 @@ func (s *sweeper) follow(page *client.Page) (step, error) {
 	w := &s.current.walk
 	switch {
 	case page.NextCursorMark == page.Mark:
-		return s.judge, nil
+		return s.decide, nil
 	case page.NextCursorMark == "" && w.total >= 0:
 		// The total tells whether this is the end.
-		return s.judge, nil
+		return s.decide, nil
 	case page.NextCursorMark == "":
 		return nil, errors.New("the appliance sent a page without a next cursor and without a total, so that its end is not certain")
 	}

@@ -29,8 +29,8 @@ func (e *heldBackError) Error() string {
 		e.absent, e.known, e.limit, e.id)
 }
 
-// judge finds what is known and not in the collection.
-func (s *sweeper) judge(context.Context) (step, error) {
+// decide finds what is known and not in the collection, and what is retired of it.
+func (s *sweeper) decide(context.Context) (step, error) {
 	w := s.current
 	if err := s.agrees(); err != nil {
 		return nil, err
