@@ -5,6 +5,7 @@ package kafka
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	"github.com/elastic/beats/v7/libbeat/publisher"
@@ -61,25 +62,14 @@ var _ publisher.Batch = (*attempt)(nil)
 // count the events of the pipeline. The rest it passes on.
 type tally struct {
 	outputs.Observer
-	mu      sync.Mutex
-	dropped int
+	dropped atomic.Int64
 }
 
 // Dropped returns how many events were dropped since the last call.
-func (t *tally) Dropped() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	n := t.dropped
-	t.dropped = 0
-	return n
-}
+func (t *tally) Dropped() int { return int(t.dropped.Swap(0)) }
 
 // PermanentErrors counts dropped events.
-func (t *tally) PermanentErrors(n int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.dropped += n
-}
+func (t *tally) PermanentErrors(n int) { t.dropped.Add(int64(n)) }
 
 // NewBatch does nothing.
 func (t *tally) NewBatch(int) {}

@@ -20,12 +20,12 @@
 // it comes behind every mark that was handed out. Dates have a resolution of one second, so updated_at runs ahead of
 // the clock when updates and requests alternate quickly.
 //
-// Leave and Join change what the collection holds without an update: no mark leads to what joined, and none tells of what
-// left. That is the same appliance whose filter was changed.
+// Leave and Join change what the collection holds without an update: no mark leads to what joined, and none says what left,
+// as when the filter of an appliance is changed.
 //
 // # Faults
 //
-// Inject arms faults: they answer some of the coming requests in a wrong way, then the simulator is well again.
+// Inject arms faults: they answer some of the coming requests in a wrong way, then the simulator answers correctly again.
 //
 // # Concurrency
 //

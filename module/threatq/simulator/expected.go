@@ -19,7 +19,7 @@ type Expected struct {
 	ID    int64
 	// Readable is false when the indicator can't be read: it is no object or has no id.
 	Readable bool
-	// Misfit is true when the value is none of its type, such as an IP address that is none.
+	// Misfit is true when the value does not fit its type, such as an IP address that can't be parsed.
 	Misfit bool
 	// Type, Status and Value are the names and the value as served; empty when absent or null.
 	Type   string

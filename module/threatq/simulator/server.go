@@ -43,7 +43,7 @@ type Server struct {
 // Config.AllowRemote is set, addr must be a loopback address.
 func (s *Simulator) Start(addr string) (*Server, error) { return s.start(addr, nil) }
 
-// StartTLS is Start over HTTPS, with a certificate that it makes for the occasion. Server.CAPEM is what to trust.
+// StartTLS is Start over HTTPS, with a certificate that it makes itself. Server.CAPEM is what to trust.
 func (s *Simulator) StartTLS(addr string) (*Server, error) {
 	cert, ca, err := selfSigned(time.Now())
 	if err != nil {
