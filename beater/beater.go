@@ -126,6 +126,7 @@ func newBeater(b *beat.Beat, section *conf.C, opts []Option) (*Beater, error) {
 // Run runs the inputs until Stop.
 func (bt *Beater) Run(b *beat.Beat) error {
 	defer bt.pipeline.inputsStopped()
+	limitMemory(bt.config.MaxInFlight)
 
 	store, err := registry.Open(bt.log, bt.config.Registry, b.Info.Beat, b.Paths)
 	if err != nil {

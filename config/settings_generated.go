@@ -203,7 +203,8 @@ type Beat struct {
 	MaxAckDelay time.Duration `config:"max_ack_delay"`
 	// How many bytes of indicators may be published and not yet acknowledged by the
 	// output, over all inputs. It bounds the memory where indicators are large;
-	// Libbeat's queue (queue.mem.events) bounds their number.
+	// Libbeat's queue (queue.mem.events) bounds their number. One that is larger
+	// goes alone.
 	MaxInFlight ByteSize `config:"max_in_flight"`
 	Registry    Registry `config:"registry"`
 	// How long a shutdown waits for the output to acknowledge what has been

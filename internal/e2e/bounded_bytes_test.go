@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -71,4 +72,99 @@ func TestLargeIndicatorsAndABlockedOutput(t *testing.T) {
 	start := time.Now()
 	beat.Stop()
 	assert.Less(t, time.Since(start), 10*time.Second)
+}
+
+// pageOfSize writes a page of exactly so many bytes: indicators of one type whose
+// values begin with a text and are filled up with another.
+func pageOfSize(w io.Writer, size, indicators int, kind, value, filler string) {
+	const head, tail = `{"total":1000000,"data":[`, `],"nextCursorMark":"%08d"}`
+	page := pageNumber.Add(1)
+	left := size - len(head) - len(fmt.Sprintf(tail, page))
+	_, err := io.WriteString(w, head)
+	for i := range indicators {
+		comma := ","
+		if i == 0 {
+			comma = ""
+		}
+		begin := fmt.Sprintf(`%s{"id":%d,"updated_at":"2026-01-01 00:00:00","type":{"name":%q},"value":"%s%d/`,
+			comma, page*1_000_000+int64(i), kind, value, i)
+		const end = `"}`
+		fill := left/(indicators-i) - len(begin) - len(end)
+		left -= len(begin) + fill + len(end)
+		text := strings.Repeat(filler, fill/len(filler)) + strings.Repeat("y", fill%len(filler))
+		if err == nil {
+			_, err = io.WriteString(w, begin+text+end)
+		}
+	}
+	_, _ = fmt.Fprintf(w, tail, page)
+}
+
+var pageNumber atomic.Int64
+
+// Whatever the appliances send, memory stays below a gigabyte at default settings,
+// whether the output is blocked or not.
+func TestPeakWithTheLargestPages(t *testing.T) {
+	if memoryFactor > 1 {
+		t.Skip("the race detector takes memory of its own")
+	}
+	const size = 256 << 20 // request.max_body_size
+	for name, test := range map[string]struct {
+		page     func(w io.Writer)
+		inputs   int
+		accepts  bool
+		settings map[string]any
+	}{
+		"few giant indicators": {page: func(w io.Writer) { pageOfSize(w, size, 4, "String", "", "x") }, inputs: 1},
+		"long addresses": {
+			page: func(w io.Writer) { pageOfSize(w, size, 2000, "URL", "https://www.example.com/", "x") }, inputs: 1, accepts: true,
+		},
+		"control characters in what is no JSON": {
+			page:   func(w io.Writer) { pageOfSize(w, size, 32, "String", "", "\xff\x01") },
+			inputs: 1, accepts: true, settings: map[string]any{"request.retry.max_attempts": 1},
+		},
+		"kept originals": {
+			page:   func(w io.Writer) { pageOfSize(w, size, 250, "String", "", `\"`) },
+			inputs: 1, settings: map[string]any{"preserve_original_event": true},
+		},
+		"three appliances": {page: func(w io.Writer) { pageOfSize(w, size, 2000, "URL", "https://www.example.com/", "x") }, inputs: 3},
+		"pages without an end": {page: func(w io.Writer) {
+			_, err := io.WriteString(w, `{"data":[`)
+			for piece := strings.Repeat(`{"id":1,"value":"192.0.2.1"},`, 10_000); err == nil; {
+				_, err = io.WriteString(w, piece)
+			}
+		}, inputs: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			es := startElasticsearch(t)
+			taken := 0
+			es.take = func(beattest.Event) { taken++ }
+			if !test.accepts {
+				es.block()
+			}
+			var requests atomic.Int64
+			dir := beattest.NewDir(t)
+			settings := es.output(map[string]any{"bulk_max_size": 1600})
+			var inputs []any
+			for i := range test.inputs {
+				a := (&oddAppliance{page: func(w http.ResponseWriter, _ int, _ string) {
+					requests.Add(1)
+					test.page(w)
+				}}).start(t)
+				inputs = append(inputs, a.input(fmt.Sprint("input-", i), test.settings))
+			}
+			settings["threatqbeat.inputs"] = inputs
+			settings["logging"] = map[string]any{"level": "info", "to_files": true}
+			dir.Configure(settings)
+			beat := dir.Start("run")
+			beat.Eventually("a page of each", func() bool { return requests.Load() >= int64(test.inputs) })
+			peak := int64(0)
+			for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(time.Second) {
+				peak = peakMemory(t, beat.PID())
+			}
+			t.Logf("Peak %d MiB, %d pages.", peak>>20, requests.Load())
+			assert.Greater(t, peak, int64(size), "a page was read")
+			assert.Less(t, peak, int64(1)<<30)
+			beat.Kill()
+		})
+	}
 }

@@ -4,8 +4,11 @@
 package client
 
 import (
+	"context"
 	"runtime"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -61,4 +64,43 @@ func TestPagesShareMemory(t *testing.T) {
 	require.NoError(t, err)
 	defer page.Release()
 	assert.Same(t, memory, &page.buf.body[:1][0])
+}
+
+// Two inputs never hold a large page each. The second asks for its page again once the
+// first one is released, whatever ends it.
+func TestOneLargePageAtATime(t *testing.T) {
+	large := `{"data":[{"value":"` + strings.Repeat("x", mostBeside) + `"}],"nextCursorMark":"b"}`
+	a := newAppliance(t, says(large))
+	first, _, _ := newClient(t, a.config())
+	second, _, _ := newClient(t, a.config())
+	page, err := first.Page(background, "a")
+	require.NoError(t, err)
+
+	ctx, cancel := context.WithCancel(background)
+	failed := make(chan error)
+	go func() {
+		_, err := second.Page(ctx, "a")
+		failed <- err
+	}()
+	require.Eventually(t, func() bool { return len(a.seen(dataPath)) == 2 }, time.Minute, time.Millisecond)
+	select {
+	case <-failed:
+		t.Fatal("there are two large pages")
+	case <-time.After(100 * time.Millisecond):
+	}
+	cancel()
+	require.Error(t, <-failed)
+
+	pages := make(chan *Page)
+	go func() {
+		page, err := second.Page(background, "a")
+		assert.NoError(t, err)
+		pages <- page
+	}()
+	require.Eventually(t, func() bool { return len(a.seen(dataPath)) == 3 }, time.Minute, time.Millisecond)
+	page.Release()
+	page = <-pages
+	assert.Len(t, page.Indicators, 1)
+	page.Release()
+	assert.Empty(t, largePage)
 }

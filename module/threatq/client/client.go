@@ -164,7 +164,12 @@ func (c *Client) fetch(ctx context.Context, mark, fields, token string) (*Page, 
 	}
 	address.RawQuery = query.Encode()
 	var page *Page
-	err := c.do(ctx, call, func(ctx context.Context) error {
+	defer func() {
+		if call.large {
+			<-largePage
+		}
+	}()
+	attempt := func(ctx context.Context) error {
 		page.Release()
 		page = nil
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
@@ -181,12 +186,28 @@ func (c *Client) fetch(ctx context.Context, mark, fields, token string) (*Page, 
 			body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 			return c.statusError(call, resp, body)
 		}
-		if page, err = c.readPage(resp, call); err != nil {
+		if page, err = c.readPage(resp, call); errors.Is(err, errBeside) {
+			return err
+		} else if err != nil {
 			e := c.requestError(ctx, call, err)
 			e.Status = resp.StatusCode
 			return e
 		}
 		return nil
+	}
+	err := c.do(ctx, call, func(ctx context.Context) error {
+		err := attempt(ctx)
+		if !errors.Is(err, errBeside) {
+			return err
+		}
+		// Asked for again, because the appliance need not wait for others' pages.
+		select {
+		case largePage <- struct{}{}:
+			call.large = true
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		return attempt(ctx)
 	})
 	if err != nil {
 		if page != nil && !page.Truncated || ctx.Err() != nil {

@@ -27,7 +27,14 @@ const (
 	mostSpare = 4 << 20
 	// mostPooled bounds one that is kept until the garbage collector comes.
 	mostPooled = 32 << 20
+	// mostBeside bounds the pages of which several inputs hold one each. A larger one
+	// is held by one of them at a time.
+	mostBeside = 64 << 20
 )
+
+// largePage is taken by who reads or holds a page beyond mostBeside. It belongs to the
+// process, as the memory does that it bounds.
+var largePage = make(chan struct{}, 1)
 
 // Page is one page of a data collection.
 type Page struct {
@@ -89,6 +96,7 @@ type buffer struct {
 	body   []byte
 	elems  [][]byte
 	reader Reader
+	large  bool // largePage is taken
 }
 
 // buffers keeps the memory of released pages for the next ones. A sync.Pool
@@ -123,6 +131,10 @@ func (bs *buffers) get() *buffer {
 }
 
 func (bs *buffers) put(b *buffer) {
+	if b.large {
+		b.large = false
+		defer func() { <-largePage }() // once the memory is given back
+	}
 	size := cap(b.body) + cap(b.elems)*headerBytes
 	if size > mostPooled {
 		// The next collection of garbage may be far away, with as much again taken
@@ -142,8 +154,12 @@ func (bs *buffers) put(b *buffer) {
 	bs.large.Put(b)
 }
 
-// errTooLarge says that a body exceeds the limit.
-var errTooLarge = errors.New("the body is too large")
+var (
+	// errTooLarge says that a body exceeds the limit.
+	errTooLarge = errors.New("the body is too large")
+	// errBeside says that a body exceeds mostBeside, and that there is such a page.
+	errBeside = errors.New("another page is large as well")
+)
 
 // fill reads a whole body, of a size that may be known (or -1).
 func (b *buffer) fill(r io.Reader, size, limit int64) error {
@@ -155,6 +171,14 @@ func (b *buffer) fill(r io.Reader, size, limit int64) error {
 	b.body = slices.Grow(b.body, int(max(firstRead, min(size+1, mostReserved))))
 	for {
 		if len(b.body) == cap(b.body) {
+			if len(b.body) >= mostBeside && !b.large {
+				select {
+				case largePage <- struct{}{}:
+					b.large = true
+				default:
+					return errBeside
+				}
+			}
 			// All that is taken for a page is twice the limit at most; append would
 			// round up.
 			size := 2 * len(b.body)
@@ -185,12 +209,16 @@ func (b *buffer) fill(r io.Reader, size, limit int64) error {
 // like; any other is returned as a truncated page, with the error.
 func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 	buf := c.buffers.get()
+	buf.large, call.large = call.large, false
 	page := &Page{Mark: call.mark, Total: -1, buf: buf, from: &c.buffers}
 	readErr := buf.fill(resp.Body, resp.ContentLength, int64(c.cfg.Request.MaxBodySize))
 	page.Bytes = int64(len(buf.body))
 
 	err, last := readErr, call.attempt >= c.cfg.Request.Retry.MaxAttempts
 	switch {
+	case errors.Is(readErr, errBeside):
+		page.Release()
+		return nil, readErr
 	case errors.Is(readErr, errTooLarge):
 		page.Release()
 		return nil, &Error{

@@ -44,6 +44,7 @@ type call struct {
 	op      string // for errors: what is being done
 	token   bool   // to the token endpoint
 	mark    string // the cursor mark of a page request
+	large   bool   // largePage is taken for it
 	attempt int    // the attempt that is running, from 1
 	bodyErr error  // why the body of this attempt could not be read to its end
 }

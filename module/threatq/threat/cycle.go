@@ -106,7 +106,7 @@ func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
 			c.state.Advance(page.NextCursorMark, len(page.Indicators), c.fetchedAt)
 			update = c.state
 		}
-		event.Private = c.mapper.sizeOf(raw)
+		event.Private = sizeOf(event.Fields, raw)
 		if err := c.publish(event, update); err != nil {
 			return err
 		}

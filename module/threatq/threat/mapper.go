@@ -90,14 +90,6 @@ func (m *Mapper) Event(raw []byte, fetched time.Time) (beat.Event, error) {
 	return b.finish(raw, fetched, b.decode(raw))
 }
 
-// sizeOf returns about how many bytes of text the event of an indicator holds.
-func (m *Mapper) sizeOf(raw []byte) int {
-	if m.cfg.PreserveOriginal {
-		return 2 * len(raw)
-	}
-	return len(raw)
-}
-
 // BriefFields is the parameter fields of a request for what Brief needs. The
 // appliance may send more.
 const BriefFields = "id,indicator_id,status,created_at,updated_at,published_at,expires_at,expired_at"

@@ -143,7 +143,7 @@ func (s *sweeper) fetch(ctx context.Context, mark string, wanted map[registry.In
 			continue // published as a pipeline error by the cycle
 		}
 		delete(wanted, entry.Indicator)
-		event.Private = s.run.mapper.sizeOf(raw)
+		event.Private = sizeOf(event.Fields, raw)
 		if err := s.out.add(event, nil, entry); err != nil {
 			return err
 		}
