@@ -10,6 +10,7 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
+	"github.com/elastic/beats/v7/libbeat/common"
 	"github.com/elastic/beats/v7/libbeat/management"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
@@ -100,7 +101,17 @@ func loadFile(settings instance.Settings) (*conf.C, error) {
 	}
 	useVariables(store)
 	secrets.LearnKeystore(store)
+	takeTexts(cfg)
 	secrets.LearnConfig(cfg)
+	var scalars []error
+	for _, file := range configFiles() {
+		if alone, err := common.LoadFile(file); err == nil { // else errs has it
+			scalars = append(scalars, config.CheckSections(alone))
+		}
+	}
+	if err := config.Join(scalars...); err != nil {
+		return nil, err
+	}
 	return cfg, config.Join(append(errs, config.CheckFile(cfg))...)
 }
 

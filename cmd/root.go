@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	"github.com/elastic/beats/v7/libbeat/cmd"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
 	"github.com/elastic/beats/v7/libbeat/publisher/processing"
@@ -88,6 +89,7 @@ func settings() instance.Settings {
 		Name:            config.Name,
 		Version:         config.Version,
 		ElasticLicensed: true,
+		ConfigOverrides: []cfgfile.ConditionalOverride{{Check: takeTexts}},
 		Processing: processing.MakeDefaultSupport(true, agent.Processors(),
 			processing.WithECS, processing.WithHost, processing.WithAgentMeta()),
 	}

@@ -11,6 +11,7 @@ import (
 
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/keystore"
+	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/go-ucfg"
 	"github.com/elastic/go-ucfg/parse"
 
@@ -36,7 +37,8 @@ func useVariables(store keystore.Keystore) {
 			}
 		}
 		value := os.Getenv(name)
-		return value, changes(value, parse.EnvConfig)
+		// Quotes around a value are meant; a comma or a bracket in a text is no list.
+		return value, value != "" && !strings.ContainsAny(value[:1], `'"`) || changes(value, parse.EnvConfig)
 	})
 }
 
@@ -49,6 +51,17 @@ func changes(value string, as parse.Config) bool {
 	}
 	kind := reflect.ValueOf(parsed).Kind()
 	return value != "" && (err != nil || kind != reflect.Slice && kind != reflect.Map && fmt.Sprint(parsed) != value)
+}
+
+// takeTexts has the texts among Libbeat's settings take their variables as they are. It
+// overrides nothing: this is the only place between the loading of the configuration and
+// the reading of the output's settings that Libbeat has for it. Libbeat loads it after
+// loadFile has, which knows the variables then.
+func takeTexts(cfg *conf.C) bool {
+	if err := config.TakeTexts(cfg); err != nil {
+		logp.L().Errorw("Variables are read as Libbeat does.", "error", err)
+	}
+	return false
 }
 
 func fromEnvironment(name string) (string, parse.Config, error) {

@@ -25,6 +25,7 @@ type checker struct {
 	unresolved []error
 	unknown    []error
 	wrong      []error
+	scalars    []error // of these, values where a section belongs
 }
 
 func newChecker(scope *Scope, where string) *checker {
@@ -61,8 +62,8 @@ func (c *checker) walk(cfg *config.C, prefix string) {
 		case nested:
 			c.walk(child, path+".")
 		case err != nil && !isMissing(err), err == nil && child.IsArray():
-			c.wrong = append(c.wrong, wrongf(path, "has a value of its own: below it there are %s",
-				strings.Join(c.siblings(path+"."), ", ")))
+			err := wrongf(path, "has a value of its own: below it there are %s", strings.Join(c.siblings(path+"."), ", "))
+			c.wrong, c.scalars = append(c.wrong, err), append(c.scalars, err)
 		case err != nil:
 			c.unresolved = append(c.unresolved, unresolved(cfg, field, path))
 		}

@@ -53,6 +53,14 @@ func CheckSettings(root *config.C) error {
 	return Join(append(c.unknown, c.wrong...)...)
 }
 
+// CheckSections refuses values where a section belongs. It is for a file alone: a flag
+// that sets something of the section would hide the value.
+func CheckSections(file *config.C) error {
+	c := newChecker(fileSettings(), "")
+	c.walk(file, "")
+	return Join(c.scalars...)
+}
+
 // CheckOutput refuses variables of the output that are missing. It is for the commands
 // that use the output: the others may be called before its secrets are kept.
 func CheckOutput(root *config.C) error {

@@ -80,8 +80,17 @@ var variables = func(name string) (value string, ok bool) { return "", false }
 // makes of the variable. It is for the start of the process.
 func UseVariables(lookup func(name string) (value string, ok bool)) { variables = lookup }
 
-// lone matches a value that is one variable and nothing else.
-var lone = regexp.MustCompile(`^\$\{([^:{}]+)\}$`)
+// TakeTexts has the texts among Libbeat's settings take their variables as they are,
+// as those of inputs do.
+func TakeTexts(root *config.C) error {
+	if err := takeTexts(root, LibbeatSettings()); err != nil {
+		return fmt.Errorf("setting texts to their variables: %w", err)
+	}
+	return nil
+}
+
+// lone matches a value that is one variable and nothing else, with a default or without.
+var lone = regexp.MustCompile(`^\$\{([^:{}]+)(?::[^{}]*)?\}$`)
 
 // takeTexts replaces the texts that are variables by their values.
 func takeTexts(cfg *config.C, scope *Scope) error {

@@ -312,6 +312,31 @@ func TestAgentHealthWithoutTheOutput(t *testing.T) {
 	}
 }
 
+// A setting that nobody has is a warning in the log, and the stream runs.
+func TestAgentWarnsOfAnUnknownSetting(t *testing.T) {
+	t.Parallel()
+	a := startAppliance(t, tidy(50))
+	dir := beattest.NewDir(t)
+	agent := startElasticAgent(t)
+	output := newOutputUnit(t, dir, "events", 1)
+	input := newInputUnit(t, inputUnit, 1, stream{id: "one", settings: a.input("", map[string]any{"pagesize": 10})})
+	agent.expect(input, output)
+	beat := agent.start(dir)
+	beat.Eventually("healthy units", agent.healthy(input, output))
+	beat.Eventually("the events", func() bool { return dir.Lines() >= 50 })
+	requireCleanStop(t, agent, beat, input, output)
+	warnings := 0
+	for line := range strings.Lines(beat.Output()) {
+		if strings.Contains(line, "A setting of the policy has no effect") {
+			warnings++
+			assert.Contains(t, line, `"log.level":"warn"`)
+			assert.Contains(t, line, `unknown setting \"pagesize\"`)
+			assert.Contains(t, line, `did you mean \"page_size\"?`)
+		}
+	}
+	assert.Equal(t, 1, warnings)
+}
+
 func TestAgentReportsWrongSettings(t *testing.T) {
 	t.Parallel()
 	a, b := startAppliance(t, tidy(100)), startAppliance(t, simulator.Config{Indicators: 100, Seed: 2, FirstID: 1_000_000})

@@ -4,9 +4,13 @@
 package e2e
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -23,6 +27,17 @@ func TestMistakesAboveTheInputs(t *testing.T) {
 		"loging.level: debug":                                    `unknown setting "loging.level": did you mean "logging.level"?`,
 		"logging.levle: debug":                                   `unknown setting "logging.levle": did you mean "logging.level"?`,
 		"http: true":                                             `http has a value of its own: below it there are enabled`,
+		"logging: true":                                          `logging has a value of its own: below it there are level`,
+		"logging: [level]":                                       `logging has a value of its own: below it there are level`,
+		"path: /var/lib":                                         `path has a value of its own: below it there are home`,
+		"queue: 5":                                               `queue has a value of its own: below it there are mem.events`,
+		"monitoring: true":                                       `monitoring has a value of its own: below it there are enabled`,
+		"setup.kibana: http://192.0.2.1":                         `setup.kibana has a value of its own: below it there are host`,
+		"output.elasticsearch.ssl: true":                         `output.elasticsearch.ssl has a value of its own: below it there are enabled`,
+		"output.elasticsearch.backoff: 5s":                       `output.elasticsearch.backoff has a value of its own: below it there are init`,
+		"threatqbeat.registry: data":                             `threatqbeat.registry has a value of its own: below it there are path`,
+		"processors: none":                                       `processors`,
+		"seccomp: true":                                          `seccomp`,
 		"output.elasticsearch.apikey: a:b":                       `unknown setting "output.elasticsearch.apikey": did you mean "output.elasticsearch.api_key"?`,
 		"output.elasticsearch.hostss: [a]":                       `did you mean "output.elasticsearch.hosts"?`,
 		"output.elasticsearch.ssl.certificate_authority: a":      `did you mean "output.elasticsearch.ssl.certificate_authorities"?`,
@@ -78,7 +93,7 @@ func TestIndexOfTheOutputIsWarnedOf(t *testing.T) {
 
 // Variables reach a secret as they are, whatever they look like.
 func TestVariablesReachASecretAsTheyAre(t *testing.T) {
-	for _, secret := range []string{"0123456", "1e5", " with blanks ", "0x1F", "true", "1_000", "007"} {
+	for _, secret := range []string{"0123456", "1e5", " with blanks ", "0x1F", "true", "1_000", "007", "a,b", "{a", "[a]", "a${b}$$c"} {
 		t.Run(secret, func(t *testing.T) {
 			t.Setenv("THREATQBEAT_TEST_SECRET", secret)
 			sim := startAppliance(t, simulator.Config{Indicators: 5, Seed: 1, ClientSecret: secret})
@@ -87,6 +102,45 @@ func TestVariablesReachASecretAsTheyAre(t *testing.T) {
 				dir.Configure(map[string]any{"threatqbeat.inputs": []any{sim.input("one", map[string]any{"auth.oauth2.client.secret": form})}})
 				output, code := dir.Run("test", "input")
 				assert.Zero(t, code, output)
+			}
+		})
+	}
+}
+
+// So do those of the output, from the environment and from the keystore.
+func TestVariablesReachTheOutputAsTheyAre(t *testing.T) {
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	es := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		mu.Lock()
+		seen[user+":"+password] = true
+		mu.Unlock()
+		w.Header().Set("X-Elastic-Product", "Elasticsearch")
+		fmt.Fprint(w, `{"version":{"number":"9.2.0","build_flavor":"default"}}`)
+	}))
+	defer es.Close()
+	for _, secret := range []string{"0123456", "1e5", " with blanks ", "true", "a,b", "[a]", "a${b}$$c"} {
+		t.Run(secret, func(t *testing.T) {
+			t.Setenv("THREATQBEAT_TEST_SECRET", secret)
+			dir := beattest.NewDir(t)
+			for form, user := range map[string]string{
+				"${THREATQBEAT_TEST_SECRET}": "environment", "${THREATQBEAT_TEST_SECRET:none}": "with-default", "${KEPT}": "keystore",
+			} {
+				dir.Configure(map[string]any{
+					"threatqbeat.inputs": []any{beattest.Input("one", "http://192.0.2.1", "0123456789abcdef", "id", "secret", nil)},
+					"output":             map[string]any{"elasticsearch": map[string]any{"hosts": []string{es.URL}, "username": user, "password": form}},
+				})
+				if user == "keystore" {
+					output, code := dir.Run("keystore", "create", "--force")
+					require.Zero(t, code, output)
+					add := dir.StartWithInput(strings.NewReader(secret), "keystore", "add", "KEPT", "--stdin", "--force")
+					require.Zero(t, add.Wait(), add.Output())
+				}
+				output, _ := dir.Run("test", "output")
+				mu.Lock()
+				assert.True(t, seen[user+":"+secret], "%s: %v\n%s", user, seen, output)
+				mu.Unlock()
 			}
 		})
 	}
