@@ -20,7 +20,7 @@ var (
 	testFunc = regexp.MustCompile(`(?m)^func (Test[A-Z]\w*)\(`)
 )
 
-// Each fault of docs/reliability.md names the tests that show what happens, and
+// Each fault and each output of docs/reliability.md names the tests that show what happens, and
 // these tests exist.
 func TestReliabilityPage(t *testing.T) {
 	root, pages := load(t)
@@ -30,7 +30,7 @@ func TestReliabilityPage(t *testing.T) {
 	rows := 0
 	for i, line := range strings.Split(pages[index].text, "\n") {
 		cells := strings.Split(strings.Trim(line, "|"), "|")
-		if !strings.HasPrefix(line, "|") || len(cells) != 4 || strings.HasPrefix(line, "|---") || strings.HasPrefix(line, "| fault ") {
+		if !strings.HasPrefix(line, "|") || len(cells) != 4 || strings.HasPrefix(line, "|---") || strings.HasPrefix(line, "| fault ") || strings.HasPrefix(line, "| output ") {
 			continue
 		}
 		named := testName.FindAllString(cells[3], -1)
