@@ -21,6 +21,14 @@ const InputType = "threatq"
 func ReadInput(raw *config.C, unknown func(error)) (*Input, error) {
 	where := describeInput(raw)
 	scope := InputSettings()
+	texts := config.NewConfig() // the caller's stays as it is
+	if err := texts.Merge(raw); err != nil {
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
+	if err := takeTexts(texts, scope); err != nil {
+		return nil, fmt.Errorf("%s: setting texts to their variables: %w", where, err)
+	}
+	raw = texts
 	c := newChecker(scope, " in "+where)
 	c.walk(raw, "")
 	c.require(raw)
