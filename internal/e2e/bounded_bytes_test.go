@@ -120,13 +120,13 @@ func TestPeakWithTheLargestPages(t *testing.T) {
 		},
 		"control characters in what is no JSON": {
 			page:   func(w io.Writer) { pageOfSize(w, size, 32, "String", "", "\xff\x01") },
-			inputs: 1, accepts: true, settings: map[string]any{"request.retry.max_attempts": 1},
+			inputs: 1, accepts: true, settings: map[string]any{"request.retry": map[string]any{"max_attempts": 1}},
 		},
 		"kept originals": {
 			page:   func(w io.Writer) { pageOfSize(w, size, 250, "String", "", `\"`) },
 			inputs: 1, settings: map[string]any{"preserve_original_event": true},
 		},
-		"three appliances": {page: func(w io.Writer) { pageOfSize(w, size, 2000, "URL", "https://www.example.com/", "x") }, inputs: 3},
+		"three appliances": {page: func(w io.Writer) { pageOfSize(w, size, 2000, "URL", "https://www.example.com/", "x") }, inputs: 3, accepts: true},
 		"pages without an end": {page: func(w io.Writer) {
 			_, err := io.WriteString(w, `{"data":[`)
 			for piece := strings.Repeat(`{"id":1,"value":"192.0.2.1"},`, 10_000); err == nil; {
