@@ -34,22 +34,26 @@ func main() {
 	profile := flag.String("cpuprofile", "", "write a profile of threatqbeat to this `file`, in a run of its own")
 	grow := flag.Bool("growth", false, "print the table of growth, to 10,000,000 indicators, and nothing else")
 	flag.Parse()
-	dir, err := os.MkdirTemp("", "threatqbeat-bench-")
-	if err == nil {
-		defer os.RemoveAll(dir)
-		var programs []program
-		if programs, err = build(context.Background(), dir); err == nil {
-			if *grow {
-				err = growth(programs[0])
-			} else {
-				err = compare(bench{dir: dir, runs: max(*runs, 1)}, programs, *indicators, *large, *profile)
-			}
-		}
-	}
-	if err != nil {
+	if err := measure(*grow, max(*runs, 1), *indicators, *large, *profile); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: %s\n", err)
-		os.Exit(1) //nolint:gocritic // what it leaves is in a directory for temporary files
+		os.Exit(1)
 	}
+}
+
+func measure(grow bool, runs, indicators, large int, profile string) error {
+	dir, err := os.MkdirTemp("", "threatqbeat-bench-")
+	if err != nil {
+		return fmt.Errorf("creating a directory: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	programs, err := build(context.Background(), dir)
+	if err != nil {
+		return err
+	}
+	if grow {
+		return growth(programs[0])
+	}
+	return compare(bench{dir: dir, runs: runs}, programs, indicators, large, profile)
 }
 
 // compare prints the figures of all programs, and the ratios.
