@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
 )
@@ -269,7 +271,7 @@ func (c *Comparison) Count(d Difference) int {
 // Summary says in one line how the comparison ended.
 func (c *Comparison) Summary() string {
 	if c.Equal() {
-		return fmt.Sprintf("Equal: the alias holds the %d active indicators of the data collection and nothing else.", c.Collected)
+		return fmt.Sprintf("Equal: the alias holds the %s active indicators of the data collection and nothing else.", humanize.Comma(int64(c.Collected)))
 	}
-	return fmt.Sprintf("Different: %d indicators.", len(indicatorsOf(c.Findings)))
+	return fmt.Sprintf("Different: %s indicators.", humanize.Comma(int64(len(indicatorsOf(c.Findings)))))
 }

@@ -311,7 +311,7 @@ func TestComparisonReport(t *testing.T) {
 	var pretty bytes.Buffer
 	require.NoError(t, json.Indent(&pretty, text, "", "  "))
 	golden(t, "verify.json", append(pretty.Bytes(), '\n'))
-	assert.Contains(t, (&Comparison{Collected: 5, Active: 5}).Text(), "Equal: the alias holds the 5 active indicators")
+	assert.Contains(t, (&Comparison{Collected: 5000, Active: 5000}).Text(), "Equal: the alias holds the 5,000 active indicators")
 }
 
 var _ setup.Elasticsearch = (*fakeAlias)(nil)

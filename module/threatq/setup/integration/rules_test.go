@@ -67,10 +67,14 @@ func (c *cluster) runRule(kibana, id string) {
 // alerts returns the messages of the events of a rule's alerts.
 func (c *cluster) alerts(id string) []string {
 	c.t.Helper()
-	answer := c.must("POST", "/.alerts-security.alerts-default/_search?ignore_unavailable=true", object{
+	messages := []string{}
+	status, answer := c.try("POST", "/.alerts-security.alerts-default/_search?ignore_unavailable=true", object{
 		"query": object{"term": object{"kibana.alert.rule.rule_id": id}}, "size": 100,
 	})
-	messages := []string{}
+	if status == http.StatusServiceUnavailable {
+		return messages // Kibana has just made the index
+	}
+	require.Less(c.t, status, 300, "%v", answer)
 	for _, hit := range get(answer, "hits", "hits").([]any) {
 		message, _ := get(hit, "_source", "message").(string)
 		messages = append(messages, message)
