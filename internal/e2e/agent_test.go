@@ -312,6 +312,36 @@ func TestAgentHealthWithoutTheOutput(t *testing.T) {
 	}
 }
 
+// The component waits at a stop for what the output has not acknowledged yet, as the
+// specification promises, so that nothing is collected again.
+func TestAgentStopWaitsForTheOutput(t *testing.T) {
+	t.Parallel()
+	const indicators = 50
+	a := startAppliance(t, tidy(indicators))
+	es := startElasticsearch(t)
+	es.block()
+	dir := beattest.NewDir(t)
+	agent := startElasticAgent(t)
+	input := newInputUnit(t, inputUnit, 1, stream{id: "one", settings: a.input("", nil)})
+	output := newOutputUnit(t, dir, "events", 1)
+	output.Config.Type, output.Config.Name = "elasticsearch", "elasticsearch"
+	output.Config.Source = newStruct(t, map[string]any{
+		"type": "elasticsearch", "hosts": []any{es.URL}, "queue.mem.flush.timeout": "0s",
+	})
+	agent.expect(input, output)
+	beat := agent.start(dir)
+	beat.Eventually("a request with events", func() bool { return es.bulks() > 0 })
+	time.AfterFunc(2*time.Second, es.unblock)
+	beat.Stop()
+	require.Len(t, es.events(), indicators)
+
+	beat = agent.start(dir)
+	requests := a.Stats().Total(simulator.EndpointData)
+	beat.Eventually("further cycles", func() bool { return a.Stats().Total(simulator.EndpointData) > requests+2 })
+	requireCleanStop(t, agent, beat, input, output)
+	a.requireEach(t, es.events(), true)
+}
+
 // A setting that nobody has is a warning in the log, and the stream runs.
 func TestAgentWarnsOfAnUnknownSetting(t *testing.T) {
 	t.Parallel()
