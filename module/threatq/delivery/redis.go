@@ -67,8 +67,9 @@ func (c *redis) Publish(ctx context.Context, batch publisher.Batch) error {
 			registry.IndicatorOf(&events[i].Content), err))
 		c.observer.NewBatch(len(events))
 		c.observer.RetryableErrors(len(events))
-		c.pause.Wait()
-		batch.Retry()
+		if c.pause.Wait() {
+			batch.Retry()
+		} // else the output closes: Libbeat would count what is given back as acknowledged
 		return nil
 	}
 	c.pause.resume()
