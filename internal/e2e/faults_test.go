@@ -9,10 +9,13 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"os"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -347,10 +350,17 @@ func startUntrusted(t *testing.T) string {
 	return sim.URL
 }
 
-// freeAddress returns an address that nothing listens on.
+var freeAddresses atomic.Uint32
+
+// freeAddress returns an address that nothing listens on, now and later. On Linux all of
+// 127.0.0.0/8 is loopback, so that it is on a host that no other test uses.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	host := "127.0.0.1"
+	if runtime.GOOS == "linux" {
+		host = fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()/256%255, os.Getpid()%256, 1+freeAddresses.Add(1)%250)
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	return listener.Addr().String()

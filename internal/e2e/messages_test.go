@@ -38,7 +38,7 @@ var messages = map[string]provoke{
 	"no outputs are defined": refused(nil, settings{"output": nil}),
 	"no input is configured": refused(nil, settings{"threatqbeat.inputs": nil}),
 	`data_collection_id is "1.2345e+20", which can't be the hash of a data collection`:           refused(settings{"data_collection_id": 123450000000000000000.0}, nil),
-	"auth.oauth2.client.secret can't be read: it must be the secret of an API client of ThreatQ": refused(settings{"auth.oauth2.client.secret": "${THREATQBEAT_COMMA}"}, nil),
+	"auth.oauth2.client.secret can't be read: it must be the secret of an API client of ThreatQ": refused(settings{"auth.oauth2.client.secret": []string{"a", "b"}}, nil),
 	"data path already locked by another beat": func(t *testing.T, _ string) string {
 		dir := configured(t, nil, nil)
 		beat := dir.Start("run")
@@ -130,7 +130,6 @@ func configured(t *testing.T, input, file settings) *beattest.Dir {
 	all := settings{"threatqbeat.inputs": []any{sim.input("threatq-default", in)}}
 	maps.Copy(all, file)
 	dir := beattest.NewDir(t)
-	dir.Env = []string{"THREATQBEAT_COMMA=a,b"}
 	dir.Configure(all)
 	return dir
 }
