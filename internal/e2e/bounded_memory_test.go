@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -28,7 +27,7 @@ func memoryOf(t *testing.T, indicators int) int64 {
 		"threatqbeat.inputs": []any{sim.input("one", nil)},
 		"output":             map[string]any{"discard": map[string]any{}},
 		"logging":            map[string]any{"level": "info", "to_files": true},
-		"http":               map[string]any{"enabled": true, "host": "127.0.0.1", "port": strings.TrimPrefix(api, "127.0.0.1:")},
+		"http":               endpointAt(api),
 	})
 	start := time.Now()
 	beat := dir.Start("run")
@@ -75,7 +74,7 @@ func TestSoakCyclesWithoutEnd(t *testing.T) {
 		"threatqbeat.inputs": []any{sim.input("one", map[string]any{"request.retry": map[string]any{"max_attempts": 2, "wait_min": "10ms", "wait_max": "20ms"}})},
 		"output":             map[string]any{"discard": map[string]any{}},
 		"logging":            map[string]any{"level": "info", "to_files": true},
-		"http":               map[string]any{"enabled": true, "host": "127.0.0.1", "port": strings.TrimPrefix(api, "127.0.0.1:")},
+		"http":               endpointAt(api),
 	})
 	beat := dir.Start("run")
 	beat.Eventually("the first collection", func() bool { return sim.Stats().Indicators >= 50_000 })

@@ -201,10 +201,9 @@ func TestFaultsLoseNothing(t *testing.T) {
 		}))
 	}
 	api := freeAddress(t)
-	host, port, _ := net.SplitHostPort(api)
 	dir.Configure(map[string]any{
 		"threatqbeat.inputs": inputs,
-		"http":               map[string]any{"enabled": true, "host": host, "port": port},
+		"http":               endpointAt(api),
 		"logging":            map[string]any{"level": "info", "to_files": true},
 	})
 	start := time.Now()
@@ -364,6 +363,12 @@ func freeAddress(t *testing.T) string {
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	return listener.Addr().String()
+}
+
+// endpointAt are the settings of an HTTP endpoint at an address.
+func endpointAt(address string) map[string]any {
+	host, port, _ := net.SplitHostPort(address)
+	return map[string]any{"enabled": true, "host": host, "port": port}
 }
 
 // inputStates reads the metrics of the inputs over HTTP.

@@ -80,7 +80,7 @@ func TestHostileAppliance(t *testing.T) {
 	api := freeAddress(t)
 	dir.Configure(map[string]any{
 		"threatqbeat.inputs": inputs,
-		"http":               map[string]any{"enabled": true, "host": "127.0.0.1", "port": strings.TrimPrefix(api, "127.0.0.1:")},
+		"http":               endpointAt(api),
 		"logging":            map[string]any{"level": "info", "to_files": true, "metrics.enabled": false},
 	})
 	start := time.Now()

@@ -104,7 +104,7 @@ func (k *realKafka) configure(t *testing.T, sim *appliance, topic string, settin
 	dir.Configure(map[string]any{
 		"threatqbeat.inputs": []any{sim.input("one", nil)},
 		"output":             map[string]any{"kafka": output},
-		"http":               map[string]any{"enabled": true, "host": "127.0.0.1", "port": strings.TrimPrefix(api, "127.0.0.1:")},
+		"http":               endpointAt(api),
 	})
 	return dir, api
 }

@@ -67,7 +67,7 @@ func (b *broker) configure(t *testing.T, sim *appliance) (dir *beattest.Dir, api
 			"hosts": []string{b.Addr()}, "topic": kafkaTopic, "key": "%{[@metadata.indicator_key]}", "timeout": "2s",
 			"backoff": map[string]any{"init": "50ms", "max": "100ms"}, "metadata.retry.backoff": "50ms",
 		}},
-		"http": map[string]any{"enabled": true, "host": "127.0.0.1", "port": strings.TrimPrefix(api, "127.0.0.1:")},
+		"http": endpointAt(api),
 	})
 	return dir, api
 }
@@ -180,7 +180,7 @@ func TestKafkaRefusesAMessageForItsContent(t *testing.T) {
 		"output": map[string]any{"kafka": map[string]any{
 			"hosts": []string{b.Addr()}, "topic": kafkaTopic, "key": "%{[@metadata.indicator_key]}", "max_message_bytes": 20_000,
 		}},
-		"http": map[string]any{"enabled": true, "host": "127.0.0.1", "port": strings.TrimPrefix(api, "127.0.0.1:")},
+		"http": endpointAt(api),
 	})
 
 	beat := dir.Start("run")

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -56,7 +55,7 @@ func TestRealRedisTakesEverything(t *testing.T) {
 				"output": map[string]any{"redis": map[string]any{
 					"hosts": []string{server.Host}, "key": key, "backoff": map[string]any{"init": "100ms", "max": "500ms"},
 				}},
-				"http": map[string]any{"enabled": true, "host": "127.0.0.1", "port": strings.TrimPrefix(api, "127.0.0.1:")},
+				"http": endpointAt(api),
 			})
 			beat := dir.Start("run")
 			beat.Eventually("refusals", func() bool { return outputEvents(api)["failed"] > 0 })

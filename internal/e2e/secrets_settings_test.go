@@ -106,7 +106,7 @@ func TestNoCommandShowsASecret(t *testing.T) {
 					}}},
 				})},
 				"output":          map[string]any{kind: output},
-				"http":            map[string]any{"enabled": true, "host": "127.0.0.1", "port": strings.TrimPrefix(api, "127.0.0.1:")},
+				"http":            endpointAt(api),
 				"setup.kibana":    map[string]any{"host": freeAddress(t), "username": "me", "password": box.secret("Kibana's password"), "headers": map[string]any{"X-Key": box.secret("Kibana's header")}},
 				"instrumentation": map[string]any{"enabled": true, "hosts": []string{"http://" + freeAddress(t)}, "secret_token": box.secret("token")},
 				"monitoring": map[string]any{"enabled": true, "elasticsearch": map[string]any{

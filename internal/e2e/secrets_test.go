@@ -213,7 +213,7 @@ func testNoSecretIsWritten(t *testing.T, command []string) {
 	settings["threatqbeat.config.inputs"] = map[string]any{
 		"enabled": true, "path": dir.File("inputs.d", "*.yml"), "reload.enabled": true, "reload.period": "1s",
 	}
-	settings["http"] = map[string]any{"enabled": true, "host": "127.0.0.1", "port": strings.TrimPrefix(api, "127.0.0.1:")}
+	settings["http"] = endpointAt(api)
 	dir.Configure(settings)
 	dir.Write("inputs.d/file.yml", []any{input("file")})
 	store(t, dir, "THE_KEYSTORE_SECRET", keystoreSecret)

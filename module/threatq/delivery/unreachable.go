@@ -99,7 +99,36 @@ func (c *watchedClient) Connect(ctx context.Context) error {
 
 // Publish sends a batch.
 func (c *watchedClient) Publish(ctx context.Context, batch publisher.Batch) error {
-	return c.note(c.NetworkClient.Publish(ctx, batch))
+	return c.note(c.NetworkClient.Publish(ctx, &kept{batch, ctx}))
+}
+
+// kept is a batch that is not given back once the output closes, which is when its context ends: by then
+// Libbeat counts what it is given back as acknowledged (eventConsumer.retry). What is kept
+// is collected again at the next start.
+type kept struct {
+	publisher.Batch
+	ctx context.Context
+}
+
+// Retry gives back the batch.
+func (b *kept) Retry() {
+	if b.ctx.Err() == nil {
+		b.Batch.Retry()
+	}
+}
+
+// RetryEvents gives back some events, and says that the others have arrived.
+func (b *kept) RetryEvents(events []publisher.Event) {
+	if b.ctx.Err() == nil {
+		b.Batch.RetryEvents(events)
+	}
+}
+
+// Cancelled gives back the batch.
+func (b *kept) Cancelled() {
+	if b.ctx.Err() == nil {
+		b.Batch.Cancelled()
+	}
 }
 
 func (c *watchedClient) note(err error) error {

@@ -1,0 +1,56 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/beats/v7/libbeat/outputs"
+	"github.com/elastic/beats/v7/libbeat/publisher"
+)
+
+// scripted is an output's client that does with a batch what it is told.
+type scripted struct {
+	outputs.NetworkClient
+	do func(publisher.Batch)
+}
+
+func (c *scripted) Publish(_ context.Context, batch publisher.Batch) error {
+	c.do(batch)
+	return nil
+}
+
+// Libbeat takes what is given back after the output was closed for acknowledged.
+func TestNothingIsGivenBackOnceTheOutputCloses(t *testing.T) {
+	for name, test := range map[string]struct {
+		do     func(publisher.Batch)
+		always bool
+	}{
+		"retry":         {do: func(b publisher.Batch) { b.Retry() }},
+		"retry of some": {do: func(b publisher.Batch) { b.RetryEvents(b.Events()) }},
+		"cancelled":     {do: func(b publisher.Batch) { b.Cancelled() }},
+		"acknowledged":  {do: func(b publisher.Batch) { b.ACK() }, always: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := &watchedClient{&scripted{do: test.do}, &target{}}
+			ctx, closeOutput := context.WithCancel(context.Background())
+			defer closeOutput()
+			running := &testBatch{events: make([]publisher.Event, 2)}
+			require.NoError(t, client.Publish(ctx, running))
+			assert.Equal(t, 1, running.signals)
+
+			client.NetworkClient = &scripted{do: func(b publisher.Batch) {
+				closeOutput()
+				test.do(b)
+			}}
+			closing := &testBatch{events: make([]publisher.Event, 2)}
+			require.NoError(t, client.Publish(ctx, closing))
+			assert.Equal(t, test.always, closing.signals == 1)
+		})
+	}
+}
