@@ -207,7 +207,7 @@ type Process struct {
 	dir    *Dir
 	cmd    *exec.Cmd
 	exited chan struct{}
-	output *lockedBuffer
+	output *Buffer
 }
 
 // Start runs threatqbeat with the home as its path.home. It is killed at the
@@ -225,7 +225,7 @@ func (d *Dir) StartWithInput(stdin io.Reader, args ...string) *Process {
 	cmd.Dir = d.Path
 	cmd.Env = append(os.Environ(), d.Env...)
 	cmd.Stdin = stdin
-	p := &Process{tb: d.tb, dir: d, cmd: cmd, exited: make(chan struct{}), output: &lockedBuffer{}}
+	p := &Process{tb: d.tb, dir: d, cmd: cmd, exited: make(chan struct{}), output: &Buffer{}}
 	cmd.Stdout, cmd.Stderr = p.output, p.output
 	if err := cmd.Start(); err != nil {
 		d.tb.Fatalf("starting threatqbeat: %s", err)
@@ -313,18 +313,21 @@ func (p *Process) Eventually(what string, condition func() bool) {
 	}
 }
 
-type lockedBuffer struct {
+// Buffer is written by a process and read by the test.
+type Buffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (b *lockedBuffer) Write(p []byte) (int, error) {
+// Write appends.
+func (b *Buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.Write(p)
 }
 
-func (b *lockedBuffer) String() string {
+// String returns what was written so far.
+func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()

@@ -315,17 +315,29 @@ func newInputUnit(t *testing.T, id string, revision uint64, streams ...stream) *
 // newOutputUnit returns a file output below the home.
 func newOutputUnit(t *testing.T, dir *beattest.Dir, directory string, revision uint64) *agentproto.UnitExpected {
 	t.Helper()
+	return outputOf(t, revision, map[string]any{
+		"type": "file", "path": dir.File(directory), "filename": "events",
+		"rotate_every_kb": 8 << 20, "rotate_on_startup": false,
+		"queue.mem.flush.timeout": "100ms",
+	})
+}
+
+// newElasticsearchUnit returns an output to the Elasticsearch at an URL.
+func newElasticsearchUnit(t *testing.T, url string) *agentproto.UnitExpected {
+	t.Helper()
+	return outputOf(t, 1, map[string]any{
+		"type": "elasticsearch", "hosts": []any{url}, "queue.mem.flush.timeout": "0s",
+		"backoff": map[string]any{"init": "100ms", "max": "200ms"},
+	})
+}
+
+func outputOf(t *testing.T, revision uint64, settings map[string]any) *agentproto.UnitExpected {
+	t.Helper()
+	name := settings["type"].(string)
 	return &agentproto.UnitExpected{
 		Id: outputUnit, Type: agentproto.UnitType_OUTPUT, State: agentproto.State_HEALTHY,
 		ConfigStateIdx: revision, LogLevel: agentproto.UnitLogLevel_INFO,
-		Config: &agentproto.UnitExpectedConfig{
-			Id: outputUnit, Type: "file", Name: "file", Revision: revision,
-			Source: newStruct(t, map[string]any{
-				"type": "file", "path": dir.File(directory), "filename": "events",
-				"rotate_every_kb": 8 << 20, "rotate_on_startup": false,
-				"queue.mem.flush.timeout": "100ms",
-			}),
-		},
+		Config: &agentproto.UnitExpectedConfig{Id: outputUnit, Type: name, Name: name, Revision: revision, Source: newStruct(t, settings)},
 	}
 }
 

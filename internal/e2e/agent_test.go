@@ -240,12 +240,7 @@ func TestAgentHealthOfTheOutput(t *testing.T) {
 	dir := beattest.NewDir(t)
 	agent := startElasticAgent(t)
 	input := newInputUnit(t, inputUnit, 1, stream{id: "one", settings: a.input("", nil)})
-	output := newOutputUnit(t, dir, "events", 1)
-	output.Config.Type, output.Config.Name = "elasticsearch", "elasticsearch"
-	output.Config.Source = newStruct(t, map[string]any{
-		"type": "elasticsearch", "hosts": []any{es.URL}, "queue.mem.flush.timeout": "0s",
-		"backoff": map[string]any{"init": "100ms", "max": "200ms"},
-	})
+	output := newElasticsearchUnit(t, es.URL)
 	agent.expect(input, output)
 	beat := agent.start(dir)
 	for _, unit := range []*agentproto.UnitExpected{input, output} {
@@ -277,12 +272,7 @@ func TestAgentHealthWithoutTheOutput(t *testing.T) {
 			dir := beattest.NewDir(t)
 			agent := startElasticAgent(t)
 			input := newInputUnit(t, inputUnit, 1, stream{id: "one", settings: a.input("", nil)})
-			output := newOutputUnit(t, dir, "events", 1)
-			output.Config.Type, output.Config.Name = "elasticsearch", "elasticsearch"
-			output.Config.Source = newStruct(t, map[string]any{
-				"type": "elasticsearch", "hosts": []any{"http://" + address}, "queue.mem.flush.timeout": "0s",
-				"backoff": map[string]any{"init": "100ms", "max": "200ms"},
-			})
+			output := newElasticsearchUnit(t, "http://"+address)
 			agent.expect(input, output)
 			beat := agent.start(dir, "-E", "threatqbeat.max_ack_delay=3s")
 			for _, text := range []string{
@@ -323,11 +313,7 @@ func TestAgentStopWaitsForTheOutput(t *testing.T) {
 	dir := beattest.NewDir(t)
 	agent := startElasticAgent(t)
 	input := newInputUnit(t, inputUnit, 1, stream{id: "one", settings: a.input("", nil)})
-	output := newOutputUnit(t, dir, "events", 1)
-	output.Config.Type, output.Config.Name = "elasticsearch", "elasticsearch"
-	output.Config.Source = newStruct(t, map[string]any{
-		"type": "elasticsearch", "hosts": []any{es.URL}, "queue.mem.flush.timeout": "0s",
-	})
+	output := newElasticsearchUnit(t, es.URL)
 	agent.expect(input, output)
 	beat := agent.start(dir)
 	beat.Eventually("a request with events", func() bool { return es.bulks() > 0 })

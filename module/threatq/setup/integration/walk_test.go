@@ -6,7 +6,6 @@
 package integration
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -15,7 +14,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,6 +23,7 @@ import (
 
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/dev-tools/packaging"
+	"github.com/threatqbeat/threatqbeat/internal/beattest"
 )
 
 // The pages that lead a new user to an alert.
@@ -183,9 +182,9 @@ func (w *walk) run(script string) { w.output(w.command(script), script) }
 // background starts a command that runs until the test's end.
 func (w *walk) background(script string) { w.started(script) }
 
-func (w *walk) started(script string) *lockedBuffer {
+func (w *walk) started(script string) *beattest.Buffer {
 	w.t.Helper()
-	cmd, out := w.command("exec "+script), &lockedBuffer{}
+	cmd, out := w.command("exec "+script), &beattest.Buffer{}
 	cmd.Stdout, cmd.Stderr = out, out
 	require.NoError(w.t, cmd.Start())
 	w.t.Cleanup(func() {
@@ -285,22 +284,4 @@ func (w *walk) forget(kibana string) {
 	w.try("DELETE", "/_data_stream/logs-threatqbeat.check-default", nil)
 	w.try("POST", "/.alerts-security.alerts-default/_delete_by_query?refresh&conflicts=proceed&ignore_unavailable=true",
 		object{"query": object{"term": object{"kibana.alert.rule.rule_id": matchRule}}})
-}
-
-// lockedBuffer is written by a process and read by the test.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
