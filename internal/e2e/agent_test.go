@@ -316,7 +316,9 @@ func TestAgentStopWaitsForTheOutput(t *testing.T) {
 	output := newElasticsearchUnit(t, es.URL)
 	agent.expect(input, output)
 	beat := agent.start(dir)
-	beat.Eventually("a request with events", func() bool { return es.bulks() > 0 })
+	beat.Eventually("a whole page on its way", func() bool {
+		return es.bulks() > 0 && strings.Contains(beat.Output(), "The cycle is complete.")
+	})
 	time.AfterFunc(2*time.Second, es.unblock)
 	beat.Stop()
 	require.Len(t, es.events(), indicators)

@@ -105,15 +105,14 @@ func TestMetricsEndpointIsLocal(t *testing.T) {
 	t.Parallel()
 	sim := startAppliance(t, tidy(10))
 	dir := beattest.NewDir(t)
-	api := freeAddress(t)
-	_, port, err := net.SplitHostPort(api)
+	_, port, err := net.SplitHostPort(freeAddress(t))
 	require.NoError(t, err)
 	dir.Configure(map[string]any{
 		"threatqbeat.inputs": []any{sim.input("one", nil)},
 		"http":               map[string]any{"enabled": true, "port": port},
 	})
 	beat := dir.Start("run")
-	beat.Eventually("the metrics", func() bool { return len(inputStates(t, api)) == 1 })
+	beat.Eventually("the metrics", func() bool { return len(inputStates(t, net.JoinHostPort("localhost", port))) == 1 })
 	addresses, err := net.InterfaceAddrs()
 	require.NoError(t, err)
 	for _, address := range addresses {
