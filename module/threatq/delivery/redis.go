@@ -67,9 +67,8 @@ func (c *redis) Publish(ctx context.Context, batch publisher.Batch) error {
 			registry.IndicatorOf(&events[i].Content), err))
 		c.observer.NewBatch(len(events))
 		c.observer.RetryableErrors(len(events))
-		if c.pause.Wait() {
-			batch.Retry()
-		} // else the output closes: Libbeat would count what is given back as acknowledged
+		c.pause.Wait()
+		batch.Retry()
 		return nil
 	}
 	c.pause.resume()
