@@ -6,6 +6,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -44,8 +45,12 @@ func (nullPipeline) ConnectWith(beat.ClientConfig) (beat.Client, error) {
 }
 func (p nullPipeline) Connect() (beat.Client, error) { return p.ConnectWith(beat.ClientConfig{}) }
 
-// fakeRunners creates runners that do nothing but are counted.
-type fakeRunners struct{ running map[string]int }
+// fakeRunners creates runners that do nothing but are counted. A list of runners
+// stops several at a time.
+type fakeRunners struct {
+	mu      sync.Mutex
+	running map[string]int
+}
 
 func (f *fakeRunners) Read(input *conf.C) (*config.Input, error) {
 	return config.ReadInput(input, func(error) {})
@@ -69,8 +74,14 @@ type fakeRunner struct {
 }
 
 func (r *fakeRunner) String() string { return r.id }
-func (r *fakeRunner) Start()         { r.all.running[r.id]++ }
+func (r *fakeRunner) Start() {
+	r.all.mu.Lock()
+	defer r.all.mu.Unlock()
+	r.all.running[r.id]++
+}
 func (r *fakeRunner) Stop() {
+	r.all.mu.Lock()
+	defer r.all.mu.Unlock()
 	if r.all.running[r.id]--; r.all.running[r.id] == 0 {
 		delete(r.all.running, r.id)
 	}
