@@ -11,6 +11,7 @@
 package health
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -121,21 +122,11 @@ func (k *Keeper) Worst() Condition {
 	return k.worst()
 }
 
-// of returns the condition of one source.
-func (k *Keeper) of(source Source) Condition {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.sources[source]
-}
-
 func (k *Keeper) worst() Condition {
-	var worst Condition
-	for _, source := range slices.Sorted(maps.Keys(k.sources)) {
-		if condition := k.sources[source]; condition.State > worst.State {
-			worst = condition
-		}
+	if list := k.conditions(); len(list) > 0 {
+		return list[0]
 	}
-	return worst
+	return Condition{}
 }
 
 // Conditions returns the condition of each source that isn't healthy, the worst
@@ -146,12 +137,20 @@ func (k *Keeper) Conditions() []Condition {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var list []Condition
-	for _, source := range slices.Sorted(maps.Keys(k.sources)) {
-		list = append(list, k.sources[source])
-	}
-	slices.SortStableFunc(list, func(a, b Condition) int { return int(b.State - a.State) })
-	return list
+	return k.conditions()
+}
+
+func (k *Keeper) conditions() []Condition {
+	return slices.SortedFunc(maps.Values(k.sources), func(a, b Condition) int {
+		return cmp.Or(cmp.Compare(b.State, a.State), cmp.Compare(a.Source, b.Source))
+	})
+}
+
+// of returns the condition of one source.
+func (k *Keeper) of(source Source) Condition {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.sources[source]
 }
 
 // Board has the keepers of all inputs that run, and one of what they share. Its
@@ -198,35 +197,32 @@ func (b *Board) Of(inputID string) *Keeper {
 
 // WorstOf returns the worst condition of one source, over all inputs and what they
 // share. Of several equal ones it is that of the input whose id comes first.
-func (b *Board) WorstOf(source Source) Condition {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	worst := b.shared.of(source)
-	for _, id := range slices.Sorted(maps.Keys(b.inputs)) {
-		if condition := b.inputs[id].of(source); condition.State > worst.State {
-			worst = condition
-		}
-	}
+func (b *Board) WorstOf(source Source) (worst Condition) {
+	worst, _ = b.fold(func(k *Keeper) Condition { return k.of(source) })
 	return worst
 }
 
 // Summary returns the worst condition of all inputs and of what they share, and how
 // many inputs there are in each state. A beat without inputs is starting.
 func (b *Board) Summary() (worst Condition, inputs map[State]int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	worst = b.shared.Worst()
-	if len(b.inputs) == 0 && worst.State < Starting {
+	worst, inputs = b.fold((*Keeper).Worst)
+	if len(inputs) == 0 && worst.State < Starting {
 		worst = Condition{State: Starting}
 	}
-	inputs = map[State]int{}
-	var first string
-	for id, k := range b.inputs {
-		condition := k.Worst()
+	return worst, inputs
+}
+
+// fold returns the worst of a condition of each keeper, and how many inputs there are
+// in each state of it.
+func (b *Board) fold(of func(*Keeper) Condition) (worst Condition, inputs map[State]int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	worst, inputs = of(&b.shared), map[State]int{}
+	for _, id := range slices.Sorted(maps.Keys(b.inputs)) {
+		condition := of(b.inputs[id])
 		inputs[condition.State]++
-		// Of several equal ones always the same is shown.
-		if condition.State > worst.State || condition.State == worst.State && first != "" && id < first {
-			worst, first = condition, id
+		if condition.State > worst.State {
+			worst = condition
 		}
 	}
 	return worst, inputs
