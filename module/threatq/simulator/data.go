@@ -119,12 +119,12 @@ func (s *Simulator) render(req pageRequest) (p page, changes uint64) {
 	if len(items) > 0 && req.mark != "" {
 		p.next = s.marker.mark(last, 0)
 	}
-	b := append(make([]byte, 0, 256+len(items)*1800), '{')
+	asked := parseFields(req.fields)
+	b := append(make([]byte, 0, 256+len(items)*len(asked.keys)*80), '{')
 	if s.cfg.Untidy == 0 || mix(s.cfg.Seed^uint64(req.after.sec)^uint64(req.after.id)<<20)%20 != 0 {
 		b = fmt.Appendf(b, `"total":%d,`, total)
 	}
 	b = append(b, `"data":[`...)
-	asked := parseFields(req.fields)
 	for i, it := range items {
 		if i > 0 {
 			b = append(b, ',')

@@ -29,7 +29,6 @@ const (
 )
 
 var dateLayouts = [dateStyles]string{
-	datePlain:    `"2006-01-02 15:04:05"`,
 	dateRFC3339:  `"2006-01-02T15:04:05Z"`,
 	dateOffset:   `"2006-01-02T15:04:05-07:00"`,
 	dateFraction: `"2006-01-02T15:04:05.000000Z"`,
@@ -69,11 +68,11 @@ var breakages = [...]struct{ whole, id, indicatorID string }{
 
 // model is all that is drawn of an indicator before it is written as JSON.
 type model struct {
-	id     int64
+	id     int
 	typ    *indicatorType
 	value  string
 	misfit bool
-	status *indicatorStatus // nil: null
+	status *indicatorStatus
 	untidy bool
 	broken int // of breakages
 
@@ -81,12 +80,19 @@ type model struct {
 	created, published, updated, touched date
 	calculated, expires, expired         date
 	score                                int
-	hasDescription                       bool
+	description                          string
+	hash                                 [2]uint64
 
 	idStyle, indicatorIDStyle, scoreStyle  style
-	attributes, sources, adversaries, tags style
+	attributes, sources, adversaries, tags list
 	extraKeys                              bool
-	detail                                 rng
+	element                                element // of the list that is being written
+}
+
+// list is how a list is written, and what its elements are drawn from.
+type list struct {
+	style style
+	rng   rng
 }
 
 // generator computes indicators.
@@ -132,10 +138,9 @@ func (g *generator) model(it item) *model {
 	shape := newRNG(g.seed, n, streamShape)
 	state := newRNG(g.seed+uint64(it.state)<<32, n, streamState)
 	m := &model{
-		id:     g.firstID + int64(it.index),
+		id:     int(g.firstID) + it.index,
 		typ:    g.types[(n*typeStep+g.seed%uint64(len(g.types)))%uint64(len(g.types))],
 		untidy: shape.share(g.untidy),
-		detail: newRNG(g.seed, n, streamDetail),
 	}
 	if shape.share(g.unreadable) {
 		m.broken = 1 + shape.intn(len(breakages)-1)
@@ -165,15 +170,24 @@ func (g *generator) model(it item) *model {
 	m.expires, m.expired = g.expiry(&state)
 	m.status = pickStatus(&state)
 	m.score = state.intn(11)
-	m.hasDescription = identity.oneIn(8)
-	m.indicatorIDStyle = absent
-	m.adversaries = odd
-	if identity.oneIn(5) {
-		m.adversaries = plain
+	// One stream for each list: leaving out one list doesn't change another.
+	detail := newRNG(g.seed, n, streamDetail)
+	for _, l := range []*list{&m.adversaries, &m.attributes, &m.sources, &m.tags} {
+		l.rng = rng(detail.next())
 	}
-	m.tags = absent
+	other := rng(detail.next())
+	if identity.oneIn(8) {
+		m.description = pick(samples.Descriptions, &other)
+	}
+	m.hash = [...]uint64{other.next(), other.next()}
+	m.indicatorIDStyle = absent
+	m.adversaries.style = odd
 	if identity.oneIn(5) {
-		m.tags = plain
+		m.adversaries.style = plain
+	}
+	m.tags.style = absent
+	if identity.oneIn(5) {
+		m.tags.style = plain
 	}
 	if m.untidy {
 		m.makeUntidy(&shape, updated != base)
@@ -251,14 +265,14 @@ func (m *model) makeUntidy(r *rng, wasUpdated bool) {
 	case 4:
 		m.indicatorIDStyle = plain
 	}
-	for _, l := range []*style{&m.attributes, &m.sources, &m.adversaries, &m.tags} {
+	for _, l := range []*list{&m.attributes, &m.sources, &m.adversaries, &m.tags} {
 		if r.oneIn(3) {
-			*l = style(r.intn(4))
+			l.style = style(r.intn(4))
 		}
 	}
 	m.extraKeys = r.oneIn(2)
 	if r.oneIn(30) {
-		m.status = nil
+		m.status = noStatus
 	}
 }
 

@@ -10,97 +10,219 @@ import (
 	"time"
 )
 
-// writer writes an indicator, or an object or a list within, as JSON.
-type writer struct {
-	b     []byte
-	asked fields
-	some  bool // something precedes in the object or list that is being written
+// key is a key of an indicator, or of an object within, and what appends its value. A key is left out when that appends
+// nothing.
+type key struct {
+	name  string
+	below []key // the keys of its value: of an object, or of each object of a list
+	value func(b []byte, m *model, below []key) []byte
 }
 
-// key starts the entry of a field, unless the field isn't asked for.
-func (w *writer) key(field string) bool {
-	if !w.asked[field] {
-		return false
+// element is what is drawn of an element of a list.
+type element struct {
+	number, count int // its place in the list from 0 on, and how many there are
+	first         int // where the choice of the first one fell
+	id            int
+	name          string
+	choice        int    // of the values of an attribute
+	raw           string // the value of an attribute that is no text
+	published     date
+	tlp           int // 0: none
+}
+
+var (
+	named = []key{
+		numberKey("id", func(m *model) (int, style) { return m.element.id, plain }),
+		textKey("name", func(m *model) string { return m.element.name }),
 	}
-	w.next()
-	w.b = append(w.b, '"')
-	w.b = append(w.b, field[strings.LastIndexByte(field, '.')+1:]...)
-	w.b = append(w.b, '"', ':')
-	return true
-}
-
-// next separates what follows from what precedes.
-func (w *writer) next() {
-	if w.some {
-		w.b = append(w.b, ',')
+	indicatorKeys = []key{
+		listKey("adversaries", named, func(m *model) *list { return &m.adversaries }, drawAdversary),
+		listKey("attributes", attributeKeys, func(m *model) *list { return &m.attributes }, drawAttribute),
+		textKey("class", func(m *model) string { return m.typ.Class }),
+		dateKey("created_at", func(m *model) date { return m.created }),
+		textKey("description", func(m *model) string { return m.description }),
+		dateKey("expired_at", func(m *model) date { return m.expired }),
+		dateKey("expires_at", func(m *model) date { return m.expires }),
+		dateKey("expires_calculated_at", func(m *model) date { return m.calculated }),
+		{name: "hash", value: func(b []byte, m *model, _ []key) []byte {
+			return fmt.Appendf(b, `"%016x%016x"`, m.hash[0], m.hash[1])
+		}},
+		{name: "id", value: func(b []byte, m *model, _ []key) []byte { return m.appendID(b, m.idStyle, breakages[m.broken].id) }},
+		{name: "indicator_id", value: func(b []byte, m *model, _ []key) []byte {
+			return m.appendID(b, m.indicatorIDStyle, breakages[m.broken].indicatorID)
+		}},
+		dateKey("published_at", func(m *model) date { return m.published }),
+		numberKey("score", func(m *model) (int, style) { return m.score, m.scoreStyle }),
+		listKey("sources", sourceKeys, func(m *model) *list { return &m.sources }, drawSource),
+		{name: "status", below: statusKeys, value: func(b []byte, m *model, below []key) []byte {
+			if m.status == noStatus {
+				return append(b, "null"...)
+			}
+			return appendObject(b, m, below)
+		}},
+		numberKey("status_id", func(m *model) (int, style) { return given(m.status.ID) }),
+		listKey("tags", named, func(m *model) *list { return &m.tags }, drawTag),
+		dateKey("touched_at", func(m *model) date { return m.touched }),
+		{name: "type", below: typeKeys, value: appendObject},
+		numberKey("type_id", func(m *model) (int, style) { return m.typ.ID, plain }),
+		dateKey("updated_at", func(m *model) date { return m.updated }),
+		textKey("value", func(m *model) string { return m.value }),
 	}
-	w.some = true
-}
-
-func (w *writer) open(bracket byte) { w.b, w.some = append(w.b, bracket), false }
-
-func (w *writer) close(bracket byte) { w.b, w.some = append(w.b, bracket), true }
-
-// raw writes an entry whose value is JSON, unless that is empty.
-func (w *writer) raw(field, value string) {
-	if value != "" && w.key(field) {
-		w.b = append(w.b, value...)
+	attributeKeys = []key{
+		numberKey("attribute_id", func(m *model) (int, style) { return m.element.id, plain }),
+		dateKey("created_at", func(m *model) date { return date{sec: m.createdSec} }),
+		numberKey("id", func(m *model) (int, style) { return m.id*4 + m.element.number, plain }),
+		numberKey("indicator_id", func(m *model) (int, style) { return m.id, plain }),
+		textKey("name", func(m *model) string { return m.element.name }),
+		dateKey("touched_at", func(m *model) date { return date{sec: m.updatedSec} }),
+		dateKey("updated_at", func(m *model) date { return date{sec: m.updatedSec} }),
+		{name: "value", value: func(b []byte, m *model, _ []key) []byte {
+			e := &m.element
+			if e.raw != "" {
+				return append(b, e.raw...)
+			}
+			return appendQuoted(b, samples.Attributes[e.id-1].Values[e.choice])
+		}},
 	}
-}
-
-func (w *writer) text(field, s string) {
-	if w.key(field) {
-		w.b = appendQuoted(w.b, s)
+	sourceKeys = []key{
+		dateKey("created_at", func(m *model) date { return date{sec: m.createdSec} }),
+		numberKey("creator_source_id", func(m *model) (int, style) { return m.element.id, plain }),
+		numberKey("id", func(m *model) (int, style) { return m.id*4 + m.element.number, plain }),
+		numberKey("indicator_id", func(m *model) (int, style) { return m.id, plain }),
+		numberKey("indicator_status_id", func(m *model) (int, style) { return given(m.status.ID) }),
+		numberKey("indicator_type_id", func(m *model) (int, style) { return m.typ.ID, plain }),
+		textKey("name", func(m *model) string { return m.element.name }),
+		dateKey("published_at", func(m *model) date { return m.element.published }),
+		numberKey("reference_id", func(*model) (int, style) { return 1, plain }),
+		textKey("source_expire_days", func(*model) string { return "30" }),
+		numberKey("source_id", func(m *model) (int, style) { return m.element.id, plain }),
+		numberKey("source_score", func(m *model) (int, style) { return m.score, plain }),
+		textKey("source_type", func(*model) string { return "connectors" }),
+		numberKey("tlp_id", func(m *model) (int, style) { return given(m.element.tlp) }),
+		{name: "tlp_name", value: func(b []byte, m *model, _ []key) []byte {
+			if m.element.tlp == 0 {
+				return append(b, "null"...)
+			}
+			return appendQuoted(b, samples.TLPs[m.element.tlp-1])
+		}},
+		dateKey("updated_at", func(m *model) date { return date{sec: m.updatedSec} }),
 	}
-}
-
-func (w *writer) date(field string, d date) {
-	if d.style != dateAbsent && w.key(field) {
-		w.b = appendDate(w.b, d)
+	statusKeys = []key{
+		textKey("description", func(m *model) string { return m.status.Description }),
+		numberKey("id", func(m *model) (int, style) { return m.status.ID, plain }),
+		textKey("name", func(m *model) string { return m.status.Name }),
 	}
-}
-
-func (w *writer) number(field string, n int64) { w.styled(field, n, plain) }
-
-func (w *writer) styled(field string, n int64, s style) {
-	switch {
-	case s == absent || !w.key(field):
-	case s == odd:
-		w.b = fmt.Appendf(w.b, `"%d"`, n)
-	case s == null:
-		w.b = append(w.b, "null"...)
-	default:
-		w.b = strconv.AppendInt(w.b, n, 10)
+	typeKeys = []key{
+		textKey("class", func(m *model) string { return m.typ.Class }),
+		numberKey("id", func(m *model) (int, style) { return m.typ.ID, plain }),
+		textKey("name", func(m *model) string { return m.typ.Name }),
 	}
+)
+
+// textKey is a key whose value is a text, and left out when that is empty.
+func textKey(name string, of func(*model) string) key {
+	return key{name: name, value: func(b []byte, m *model, _ []key) []byte {
+		if s := of(m); s != "" {
+			b = appendQuoted(b, s)
+		}
+		return b
+	}}
 }
 
-// list starts the entry of a list, and reports whether its elements and the closing bracket remain to be written.
-func (w *writer) list(field string, s style) bool {
-	switch {
-	case s == absent || !w.key(field):
-	case s == odd:
-		w.b = append(w.b, "[]"...)
-	case s == null:
-		w.b = append(w.b, "null"...)
-	default:
-		w.open('[')
-		return true
+func numberKey(name string, of func(*model) (int, style)) key {
+	return key{name: name, value: func(b []byte, m *model, _ []key) []byte {
+		n, style := of(m)
+		return appendNumber(b, n, style)
+	}}
+}
+
+func dateKey(name string, of func(*model) date) key {
+	return key{name: name, value: func(b []byte, m *model, _ []key) []byte { return appendDate(b, of(m)) }}
+}
+
+// listKey is a key whose value is a list. draw draws its next element, and reports false when there is none.
+func listKey(name string, below []key, of func(*model) *list, draw func(*model, *rng) bool) key {
+	return key{name: name, below: below, value: func(b []byte, m *model, below []key) []byte {
+		l := of(m)
+		switch l.style {
+		case absent:
+			return b
+		case odd:
+			return append(b, "[]"...)
+		case null:
+			return append(b, "null"...)
+		}
+		b = append(b, '[')
+		for m.element = (element{}); draw(m, &l.rng); m.element.number++ {
+			if m.element.number > 0 {
+				b = append(b, ',')
+			}
+			b = appendObject(b, m, below)
+		}
+		return append(b, ']')
+	}}
+}
+
+func appendObject(b []byte, m *model, keys []key) []byte {
+	return append(appendKeys(append(b, '{'), m, keys), '}')
+}
+
+// appendKeys appends what stands between the braces of an object, the first of which is there.
+func appendKeys(b []byte, m *model, keys []key) []byte {
+	for i := range keys {
+		k, before := &keys[i], len(b)
+		if b[before-1] != '{' {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = append(b, k.name...)
+		b = append(b, `":`...)
+		start := len(b)
+		if b = k.value(b, m, k.below); len(b) == start {
+			b = b[:before]
+		}
 	}
-	return false
+	return b
 }
 
-// named writes an object with an id and a name.
-func (w *writer) named(parent string, id int, name string) {
-	w.number(parent+".id", int64(id))
-	w.text(parent+".name", name)
-	w.close('}')
+// given is an id that is absent when it is 0.
+func given(id int) (int, style) {
+	if id == 0 {
+		return 0, absent
+	}
+	return id, plain
+}
+
+func appendNumber(b []byte, n int, s style) []byte {
+	switch s {
+	case absent:
+		return b
+	case null:
+		return append(b, "null"...)
+	case odd:
+		return fmt.Appendf(b, `"%d"`, n)
+	}
+	return strconv.AppendInt(b, int64(n), 10)
+}
+
+// appendID appends an id, or what an indicator that can't be read has in its place.
+func (m *model) appendID(b []byte, s style, broken string) []byte {
+	if m.broken != 0 {
+		return append(b, broken...)
+	}
+	return appendNumber(b, m.id, s)
 }
 
 var dateZone = time.FixedZone("", 2*hour)
 
 func appendDate(b []byte, d date) []byte {
 	t := time.Unix(d.sec, 0).UTC()
-	if d.style == dateOffset {
+	switch d.style {
+	case datePlain: // package time is fastest at RFC 3339
+		b = t.AppendFormat(append(b, '"'), time.RFC3339)
+		b[len(b)-len("T15:04:05Z")], b[len(b)-1] = ' ', '"'
+		return b
+	case dateOffset:
 		t = t.In(dateZone)
 	}
 	return t.AppendFormat(b, dateLayouts[d.style])
@@ -126,167 +248,86 @@ func appendQuoted(b []byte, s string) []byte {
 // append writes the indicator with the fields that are asked for. Whether a field is asked for never changes what the
 // others hold.
 func (m *model) append(b []byte, asked fields) []byte {
-	broken := breakages[m.broken]
-	if broken.whole != "" {
-		return append(b, strings.ReplaceAll(broken.whole, "ID", strconv.FormatInt(m.id, 10))...)
+	if whole := breakages[m.broken].whole; whole != "" {
+		return append(b, strings.ReplaceAll(whole, "ID", strconv.Itoa(m.id))...)
 	}
-	r := m.detail
-	// One stream per list: leaving out one list doesn't change another.
-	adversaries, attributes, sources, tags, other := rng(r.next()), rng(r.next()), rng(r.next()), rng(r.next()), rng(r.next())
-
-	w := &writer{b: b, asked: asked}
-	w.open('{')
-	if w.list("adversaries", m.adversaries) {
-		first := adversaries.intn(len(samples.Adversaries))
-		for i := range 1 + adversaries.intn(2) {
-			a := (first + i) % len(samples.Adversaries)
-			w.next()
-			w.open('{')
-			w.named("adversaries", a+1, samples.Adversaries[a])
-		}
-		w.close(']')
+	b = appendKeys(append(b, '{'), m, asked.keys)
+	if m.extraKeys && asked.unknown {
+		b = append(b, `,"was_matched":false,"x_unknown":{"nested":[1,"two",{"three":null}],"a.b":{"c":1e-7}},"":"empty key"`...)
 	}
-	if w.list("attributes", m.attributes) {
-		m.appendAttributes(w, &attributes)
-		w.close(']')
-	}
-	w.text("class", m.typ.Class)
-	w.date("created_at", m.created)
-	if m.hasDescription {
-		w.text("description", pick(samples.Descriptions, &other))
-	}
-	w.date("expired_at", m.expired)
-	w.date("expires_at", m.expires)
-	w.date("expires_calculated_at", m.calculated)
-	if w.key("hash") {
-		w.b = fmt.Appendf(w.b, `"%016x%016x"`, other.next(), other.next())
-	}
-	if m.broken == 0 {
-		w.styled("id", m.id, m.idStyle)
-		w.styled("indicator_id", m.id, m.indicatorIDStyle)
-	} else {
-		w.raw("id", broken.id)
-		w.raw("indicator_id", broken.indicatorID)
-	}
-	w.date("published_at", m.published)
-	w.styled("score", int64(m.score), m.scoreStyle)
-	if w.list("sources", m.sources) {
-		m.appendSources(w, &sources)
-		w.close(']')
-	}
-	if m.status == nil {
-		w.raw("status", "null")
-	} else {
-		if w.key("status") {
-			w.open('{')
-			w.text("status.description", m.status.Description)
-			w.named("status", m.status.ID, m.status.Name)
-		}
-		w.number("status_id", int64(m.status.ID))
-	}
-	if w.list("tags", m.tags) {
-		t := tags.intn(len(samples.Tags))
-		w.open('{')
-		w.named("tags", t+1, samples.Tags[t])
-		w.close(']')
-	}
-	w.date("touched_at", m.touched)
-	if w.key("type") {
-		w.open('{')
-		w.text("type.class", m.typ.Class)
-		w.named("type", m.typ.ID, m.typ.Name)
-	}
-	w.number("type_id", int64(m.typ.ID))
-	w.date("updated_at", m.updated)
-	w.text("value", m.value)
-	if m.extraKeys && asked["*"] {
-		w.next()
-		w.b = append(w.b, `"was_matched":false,"x_unknown":{"nested":[1,"two",{"three":null}],"a.b":{"c":1e-7}},"":"empty key"`...)
-	}
-	return append(w.b, '}')
+	return append(b, '}')
 }
 
-// appendAttributes writes two to four attributes. Some repeat the name of the one before, with its value or another.
-func (m *model) appendAttributes(w *writer, r *rng) {
-	created, updated := date{sec: m.createdSec}, date{sec: m.updatedSec}
-	name, value := 0, 0
-	for i := range 2 + r.intn(3) {
-		if i == 0 || !r.oneIn(5) {
-			name = r.intn(len(samples.Attributes))
-			value = r.intn(len(samples.Attributes[name].Values))
-		} else if r.oneIn(2) {
-			value = r.intn(len(samples.Attributes[name].Values))
-		}
-		w.next()
-		w.open('{')
-		w.number("attributes.attribute_id", int64(name+1))
-		w.date("attributes.created_at", created)
-		w.number("attributes.id", m.id*4+int64(i))
-		w.number("attributes.indicator_id", m.id)
-		w.text("attributes.name", samples.Attributes[name].Name)
-		w.date("attributes.touched_at", updated)
-		w.date("attributes.updated_at", updated)
-		untidiness := 3
-		if m.untidy {
-			untidiness = r.intn(24)
-		}
-		switch untidiness {
+func drawAdversary(m *model, r *rng) bool {
+	e := &m.element
+	if e.number == 0 {
+		e.first, e.count = r.intn(len(samples.Adversaries)), 1+r.intn(2)
+	}
+	at := (e.first + e.number) % len(samples.Adversaries)
+	e.id, e.name = at+1, samples.Adversaries[at]
+	return e.number < e.count
+}
+
+func drawTag(m *model, r *rng) bool {
+	at := r.intn(len(samples.Tags))
+	m.element.id, m.element.name = at+1, samples.Tags[at]
+	return m.element.number == 0
+}
+
+// drawAttribute draws one of two to four attributes. Some repeat the name of the one before, with its value or another.
+func drawAttribute(m *model, r *rng) bool {
+	e := &m.element
+	if e.number == 0 {
+		e.count = 2 + r.intn(3)
+	}
+	if e.number == e.count {
+		return false
+	}
+	again := e.number > 0 && r.oneIn(5)
+	if !again {
+		e.id = 1 + r.intn(len(samples.Attributes))
+		e.name = samples.Attributes[e.id-1].Name
+	}
+	if !again || r.oneIn(2) {
+		e.choice = r.intn(len(samples.Attributes[e.id-1].Values))
+	}
+	e.raw = ""
+	if m.untidy {
+		switch r.intn(24) {
 		case 0:
-			w.raw("attributes.value", "null")
+			e.raw = "null"
 		case 1:
-			w.number("attributes.value", int64(value))
+			e.raw = strconv.Itoa(e.choice)
 		case 2:
-			w.raw("attributes.value", "true")
-		default:
-			w.text("attributes.value", samples.Attributes[name].Values[value])
+			e.raw = "true"
 		}
-		w.close('}')
 	}
+	return true
 }
 
-func (m *model) appendSources(w *writer, r *rng) {
-	first, n := r.intn(len(samples.Sources)), 1
-	switch p := r.intn(20); {
-	case p == 0:
-		n = 3
-	case p < 6:
-		n = 2
+func drawSource(m *model, r *rng) bool {
+	e := &m.element
+	if e.number == 0 {
+		e.first, e.count = r.intn(len(samples.Sources)), 1
+		switch p := r.intn(20); {
+		case p == 0:
+			e.count = 3
+		case p < 6:
+			e.count = 2
+		}
 	}
-	for i := range n {
-		source := (first + i) % len(samples.Sources)
-		id := int64(12 + source)
-		tlp := r.intn(len(samples.TLPs) + 1)
-		published := date{sec: m.createdSec}
-		if m.untidy {
-			published.style = dateStyle(r.intn(int(dateStyles)))
-		}
-		if published.style == dateAbsent {
-			published.style = dateNull
-		}
-		w.next()
-		w.open('{')
-		w.date("sources.created_at", date{sec: m.createdSec})
-		w.number("sources.creator_source_id", id)
-		w.number("sources.id", m.id*4+int64(i))
-		w.number("sources.indicator_id", m.id)
-		if m.status != nil {
-			w.number("sources.indicator_status_id", int64(m.status.ID))
-		}
-		w.number("sources.indicator_type_id", int64(m.typ.ID))
-		w.text("sources.name", samples.Sources[source])
-		w.date("sources.published_at", published)
-		w.number("sources.reference_id", 1)
-		w.text("sources.source_expire_days", "30")
-		w.number("sources.source_id", id)
-		w.number("sources.source_score", int64(m.score))
-		w.text("sources.source_type", "connectors")
-		if tlp < len(samples.TLPs) {
-			w.number("sources.tlp_id", int64(tlp+1))
-			w.text("sources.tlp_name", samples.TLPs[tlp])
-		} else {
-			w.raw("sources.tlp_name", "null")
-		}
-		w.date("sources.updated_at", date{sec: m.updatedSec})
-		w.close('}')
+	if e.number == e.count {
+		return false
 	}
+	source := (e.first + e.number) % len(samples.Sources)
+	e.id, e.name = 12+source, samples.Sources[source]
+	e.tlp = (r.intn(len(samples.TLPs)+1) + 1) % (len(samples.TLPs) + 1)
+	e.published = date{sec: m.createdSec}
+	if m.untidy {
+		e.published.style = dateStyle(r.intn(int(dateStyles)))
+	}
+	if e.published.style == dateAbsent {
+		e.published.style = dateNull
+	}
+	return true
 }

@@ -55,6 +55,9 @@ func readSamples() (s sampleContent) {
 	return s
 }
 
+// noStatus is that of an indicator whose status is null.
+var noStatus = &indicatorStatus{}
+
 // customType stands for the types that an administrator adds to an appliance.
 var customType = indicatorType{ID: 1001, Name: "Custom Artefact", Class: "host", value: values["string"]}
 
