@@ -4,6 +4,8 @@
 package docstest
 
 import (
+	"encoding/pem"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -45,12 +47,12 @@ func TestDoctorExample(t *testing.T) {
 
 	sim, err := simulator.New(simulator.Config{Indicators: 1, Seed: 1})
 	require.NoError(t, err)
-	server, err := sim.StartTLS("127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = server.Close() })
+	server := httptest.NewTLSServer(sim)
+	t.Cleanup(server.Close)
 	dir := t.TempDir()
 	authority := filepath.Join(dir, "ca.pem")
-	require.NoError(t, os.WriteFile(authority, server.CAPEM, 0o600))
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	require.NoError(t, os.WriteFile(authority, certificate, 0o600))
 	settings := sim.Config()
 	config, err := yaml.Marshal(map[string]any{
 		"threatqbeat.inputs": []any{beattest.Input("threatq-default", server.URL, settings.DataCollectionID, settings.ClientID, "wrong", map[string]any{

@@ -6,8 +6,12 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"net"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -28,17 +32,18 @@ func startTLSAppliance(t *testing.T, cfg simulator.Config) (a *appliance, ca []b
 	t.Helper()
 	sim, err := simulator.New(cfg)
 	require.NoError(t, err)
-	server, err := sim.StartTLS("127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = server.Close() })
-	return &appliance{sim, server.URL}, server.CAPEM
+	server := httptest.NewUnstartedServer(sim)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of certificates that clients refuse
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return &appliance{sim, server.URL}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 }
 
 func TestTestInput(t *testing.T) {
 	t.Parallel()
 	plain := startAppliance(t, dated(1_500, 1))
 	secure, ca := startTLSAppliance(t, dated(20, 1))
-	onHost := strings.Replace(secure.URL, "127.0.0.1", "localhost", 1)
+	onHost := strings.Replace(plain.URL, "127.0.0.1", "localhost", 1)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	refused := listener.Addr().String()
@@ -48,8 +53,8 @@ func TestTestInput(t *testing.T) {
 		input map[string]any
 		code  int
 	}{
-		"passed":             {input: plain.input("one", nil)},
-		"passed_tls":         {input: secure.input("one", map[string]any{"url": onHost, "request.ssl.certificate_authorities": []string{"ca.pem"}})},
+		"passed":             {input: plain.input("one", map[string]any{"url": onHost})},
+		"passed_tls":         {input: secure.input("one", map[string]any{"request.ssl.certificate_authorities": []string{"ca.pem"}})},
 		"wrong_secret":       {input: plain.input("one", map[string]any{"auth.oauth2.client.secret": "wrong-secret"}), code: 1},
 		"unknown_collection": {input: plain.input("one", map[string]any{"data_collection_id": "beef"}), code: 1},
 		"refused":            {input: plain.input("one", map[string]any{"url": "http://" + refused}), code: 1},
@@ -75,7 +80,7 @@ func TestTestInput(t *testing.T) {
 			}
 			requireGolden(t, "doctor_"+name+".txt", steps, map[string]string{
 				strings.TrimPrefix(plain.URL, "http://"): "plain.example.com", strings.TrimPrefix(secure.URL, "https://"): "secure.example.com",
-				strings.TrimPrefix(onHost, "https://"): "localhost:PORT", refused: "refused.example.com",
+				strings.TrimPrefix(onHost, "http://"): "localhost:PORT", refused: "refused.example.com",
 			})
 			// It looked on from beside.
 			assert.NoDirExists(t, dir.File("logs"))

@@ -6,7 +6,9 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -172,13 +174,12 @@ func TestSimulatorTokens(t *testing.T) {
 func TestSimulatorTLS(t *testing.T) {
 	s, err := simulator.New(simulator.Config{Indicators: 10, Seed: 5})
 	require.NoError(t, err)
-	server, err := s.StartTLS("")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, server.Close()) }()
+	server := httptest.NewTLSServer(s)
+	defer server.Close()
 	cfg := testConfig(server.URL)
 	cfg.Auth.OAuth2.Client = config.AuthOAuth2Client{ID: s.Config().ClientID, Secret: config.NewSecret(s.Config().ClientSecret)}
 	cfg.DataCollectionID = s.Config().DataCollectionID
-	cfg.Request.SSL = config.NewSSL(&tlscommon.Config{CAs: []string{string(server.CAPEM)}})
+	cfg.Request.SSL = config.NewSSL(&tlscommon.Config{CAs: []string{string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))}})
 	c, _, _ := newClient(t, cfg)
 	ids, _ := collect(t, c, "*")
 	once(t, ids, 10)

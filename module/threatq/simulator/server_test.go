@@ -5,7 +5,6 @@ package simulator
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -20,35 +19,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
-
-// startTLSAppliance serves s over HTTPS as well.
-func startTLSAppliance(t testing.TB, s *Simulator) *appliance {
-	t.Helper()
-	srv, err := s.StartTLS("127.0.0.1:0")
-	require.NoError(t, err)
-	roots := x509.NewCertPool()
-	require.True(t, roots.AppendCertsFromPEM(srv.CAPEM))
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.Proxy = nil
-	transport.TLSClientConfig.RootCAs = roots
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		require.NoError(t, srv.Close())
-	})
-	return &appliance{Simulator: s, t: t, srv: srv, client: &http.Client{Transport: transport, Timeout: 20 * time.Second}}
-}
-
-func TestTLS(t *testing.T) {
-	a := startTLSAppliance(t, newSimulator(t, testConfig(10))).login()
-	assert.True(t, strings.HasPrefix(a.srv.URL, "https://127.0.0.1:"))
-	assert.Len(t, a.page(StartMark, 10).Data, 10)
-
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	_, err := (&http.Client{Transport: transport}).Get(a.srv.URL)
-	var unknown x509.UnknownAuthorityError
-	assert.ErrorAs(t, err, &unknown)
-}
 
 func TestServerEndsWithoutTrace(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
@@ -66,7 +36,6 @@ func TestServerEndsWithoutTrace(t *testing.T) {
 	require.NoError(t, srv.Close())
 	require.NoError(t, srv.Close(), "closing again does no harm")
 	assert.Error(t, <-ended)
-	<-srv.Done()
 	transport.CloseIdleConnections()
 }
 

@@ -72,18 +72,14 @@ func (x *exchange) hang(f *fault) {
 func (x *exchange) reset(*fault) {
 	x.count(0)
 	conn, _, err := http.NewResponseController(x.w).Hijack()
-	if err != nil { // a recorder, or HTTP/2
+	if err != nil { // a recorder
 		x.abort()
 	}
 	_, _ = io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n")
-	raw := conn
-	if t, ok := raw.(interface{ NetConn() net.Conn }); ok {
-		raw = t.NetConn()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
 	}
-	if t, ok := raw.(*net.TCPConn); ok {
-		_ = t.SetLinger(0)
-	}
-	_ = raw.Close()
+	_ = conn.Close()
 }
 
 func (x *exchange) delay(f *fault, body []byte) {
