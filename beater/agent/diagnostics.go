@@ -40,9 +40,9 @@ type diagnosis struct {
 	// SavedCursor is what a restart would go on from: the output has
 	// acknowledged what lies before it. Null when nothing is saved.
 	SavedCursor *registry.State `json:"saved_cursor"`
-	// Running tells whether the stream runs; Report is empty when it doesn't.
+	// Running tells whether the stream runs; there is no Report when it doesn't.
 	Running bool `json:"running"`
-	threat.Report
+	*threat.Report
 	// Error is why the stream doesn't run or a part of the diagnosis is missing.
 	Error string `json:"error,omitempty"`
 }
@@ -86,7 +86,9 @@ func (f *runnerFactory) diagnosisOf(input *conf.C, refused error) diagnosis {
 		return diagnosis{Configuration: config.ShowInput(settings), Error: refused.Error()}
 	}
 	d := diagnosis{Configuration: in.Describe()}
-	d.Report, d.Running = f.reports.Of(in.ID)
+	if report, running := f.reports.Of(in.ID); running {
+		d.Running, d.Report = true, &report
+	}
 	saved, found, err := f.store.Saved(in.ID, in.URL, in.DataCollectionID)
 	switch {
 	case err != nil:

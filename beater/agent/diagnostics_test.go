@@ -38,6 +38,7 @@ func TestRefusedStreamsHaveADiagnosis(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(text), &d))
 		assert.Contains(t, d["error"], `stream "bad": `+reason)
 		assert.Equal(t, false, d["running"])
+		assert.NotContains(t, d, "health", "nothing runs that could be healthy")
 		assert.Equal(t, "https://threatq.example.com", d["configuration"].(map[string]any)["url"])
 	}
 }
