@@ -5,6 +5,7 @@ package cmd
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -19,16 +20,29 @@ import (
 
 // askOnlyWhoAnswers lets the keystore's commands refuse to ask whether to go on when
 // standard input has no answer. Libbeat's question would end in a stack trace.
+// It also keeps the end of a line out of a value that is read from a pipe.
 func askOnlyWhoAnswers(keystore *cobra.Command, settings instance.Settings) {
 	for _, name := range []string{"create", "add"} {
 		c := child(keystore, name)
 		c.PreRunE = func(c *cobra.Command, args []string) error {
 			question, err := keystoreQuestion(settings, name, args)
-			if force, _ := c.Flags().GetBool("force"); err != nil || question == "" || force || term.IsTerminal(int(os.Stdin.Fd())) {
+			if err != nil {
 				return err
 			}
+			force, _ := c.Flags().GetBool("force")
+			ask := question != "" && !force
 			if stdin, _ := c.Flags().GetBool("stdin"); stdin {
-				return fmt.Errorf("%s, and standard input holds the value: add --force to go on", question)
+				if ask {
+					return fmt.Errorf("%s, and standard input holds the value: add --force to go on", question)
+				}
+				value, err := io.ReadAll(os.Stdin)
+				if err != nil {
+					return fmt.Errorf("reading the value from standard input: %w", err)
+				}
+				return readAgain(bytes.NewReader(bytes.TrimRight(value, "\r\n")))
+			}
+			if !ask || term.IsTerminal(int(os.Stdin.Fd())) {
+				return nil
 			}
 			answers := bufio.NewReader(os.Stdin)
 			if _, err := answers.Peek(1); err != nil {

@@ -134,7 +134,7 @@ func TestVariablesReachTheOutputAsTheyAre(t *testing.T) {
 				if user == "keystore" {
 					output, code := dir.Run("keystore", "create", "--force")
 					require.Zero(t, code, output)
-					add := dir.StartWithInput(strings.NewReader(secret), "keystore", "add", "KEPT", "--stdin", "--force")
+					add := dir.StartWithInput(strings.NewReader(secret+"\n"), "keystore", "add", "KEPT", "--stdin", "--force") // as echo writes it
 					require.Zero(t, add.Wait(), add.Output())
 				}
 				output, _ := dir.Run("test", "output")
