@@ -128,3 +128,14 @@ func TestExamineFile(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, left, 1, "the test of writing leaves nothing")
 }
+
+// Libbeat's own test of the connection has no advice for wrong credentials.
+func TestRefusedCredentials(t *testing.T) {
+	report := &OutputReport{Output: "elasticsearch"}
+	report.Run(libtesting.NullDriver, func(d libtesting.Driver) {
+		d.Fatal("talk to server", errors.New(`401 Unauthorized: {"error":{}}`))
+	})
+	assert.False(t, report.Passed())
+	require.Len(t, report.Steps, 1)
+	assert.Contains(t, report.Steps[0].Detail, "the server refuses the credentials (401): check api_key, which takes id:api_key")
+}

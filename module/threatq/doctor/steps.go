@@ -5,6 +5,7 @@ package doctor
 
 import (
 	"encoding/json"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -87,6 +88,9 @@ func (r *recorder) Warn(field, reason string) {
 
 // Error implements testing.Driver.
 func (r *recorder) Error(field string, err error) {
+	if err != nil && strings.HasPrefix(err.Error(), "401 Unauthorized") { // Libbeat gives no advice
+		err = fmt.Errorf("the server refuses the credentials (401): check api_key, which takes id:api_key and not encoded, or username and password of the output. It says: %w", err)
+	}
 	if err != nil {
 		r.add(field, Failed, err.Error())
 	} else {
