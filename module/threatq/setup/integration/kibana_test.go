@@ -34,6 +34,15 @@ func kibana(t *testing.T) string {
 	return url
 }
 
+// needsKibana skips the test where Kibana is older than the version from which on it does what the test is about.
+func (c *cluster) needsKibana(url, from, does string) {
+	c.t.Helper()
+	version, _ := get(c.kibanaMust(url, "GET", "/api/status", nil), "version", "number").(string)
+	if libversion.MustNew(version).LessThan(libversion.MustNew(from)) {
+		c.t.Skipf("Kibana %s from %s on, this is %s", does, from, version)
+	}
+}
+
 // kibanaMust sends a request to Kibana and wants it to succeed.
 func (c *cluster) kibanaMust(kibana, method, path string, body any) object {
 	c.t.Helper()
@@ -138,10 +147,7 @@ func setting(t *testing.T, name string) []string {
 func TestIntelligenceSearch(t *testing.T) {
 	url := kibana(t)
 	c := connect(t)
-	version, _ := get(c.kibanaMust(url, "GET", "/api/status", nil), "version", "number").(string)
-	if v := libversion.MustNew(version); v.LessThan(libversion.MustNew("8.6.0")) {
-		t.Skip("Kibana has the search of its Intelligence page from 8.6 on, this is ", version)
-	}
+	c.needsKibana(url, "8.6.0", "has the search of its Intelligence page")
 	c.reset()
 	sim := startAppliance(t, 1, 20)
 	passes := time.Now().Add(25 * time.Second)

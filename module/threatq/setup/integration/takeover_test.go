@@ -54,26 +54,27 @@ func TestFromAnIntegrationOfFleet(t *testing.T) {
 		})
 		c.must("POST", "/_transform/"+theirs+"/_start", nil)
 		c.eventually("the package's transform has filled its index", patience, func() bool { return len(c.active()) == 40 })
-		takeOver(c, sim, theirs, "the integration threatq", true, func() {
+		takeOver(c, sim, theirs, "the integration threatq", 1, true, func() {
 			require.Equal(t, http.StatusOK, c.uninstallPackage(url, "threatq", "0.1.0"))
 		})
 	})
 	t.Run("ti_threatq", func(t *testing.T) {
 		c := connect(t)
 		c.reset()
-		const id = assets.TransformPrefix + "0.5.0"
+		const id = assets.TransformPrefix + "0.3.0"
 		leave := c.elastics(id, 40)
-		takeOver(c, startAppliance(t, 1, 40), id, "Elastic's integration ThreatQuotient (ti_threatq)", false, leave)
+		takeOver(c, startAppliance(t, 1, 40), id, "Elastic's integration ThreatQuotient (ti_threatq)", 3, false, leave)
 	})
 }
 
-// elastics makes what Elastic's integration has: status is an object there, and
-// attributes are a list. leave does what uninstalling it does.
+// elastics makes what Elastic's integration has: the index has another number than 1,
+// status is an object there, attributes are a list, and id is a keyword. leave does
+// what uninstalling it does.
 func (c *cluster) elastics(id string, indicators int) (leave func()) {
 	meta := object{"managed": true, "managed_by": "fleet", "package": object{"name": "ti_threatq"}}
 	mappings := object{"_meta": meta, "properties": object{
 		"threatq": object{"properties": object{
-			"id": object{"type": "long"}, "status": object{"properties": object{"name": object{"type": "keyword"}}},
+			"id": object{"type": "keyword"}, "status": object{"properties": object{"name": object{"type": "keyword"}}},
 			"ioc_expired_at": object{"type": "date"},
 		}},
 		"event": object{"properties": object{"ingested": object{"type": "date"}}},
@@ -85,11 +86,11 @@ func (c *cluster) elastics(id string, indicators int) (leave func()) {
 	})
 	const template = "logs-ti_threatq.latest_ioc-template"
 	c.must("PUT", "/_index_template/"+template, object{
-		"index_patterns": []string{assets.DestIndexPrefix + "1"}, "priority": 250, "_meta": meta,
+		"index_patterns": []string{assets.DestIndexPrefix + "3"}, "priority": 250, "_meta": meta,
 		// Fleet doesn't say in the mapping whose it is.
 		"template": object{"mappings": object{"properties": mappings["properties"]}},
 	})
-	c.must("PUT", "/"+assets.DestIndexPrefix+"1", object{"aliases": object{assets.Alias: object{}}})
+	c.must("PUT", "/"+assets.DestIndexPrefix+"3", object{"aliases": object{assets.Alias: object{}}})
 	leave = func() {
 		c.must("DELETE", "/_index_template/"+assets.TemplateName, nil)
 		c.must("DELETE", "/_index_template/"+template, nil)
@@ -111,8 +112,8 @@ func (c *cluster) elastics(id string, indicators int) (leave func()) {
 	}
 	c.must("POST", "/"+assets.DataStreamPrefix+"default/_refresh", nil)
 	c.must("PUT", "/_transform/"+id, object{
-		"source": object{"index": assets.DataStreams}, "dest": object{"index": assets.DestIndexPrefix + "1"}, "_meta": meta,
-		"latest": object{"unique_key": []string{"threatq.id"}, "sort": "event.ingested"}, "frequency": "1s",
+		"source": object{"index": assets.DataStreams}, "dest": object{"index": assets.DestIndexPrefix + "3"}, "_meta": meta,
+		"latest": object{"unique_key": []string{"threatq.id", "threatq.indicator_id"}, "sort": "event.ingested"}, "frequency": "1s",
 		"sync": object{"time": object{"field": "event.ingested", "delay": "1s"}},
 	})
 	c.must("POST", "/_transform/"+id+"/_start", nil)
@@ -123,8 +124,9 @@ func (c *cluster) elastics(id string, indicators int) (leave func()) {
 var placeholderID = regexp.MustCompile(`\bID\b`)
 
 // takeOver follows docs/upgrading.md from step 3 on. The requests are the page's own.
-func takeOver(c *cluster, sim *appliance, transform, owner string, sameTypes bool, uninstall func()) {
+func takeOver(c *cluster, sim *appliance, transform, owner string, number int, sameTypes bool, uninstall func()) {
 	t := c.t
+	left, next := fmt.Sprint(assets.DestIndexPrefix, number), fmt.Sprint(assets.DestIndexPrefix, number+1)
 	page, err := os.ReadFile(docs + "upgrading.md")
 	require.NoError(t, err)
 	dir := c.beat(nil, sim.input("one", nil))
@@ -162,7 +164,7 @@ func takeOver(c *cluster, sim *appliance, transform, owner string, sameTypes boo
 
 	output = c.setup(dir)
 	if sameTypes {
-		assert.Contains(t, output, "moved (from "+assets.DestIndexPrefix+"1 to "+assets.DestIndexPrefix+"2, 40 indicators)")
+		assert.Contains(t, output, "moved (from "+left+" to "+next+", 40 indicators)")
 		beat := dir.Start("run")
 		sim.put(1, map[string]any{"value": "192.0.2.201"})
 		c.eventually("an update arrives", patience, func() bool {
@@ -174,20 +176,20 @@ func takeOver(c *cluster, sim *appliance, transform, owner string, sameTypes boo
 		assert.Empty(t, empty, "searches through the alias that found too little")
 		return
 	}
-	assert.Contains(t, output, "index "+assets.DestIndexPrefix+"2: created (to replace "+assets.DestIndexPrefix+"1")
-	assert.Contains(t, output, "alias "+assets.Alias+": kept (on "+assets.DestIndexPrefix+"1 with 40 active indicators")
+	assert.Contains(t, output, "index "+next+": created (to replace "+left)
+	assert.Contains(t, output, "alias "+assets.Alias+": kept (on "+left+" with 40 active indicators")
 	beat := dir.Start("run")
 	c.eventually("the next index is filled", patience, func() bool {
-		_, answer := c.try("GET", "/"+assets.DestIndexPrefix+"2/_count", nil)
+		_, answer := c.try("GET", "/"+next+"/_count", nil)
 		return answer["count"] == float64(40)
 	})
 	output = c.setup(dir)
-	assert.Contains(t, output, "alias "+assets.Alias+": moved (from "+assets.DestIndexPrefix+"1 with 40 active indicators to "+assets.DestIndexPrefix+"2 with 40")
+	assert.Contains(t, output, "alias "+assets.Alias+": moved (from "+left+" with 40 active indicators to "+next+" with 40")
 	beat.Stop()
 	close(done)
 	watching.Wait()
 	assert.Empty(t, empty, "searches through the alias that found too little")
-	c.must("DELETE", "/"+assets.DestIndexPrefix+"1", nil)
+	c.must("DELETE", "/"+left, nil)
 	assert.Equal(t, "Active", get(c.active()[1], "threatq", "status"))
 	assert.NotContains(t, c.setup(dir), "kept (on")
 }
