@@ -4,7 +4,7 @@
 package kafka
 
 import (
-	"sync"
+	"slices"
 	"sync/atomic"
 
 	"github.com/elastic/beats/v7/libbeat/outputs"
@@ -15,22 +15,19 @@ import (
 // what becomes of it before the pipeline does. It ends once.
 type attempt struct {
 	events []publisher.Event
-	once   sync.Once
-	done   chan struct{}     // closed when the output is done with the events
-	failed []publisher.Event // what the output would have sent again, once done is closed
+	failed chan []publisher.Event // what the output would have sent again, once it is done
 }
 
-// newAttempt returns an attempt to publish events.
 func newAttempt(events []publisher.Event) *attempt {
 	// The output may reorder what it is given.
-	return &attempt{events: append([]publisher.Event(nil), events...), done: make(chan struct{})}
+	return &attempt{slices.Clone(events), make(chan []publisher.Event, 1)}
 }
 
 func (a *attempt) end(failed []publisher.Event) {
-	a.once.Do(func() {
-		a.failed = failed
-		close(a.done)
-	})
+	select {
+	case a.failed <- failed:
+	default: // ended before
+	}
 }
 
 // Events returns the events to publish.

@@ -4,6 +4,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,17 +26,11 @@ import (
 // Kafka takes no more it may be for ever.
 const closeWait = time.Second
 
-// Around returns the output of a factory with a Client around each of its clients.
-func Around(factory outputs.Factory) outputs.Factory { return around(factory, nil) }
-
-// around returns the output of a factory with a Client around each of its clients.
-// reports is told what is held and refused; nil is the inputs' health.
-func around(factory outputs.Factory, reports Reports) outputs.Factory {
+// Around returns the output of a factory with a client of this package around each of
+// its clients.
+func Around(factory outputs.Factory) outputs.Factory {
 	return func(im outputs.IndexManager, info beat.Info, observer outputs.Observer, cfg *conf.C) (outputs.Group, error) {
 		log := info.Logger.Named(loggerName)
-		if reports == nil {
-			reports = Delivery{Log: log}
-		}
 		heard := &complaints{}
 		info.Logger = heard.listen(info.Logger)
 		counted := &tally{Observer: observer}
@@ -47,58 +42,52 @@ func around(factory outputs.Factory, reports Reports) outputs.Factory {
 		if err != nil {
 			return outputs.Group{}, fmt.Errorf("reading output.kafka: %w", err)
 		}
-		for i, inner := range group.Clients {
-			network, ok := inner.(outputs.NetworkClient)
-			if !ok {
-				return outputs.Group{}, fmt.Errorf("output.kafka: its client can't be connected: %T", inner)
+		return delivery.WrapClients(group, func(inner outputs.NetworkClient) outputs.NetworkClient {
+			done := make(chan struct{})
+			return &client{
+				NetworkClient: inner, log: log, observer: observer, tally: counted, heard: heard, settings: settings,
+				examine:  settings.examine,
+				blocked:  delivery.Blocked,
+				refuse:   func(events []publisher.Event, why string) { delivery.Refuse(log, events, why) },
+				backoff:  backoff.NewEqualJitterBackoff(done, settings.Backoff.Init, settings.Backoff.Max),
+				examined: map[string]bool{},
+				done:     done,
 			}
-			group.Clients[i] = newClient(network, log, observer, counted, heard, settings, reports)
-		}
-		return group, nil
+		})
 	}
 }
 
-// Client is Libbeat's Kafka client, but that it loses nothing: see the package.
-type Client struct {
-	inner    outputs.NetworkClient
+// client is Libbeat's Kafka client, but that it loses nothing: see the package.
+type client struct {
+	outputs.NetworkClient
 	log      *logp.Logger
 	observer outputs.Observer // the pipeline's
 	tally    *tally
 	heard    *complaints
 	settings *settings
-	reports  Reports
-	examine  func(topic string) (examination, error)
+	examine  func(topic string) (notes []string, err error)
+	blocked  func(why string)
+	refuse   func(events []publisher.Event, why string)
 
 	backoff    backoff.Backoff
 	held       bool
 	examined   map[string]bool
-	publishing sync.Mutex // held while the inner client is handed a batch
+	publishing sync.Mutex // held while Libbeat's client is handed a batch
 
 	closing sync.Once
 	done    chan struct{}
 }
 
-func newClient(inner outputs.NetworkClient, log *logp.Logger, observer outputs.Observer, tally *tally, heard *complaints, settings *settings, reports Reports) *Client {
-	done := make(chan struct{})
-	return &Client{
-		inner: inner, log: log, observer: observer, tally: tally, heard: heard, settings: settings, reports: reports,
-		examine:  settings.examine,
-		backoff:  backoff.NewEqualJitterBackoff(done, settings.Backoff.Init, settings.Backoff.Max),
-		examined: map[string]bool{},
-		done:     done,
-	}
-}
-
 // Connect looks at the topic, if there is only one, and connects. After an error it
 // returns when it is time to try again.
-func (c *Client) Connect(ctx context.Context) error {
+func (c *client) Connect(ctx context.Context) error {
 	err := c.examineTopics(nil)
 	if err == nil {
-		err = c.inner.Connect(ctx)
+		err = c.NetworkClient.Connect(ctx)
 	}
 	if err != nil {
 		c.held = true // which Libbeat logs
-		c.reports.Held("output.kafka: " + err.Error())
+		c.blocked("output.kafka: " + err.Error())
 		c.backoff.Wait()
 		return err
 	}
@@ -110,7 +99,7 @@ func (c *Client) Connect(ctx context.Context) error {
 // taken goes back to the pipeline, when it is time to try again. There is never an
 // error: Libbeat's client can't be connected anew, and its producer finds its way
 // back by itself.
-func (c *Client) Publish(ctx context.Context, batch publisher.Batch) error {
+func (c *client) Publish(ctx context.Context, batch publisher.Batch) error {
 	events := batch.Events()
 	c.observer.NewBatch(len(events))
 	rest, err := events, c.examineTopics(events)
@@ -131,35 +120,29 @@ func (c *Client) Publish(ctx context.Context, batch publisher.Batch) error {
 		return nil
 	}
 	c.observer.RetryableErrors(len(rest))
-	c.hold(err)
-	if !c.backoff.Wait() {
-		return nil // closing
+	c.held = true
+	c.log.Errorw("Kafka takes no indicators for now. They are held and sent again.", "error", err)
+	c.blocked("output.kafka: " + err.Error())
+	if c.backoff.Wait() { // it is not closing
+		batch.RetryEvents(rest)
 	}
-	batch.RetryEvents(rest)
 	return nil
 }
 
-// hold says once per batch that it is held, and why.
-func (c *Client) hold(err error) {
-	c.held = true
-	c.log.Errorw("Kafka takes no indicators for now. They are held and sent again.", "error", err)
-	c.reports.Held(fmt.Sprintf("output.kafka: %s", err))
-}
-
-func (c *Client) release() {
+func (c *client) release() {
 	c.backoff.Reset()
 	if c.held {
 		c.held = false
 		c.log.Info("Kafka takes indicators again.")
 	}
-	c.reports.Held("")
+	c.blocked("")
 }
 
 var errClosing = errors.New("the output is closing")
 
 // deliver sends events. It returns those that are to be sent again and why, and how
 // many were refused for good.
-func (c *Client) deliver(ctx context.Context, events []publisher.Event) (rest []publisher.Event, refused int, err error) {
+func (c *client) deliver(ctx context.Context, events []publisher.Event) (rest []publisher.Event, refused int, err error) {
 	failed, dropped, heard, err := c.try(ctx, events)
 	switch {
 	case err != nil:
@@ -167,15 +150,15 @@ func (c *Client) deliver(ctx context.Context, events []publisher.Event) (rest []
 	case dropped == 0 && len(failed) == 0:
 		return nil, 0, nil
 	case dropped > 0 && heard.verdict != divide:
-		return events, 0, heard.err(c.settings)
+		return events, 0, c.settings.explain(heard)
 	case dropped == 0 && (heard.verdict != divide || c.settings.Key == ""):
-		return failed, 0, heard.err(c.settings)
+		return failed, 0, c.settings.explain(heard)
 	}
 	if dropped == 0 {
 		events = failed
 	}
 	if len(events) == 1 {
-		c.reports.Refused(events, heard.reason)
+		c.refuse(events, heard.reason)
 		return nil, 1, nil
 	}
 	// The output doesn't say which event it was. Those of the other half that have
@@ -186,14 +169,14 @@ func (c *Client) deliver(ctx context.Context, events []publisher.Event) (rest []
 			return events, 0, halfErr
 		}
 		rest, refused = append(rest, again...), refused+n
-		err = errors.Join(err, halfErr)
+		err = cmp.Or(err, halfErr)
 	}
 	return rest, refused, err
 }
 
-// try hands events to the inner client and waits until it is done with them. An
+// try hands events to Libbeat's client and waits until it is done with them. An
 // error says that the client closes before.
-func (c *Client) try(ctx context.Context, events []publisher.Event) (failed []publisher.Event, dropped int, heard complaint, err error) {
+func (c *client) try(ctx context.Context, events []publisher.Event) (failed []publisher.Event, dropped int, heard complaint, err error) {
 	c.tally.Dropped()
 	c.heard.take()
 	sent := newAttempt(events)
@@ -204,22 +187,22 @@ func (c *Client) try(ctx context.Context, events []publisher.Event) (failed []pu
 		return nil, 0, complaint{}, errClosing
 	default:
 	}
-	err = c.inner.Publish(ctx, sent)
+	err = c.NetworkClient.Publish(ctx, sent)
 	c.publishing.Unlock()
 	if err != nil {
 		return events, 0, complaint{reason: err.Error()}, nil
 	}
 	select {
-	case <-sent.done:
-		return sent.failed, c.tally.Dropped(), c.heard.take(), nil
+	case failed = <-sent.failed:
+		return failed, c.tally.Dropped(), c.heard.take(), nil
 	case <-c.done:
 		return nil, 0, complaint{}, errClosing
 	}
 }
 
-// Close closes the client. The inner one panics when it is closed while it is
+// Close closes the client. Libbeat's panics when it is closed while it is
 // handed a batch, so that one which is stuck is left to the end of the process.
-func (c *Client) Close() error {
+func (c *client) Close() error {
 	var err error
 	c.closing.Do(func() {
 		close(c.done)
@@ -232,17 +215,14 @@ func (c *Client) Close() error {
 			time.Sleep(closeWait / 100)
 		}
 		defer c.publishing.Unlock()
-		err = c.inner.Close()
+		err = c.NetworkClient.Close()
 	})
 	return err
 }
 
-// String returns what the inner client is and where it connects to.
-func (c *Client) String() string { return c.inner.String() }
-
 // Test tests the way to the brokers, and looks at the topic.
-func (c *Client) Test(d testing.Driver) {
-	if testable, ok := c.inner.(testing.Testable); ok {
+func (c *client) Test(d testing.Driver) {
+	if testable, ok := c.NetworkClient.(testing.Testable); ok {
 		testable.Test(d)
 	}
 	topic, ok := c.settings.onlyTopic()
@@ -251,9 +231,9 @@ func (c *Client) Test(d testing.Driver) {
 		return
 	}
 	d.Run("topic "+topic, func(d testing.Driver) {
-		found, err := c.examine(topic)
+		notes, err := c.examine(topic)
 		d.Fatal("settings", err)
-		for _, note := range found.notes {
+		for _, note := range notes {
 			d.Warn("settings", note)
 		}
 	})
@@ -261,7 +241,7 @@ func (c *Client) Test(d testing.Driver) {
 
 // examineTopics looks at the topics of events that have not been looked at yet, and
 // refuses those that would lose indicators.
-func (c *Client) examineTopics(events []publisher.Event) error {
+func (c *client) examineTopics(events []publisher.Event) error {
 	topics := map[string]bool{}
 	if topic, ok := c.settings.onlyTopic(); ok {
 		topics[topic] = true
@@ -277,36 +257,14 @@ func (c *Client) examineTopics(events []publisher.Event) error {
 		if c.examined[topic] {
 			continue
 		}
-		found, err := c.examine(topic)
+		notes, err := c.examine(topic)
 		if err != nil {
 			return err
 		}
-		for _, note := range found.notes {
+		for _, note := range notes {
 			c.log.Warn(note)
 		}
 		c.examined[topic] = true
 	}
 	return nil
-}
-
-// Reports is told how an output fares. Its methods may be called from any
-// goroutine and must not block.
-type Reports interface {
-	// Held says why an output takes no events for now, "" when it takes them.
-	// They are sent again until it does.
-	Held(reason string)
-	// Refused names events that the receiving end will never take, and why. It is
-	// called before they are acknowledged.
-	Refused(events []publisher.Event, reason string)
-}
-
-// Delivery makes an output's reports part of the health and the metrics of the inputs.
-type Delivery struct{ Log *logp.Logger }
-
-// Held says why the output takes nothing for now.
-func (Delivery) Held(reason string) { delivery.Blocked(reason) }
-
-// Refused takes note of events that were refused for their content.
-func (d Delivery) Refused(events []publisher.Event, reason string) {
-	delivery.Refuse(d.Log, events, reason)
 }

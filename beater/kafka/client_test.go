@@ -86,8 +86,8 @@ type told struct {
 	reasons []string
 }
 
-func (r *told) Held(reason string) { r.held = append(r.held, reason) }
-func (r *told) Refused(events []publisher.Event, reason string) {
+func (r *told) blocked(reason string) { r.held = append(r.held, reason) }
+func (r *told) refuse(events []publisher.Event, reason string) {
 	for _, event := range events {
 		r.refused = append(r.refused, idOf(event))
 	}
@@ -108,7 +108,7 @@ func (c *counts) PermanentErrors(n int) { c.dropped += n }
 // scene is a client around a test's inner one, made by the factory as for a beat.
 type scene struct {
 	inner   *libbeat
-	client  *Client
+	client  *client
 	reports *told
 	counts  *counts
 }
@@ -116,18 +116,19 @@ type scene struct {
 func newScene(t *testing.T, settings map[string]any, says func(int) (string, bool)) *scene {
 	t.Helper()
 	s := &scene{inner: &libbeat{says: says}, reports: &told{}, counts: &counts{Observer: outputs.NewNilObserver()}}
-	factory := around(func(_ outputs.IndexManager, info beat.Info, observer outputs.Observer, _ *conf.C) (outputs.Group, error) {
+	factory := Around(func(_ outputs.IndexManager, info beat.Info, observer outputs.Observer, _ *conf.C) (outputs.Group, error) {
 		s.inner.log, s.inner.observer = info.Logger.Named("kafka"), observer
 		return outputs.Group{Clients: []outputs.Client{s.inner}}, nil
-	}, s.reports)
+	})
 	all := map[string]any{"hosts": []string{"kafka.example.com:9092"}, "topic": "t", "key": "k", "backoff": map[string]any{"init": "1ms", "max": "2ms"}}
 	for name, value := range settings {
 		all[name] = value
 	}
 	group, err := factory(nil, beat.Info{Logger: logp.NewNopLogger()}, s.counts, conf.MustNewConfigFrom(all))
 	require.NoError(t, err)
-	s.client = group.Clients[0].(*Client)
-	s.client.examine = func(string) (examination, error) { return examination{}, nil }
+	s.client = group.Clients[0].(*client)
+	s.client.blocked, s.client.refuse = s.reports.blocked, s.reports.refuse
+	s.client.examine = func(string) ([]string, error) { return nil, nil }
 	return s
 }
 
@@ -221,7 +222,7 @@ func TestWhatBecomesOfABatch(t *testing.T) {
 					}
 					return "", false
 				}
-				s.client.inner = &watching{s.inner, func(ids []int) {
+				s.client.NetworkClient = &watching{s.inner, func(ids []int) {
 					clear(current)
 					for _, id := range ids {
 						current[id] = true
@@ -230,10 +231,10 @@ func TestWhatBecomesOfABatch(t *testing.T) {
 			}
 			outcome := newAttempt(batch)
 			require.NoError(t, s.client.Publish(t.Context(), outcome))
-			<-outcome.done
+			failed := <-outcome.failed
 
 			var again []int
-			for _, event := range outcome.failed {
+			for _, event := range failed {
 				again = append(again, idOf(event))
 			}
 			assert.Equal(t, test.again, again)
@@ -273,12 +274,12 @@ func TestTopicsAreLookedAtFirst(t *testing.T) {
 	wrong := errors.New("it deletes everything")
 	looked := map[string]int{}
 	look := func(s *scene) {
-		s.client.examine = func(topic string) (examination, error) {
+		s.client.examine = func(topic string) ([]string, error) {
 			looked[topic]++
 			if looked[topic] == 1 {
-				return examination{}, wrong
+				return nil, wrong
 			}
-			return examination{notes: []string{"a note"}}, nil
+			return []string{"a note"}, nil
 		}
 	}
 	taken := func(int) (string, bool) { return "", false }
@@ -298,7 +299,7 @@ func TestTopicsAreLookedAtFirst(t *testing.T) {
 	for range 3 {
 		batch := newAttempt(newEvents(1))
 		require.NoError(t, s.client.Publish(t.Context(), batch))
-		<-batch.done
+		<-batch.failed
 	}
 	assert.Equal(t, map[string]int{"t": 2, "topic-0": 2}, looked, "once more after the refusal, and never again")
 	assert.Equal(t, []int{0, 0}, s.inner.sent)
@@ -324,7 +325,7 @@ func TestCloseWhileStuck(t *testing.T) {
 }
 
 // unlock undoes a TryLock that found the client not publishing yet.
-func unlock(c *Client) bool {
+func unlock(c *client) bool {
 	c.publishing.Unlock()
 	return false
 }

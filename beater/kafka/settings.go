@@ -4,6 +4,7 @@
 package kafka
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -99,6 +100,9 @@ func (s *settings) onlyTopic() (string, bool) {
 	topic, err := s.topic.Select(&beat.Event{Fields: mapstr.M{}})
 	return topic, err == nil && topic != ""
 }
+
+// explain is a complaint with what to do about it.
+func (s *settings) explain(c complaint) error { return errors.New(s.advice(c.topic, c.reason)) }
 
 // advice adds to a reason of Kafka's what to do about it.
 func (s *settings) advice(topic, reason string) string {

@@ -32,42 +32,37 @@ const (
 	writeOperation = 1 << sarama.AclOperationWrite
 )
 
-// examination is what was found about a topic beyond what it is refused for.
-type examination struct {
-	// notes are worth a look, and lose nothing by themselves.
-	notes []string
-}
-
 // examine looks at a topic. An error says what would lose indicators, or keeps
-// them from being sent, and how to mend it.
-func (s *settings) examine(topic string) (examination, error) {
+// them from being sent, and how to mend it. The notes are worth a look, and lose
+// nothing by themselves.
+func (s *settings) examine(topic string) (notes []string, err error) {
 	if s.Kerberos.IsEnabled() {
-		return examination{notes: []string{fmt.Sprintf("topic %q is not looked at with Kerberos: see docs/outputs.md for how it has to be set up", topic)}}, nil
+		return []string{fmt.Sprintf("topic %q is not looked at with Kerberos: see docs/outputs.md for how it has to be set up", topic)}, nil
 	}
 	client, err := sarama.NewClient(s.Hosts, s.client)
 	if err != nil {
-		return examination{}, fmt.Errorf("connecting to Kafka: %s", s.advice(topic, err.Error()))
+		return nil, fmt.Errorf("connecting to Kafka: %s", s.advice(topic, err.Error()))
 	}
 	defer client.Close()
 	if err := client.RefreshMetadata(topic); err != nil {
-		return examination{}, s.missing(topic, err)
+		return nil, s.missing(topic, err)
 	}
 	if err := s.mayWrite(client, topic); err != nil {
-		return examination{}, err
+		return nil, err
 	}
 	// Closing it would close the client.
 	admin, err := sarama.NewClusterAdminFromClient(client)
 	if err != nil {
-		return examination{}, fmt.Errorf("looking at topic %q: %w", topic, err)
+		return nil, fmt.Errorf("looking at topic %q: %w", topic, err)
 	}
 	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic})
 	var refused *sarama.DescribeConfigError
 	if errors.As(err, &refused) && errors.Is(refused.Err, sarama.ErrTopicAuthorizationFailed) {
-		return examination{notes: []string{fmt.Sprintf(
-			"the settings of topic %q can't be looked at, which takes DescribeConfigs on it: see docs/outputs.md for how it has to be set up", topic)}}, nil
+		return []string{fmt.Sprintf(
+			"the settings of topic %q can't be looked at, which takes DescribeConfigs on it: see docs/outputs.md for how it has to be set up", topic)}, nil
 	}
 	if err != nil {
-		return examination{}, fmt.Errorf("looking at the settings of topic %q: %w", topic, err)
+		return nil, fmt.Errorf("looking at the settings of topic %q: %w", topic, err)
 	}
 	values := map[string]string{}
 	for _, entry := range entries {
@@ -121,8 +116,7 @@ func (s *settings) mayWrite(client sarama.Client, topic string) error {
 }
 
 // judge refuses settings of a topic that would lose indicators.
-func (s *settings) judge(topic string, values map[string]string) (examination, error) {
-	var found examination
+func (s *settings) judge(topic string, values map[string]string) (notes []string, err error) {
 	var errs []error
 	policy := values["cleanup.policy"]
 	if values["message.timestamp.type"] == "CreateTime" {
@@ -144,14 +138,14 @@ func (s *settings) judge(topic string, values map[string]string) (examination, e
 		case s.Key == "":
 			errs = append(errs, fmt.Errorf("topic %q is compacted and takes no message without a key: %s", topic, setKey()))
 		case s.Key != threat.KeyFormat:
-			found.notes = append(found.notes, fmt.Sprintf("topic %q is compacted, and refuses an indicator for which output.kafka.key (%s) is empty: %q never is", topic, s.Key, threat.KeyFormat))
+			notes = append(notes, fmt.Sprintf("topic %q is compacted, and refuses an indicator for which output.kafka.key (%s) is empty: %q never is", topic, s.Key, threat.KeyFormat))
 		}
 	}
 	if limit, err := strconv.Atoi(values["max.message.bytes"]); err == nil && limit < s.MaxMessageBytes {
 		errs = append(errs, fmt.Errorf("topic %q takes at most %d bytes in a request (max.message.bytes), and output.kafka.max_message_bytes is %d: set it to %d, or mend the topic with: %s",
 			topic, limit, s.MaxMessageBytes, limit, s.alter(topic, fmt.Sprintf("max.message.bytes=%d", s.MaxMessageBytes))))
 	}
-	return found, config.Join(errs...)
+	return notes, config.Join(errs...)
 }
 
 func (s *settings) server() string { return "--bootstrap-server " + s.Hosts[0] }

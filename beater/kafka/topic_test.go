@@ -83,16 +83,16 @@ func TestSettingsOfATopic(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			found, err := newSettings(t, test.settings).judge("t", test.topic)
+			notes, err := newSettings(t, test.settings).judge("t", test.topic)
 			if test.want == "" {
 				require.NoError(t, err)
 			} else {
 				require.EqualError(t, err, test.want)
 			}
 			if test.note == "" {
-				assert.Empty(t, found.notes)
+				assert.Empty(t, notes)
 			} else {
-				assert.Equal(t, []string{test.note}, found.notes)
+				assert.Equal(t, []string{test.note}, notes)
 			}
 		})
 	}
@@ -159,14 +159,14 @@ func TestLookingAtATopic(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			broker.SetHandlerByMap(test.responses)
-			found, err := s.examine("t")
+			notes, err := s.examine("t")
 			if test.want == "" {
 				require.NoError(t, err)
 			} else {
 				require.EqualError(t, err, test.want)
 			}
 			if test.note != "" {
-				assert.Equal(t, []string{test.note}, found.notes)
+				assert.Equal(t, []string{test.note}, notes)
 			}
 		})
 	}

@@ -40,7 +40,7 @@ func newBatch(c *elasticsearch, original publisher.Batch) *batch {
 	for _, event := range events {
 		doc, ok := event.EncodedEvent.(*document)
 		if ok && doc.unencodable {
-			b.giveUp(doc, refusal{reason: "the event can't be encoded, the log says why"})
+			b.giveUp(doc, bulkError{reason: "the event can't be encoded, the log says why"})
 			continue
 		}
 		source := event
@@ -63,7 +63,7 @@ func (b *batch) ACK() { b.RetryEvents(nil) }
 func (b *batch) Drop() {
 	for _, source := range b.sources {
 		if doc, ok := source.EncodedEvent.(*document); ok {
-			b.giveUp(doc, newRefusal(http.StatusRequestEntityTooLarge, "the document is larger than the server's http.max_content_length"))
+			b.giveUp(doc, newBulkError(http.StatusRequestEntityTooLarge, "the document is larger than the server's http.max_content_length"))
 		}
 	}
 	b.look()
@@ -124,7 +124,7 @@ func (b *batch) again(doc *document, answered any) bool {
 
 // giveUp reports a document that was refused for its content, and writes it to the log
 // of events.
-func (b *batch) giveUp(doc *document, refused refusal) {
+func (b *batch) giveUp(doc *document, refused bulkError) {
 	doc.release()
 	doc.input.refuse(doc.indicator, refused.String())
 	where := "kept here only"
@@ -161,7 +161,7 @@ func (b *batch) look() {
 type document struct {
 	encoded     any // as Libbeat's output encodes it, never changed here
 	unencodable bool
-	input       *Input // nil when the event came by way of a queue on disk
+	input       *Input
 	indicator   registry.Indicator
 
 	held       bool
@@ -177,10 +177,7 @@ func (e encoder) EncodeEntry(entry queue.Entry) (queue.Entry, int) {
 	if !ok {
 		return e.Encoder.EncodeEntry(entry)
 	}
-	doc := &document{indicator: registry.IndicatorOf(&event.Content)}
-	if mark, ok := event.Content.Private.(*mark); ok {
-		doc.input = mark.input
-	}
+	doc := &document{input: inputOf(&event.Content), indicator: registry.IndicatorOf(&event.Content)}
 	entry, size := e.Encoder.EncodeEntry(event)
 	event, ok = entry.(publisher.Event)
 	if !ok {
@@ -204,10 +201,10 @@ func clone(encoded any) any {
 // refusalIn returns why Elasticsearch refused a document. ok is false when it did not
 // refuse it, but asks for another attempt. Libbeat's output makes of a refused
 // document a dead letter that says why.
-func refusalIn(encoded any) (r refusal, ok bool) {
+func refusalIn(encoded any) (e bulkError, ok bool) {
 	value := reflect.ValueOf(encoded).Elem()
 	if deadLetter := value.FieldByName("deadLetter"); !deadLetter.IsValid() || !deadLetter.Bool() {
-		return refusal{}, false
+		return bulkError{}, false
 	}
 	letter := struct {
 		Status  int    `json:"error.type"`
@@ -216,5 +213,5 @@ func refusalIn(encoded any) (r refusal, ok bool) {
 	if err := json.Unmarshal(value.FieldByName("encoding").Bytes(), &letter); err != nil {
 		letter.Message = err.Error()
 	}
-	return newRefusal(letter.Status, letter.Message), true
+	return newBulkError(letter.Status, letter.Message), true
 }

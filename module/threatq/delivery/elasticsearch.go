@@ -6,13 +6,13 @@ package delivery
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
+	"github.com/dustin/go-humanize/english"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
@@ -21,7 +21,6 @@ import (
 	"github.com/elastic/beats/v7/libbeat/publisher/queue"
 	"github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
-	"github.com/elastic/elastic-agent-libs/testing"
 )
 
 // deadLetterPolicy is under which Libbeat's output hands back a document that was
@@ -55,7 +54,7 @@ func aroundElasticsearch(factory outputs.Factory) outputs.Factory {
 			cfg = merged
 		}
 		log := info.Logger.Named("elasticsearch")
-		info.Logger = quiet(info.Logger)
+		info.Logger = FilterLog(info.Logger, isUntrue)
 		group, err := factory(im, info, observer, cfg)
 		if err != nil {
 			return group, err
@@ -63,7 +62,7 @@ func aroundElasticsearch(factory outputs.Factory) outputs.Factory {
 		if encoders := group.EncoderFactory; encoders != nil {
 			group.EncoderFactory = func() queue.Encoder { return encoder{encoders()} }
 		}
-		return wrap(group, func(inner outputs.NetworkClient) outputs.Client {
+		return WrapClients(group, func(inner outputs.NetworkClient) outputs.NetworkClient {
 			return &elasticsearch{
 				NetworkClient: inner, observer: observer, log: log, deadLetters: userDeadLetters,
 				pause: newHolding(log, settings.Backoff.Init, settings.Backoff.Max),
@@ -102,23 +101,13 @@ func (c *elasticsearch) Publish(ctx context.Context, original publisher.Batch) e
 	}
 	//lint:ignore ST1005 it begins with a name
 	return fmt.Errorf("Elasticsearch refuses %s, which are held and sent again until it accepts them: %s",
-		count(b.held, "document"), b.heldWhy)
+		english.Plural(b.held, "document", ""), b.heldWhy)
 }
 
 // Close ends Publish's waiting as well.
 func (c *elasticsearch) Close() error {
 	c.pause.end()
 	return c.NetworkClient.Close()
-}
-
-// Test is for the command test output.
-func (c *elasticsearch) Test(d testing.Driver) {
-	client, ok := c.NetworkClient.(testing.Testable)
-	if !ok {
-		d.Fatal("output", errors.New("the client doesn't support testing"))
-		return
-	}
-	client.Test(d)
 }
 
 // without returns a copy of a configuration that lacks a setting.
@@ -140,29 +129,14 @@ var untrue = []string{
 	"BETA: The non_indexable_policy dead_letter_index",
 }
 
-func quiet(log *logp.Logger) *logp.Logger {
-	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return quietCore{core} }))
+func isUntrue(line zapcore.Entry) bool {
+	return slices.ContainsFunc(untrue, func(beginning string) bool { return strings.HasPrefix(line.Message, beginning) })
 }
 
-type quietCore struct{ zapcore.Core }
-
-// With adds fields to the lines.
-func (c quietCore) With(fields []zapcore.Field) zapcore.Core { return quietCore{c.Core.With(fields)} }
-
-// Check leaves out what is untrue.
-func (c quietCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	for _, beginning := range untrue {
-		if strings.HasPrefix(entry.Message, beginning) {
-			return checked
-		}
-	}
-	return c.Core.Check(entry, checked)
-}
-
-// refusal is why Elasticsearch's bulk request refused a document.
-type refusal struct {
+// bulkError is why Elasticsearch's bulk request refused a document.
+type bulkError struct {
 	status int
-	kind   string // Elasticsearch's type of the error
+	typ    string
 	reason string
 	raw    string // as it was answered
 }
@@ -171,8 +145,8 @@ type refusal struct {
 // of documents in it.
 const maxReason = 300
 
-func newRefusal(status int, raw string) refusal {
-	r := refusal{status: status, raw: raw}
+func newBulkError(status int, raw string) bulkError {
+	e := bulkError{status: status, raw: raw}
 	var answer struct {
 		Type   string `json:"type"`
 		Reason string `json:"reason"`
@@ -180,26 +154,26 @@ func newRefusal(status int, raw string) refusal {
 	if err := json.Unmarshal([]byte(raw), &answer); err != nil {
 		answer.Reason = raw
 	}
-	r.kind, r.reason = answer.Type, answer.Reason
-	return r
+	e.typ, e.reason = answer.Type, answer.Reason
+	return e
 }
 
-// String returns the refusal in one line.
-func (r refusal) String() string {
-	text := shorten(r.reason)
-	if r.kind != "" {
-		text = r.kind + ": " + text
+// String returns the error in one line.
+func (e bulkError) String() string {
+	text := shorten(e.reason)
+	if e.typ != "" {
+		text = e.typ + ": " + text
 	}
-	return fmt.Sprintf("%s (status %d)", text, r.status)
+	return fmt.Sprintf("%s (status %d)", text, e.status)
 }
 
-// remedies say what to do about a refusal that no document causes. Such a document is
-// held. An empty kind stands for any, an empty reason likewise; the first that fits
+// remedies say what to do about an error that no document causes. Such a document is
+// held. An empty type stands for any, an empty reason likewise; the first that fits
 // counts. What fits none was refused for the document's content.
 var remedies = []struct {
-	status       int
-	kind, reason string
-	remedy       string
+	status      int
+	typ, reason string
+	remedy      string
 }{
 	{0, "security_exception", "", "Give the output's user or API key the privileges of docs/elasticsearch.md, among them auto_configure and create_doc"},
 	{http.StatusUnauthorized, "", "", "Correct the output's credentials"},
@@ -216,10 +190,10 @@ var remedies = []struct {
 }
 
 // remedy says what to do, "" when the document's content is the cause.
-func (r refusal) remedy() string {
+func (e bulkError) remedy() string {
 	for _, known := range remedies {
-		if (known.status == 0 || known.status == r.status) &&
-			(known.kind == "" || known.kind == r.kind) && strings.Contains(r.reason, known.reason) {
+		if (known.status == 0 || known.status == e.status) &&
+			(known.typ == "" || known.typ == e.typ) && strings.Contains(e.reason, known.reason) {
 			return known.remedy
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/health"
@@ -41,8 +43,8 @@ type Input struct {
 	refused  uint64                          // documents refused for their content
 	missing  map[registry.Indicator]struct{} // of these, what has not been accepted since
 	lastWhy  string
-	unlogged []registry.Indicator // refused since LogRefused, the first of them
-	news     int
+	unlogged []string // the first of those refused since LogRefused
+	news     int      // how many these are
 }
 
 // OnRefused has f called with each indicator that the output refuses for its
@@ -80,21 +82,14 @@ func (in *Input) LogRefused(log *logp.Logger) {
 	if in.news == 0 {
 		return
 	}
-	log.Errorw(fmt.Sprintf("The output refused %s for the content: %s. Each is kept in the log of events and was acknowledged. The last reason: %s",
-		count(in.news, "document"), in.names(), in.lastWhy),
-		"refused", in.news, "missing", len(in.missing))
-	in.unlogged, in.news = nil, 0
-}
-
-func (in *Input) names() string {
-	var names []string
-	for _, indicator := range in.unlogged {
-		names = append(names, indicator.String())
-	}
-	if more := in.news - len(in.unlogged); more > 0 {
+	names := in.unlogged
+	if more := in.news - len(names); more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
-	return strings.Join(names, ", ")
+	log.Errorw(fmt.Sprintf("The output refused %s for the content: %s. Each is kept in the log of events and was acknowledged. The last reason: %s",
+		english.Plural(in.news, "document", ""), strings.Join(names, ", "), in.lastWhy),
+		"refused", in.news, "missing", len(in.missing))
+	in.unlogged, in.news = nil, 0
 }
 
 // published counts an event that the queue is about to take.
@@ -138,9 +133,6 @@ func (in *Input) take(events int) (bytes int64) {
 
 // hold counts an event that the output refuses for now.
 func (in *Input) hold(first bool, why string) {
-	if in == nil {
-		return
-	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if first {
@@ -151,9 +143,6 @@ func (in *Input) hold(first bool, why string) {
 
 // release counts an event that is no longer held.
 func (in *Input) release() {
-	if in == nil {
-		return
-	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.held--
@@ -161,9 +150,6 @@ func (in *Input) release() {
 
 // refuse counts a document that was refused for its content.
 func (in *Input) refuse(indicator registry.Indicator, why string) {
-	if in == nil {
-		return
-	}
 	in.tracker.refused.Inc()
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -171,7 +157,7 @@ func (in *Input) refuse(indicator registry.Indicator, why string) {
 	in.news++
 	in.lastWhy = why
 	if len(in.unlogged) < maxNamed {
-		in.unlogged = append(in.unlogged, indicator)
+		in.unlogged = append(in.unlogged, indicator.String())
 	}
 	if len(in.missing) < maxMissing {
 		in.missing[indicator] = struct{}{}
@@ -184,9 +170,6 @@ func (in *Input) refuse(indicator registry.Indicator, why string) {
 
 // accepted is called for a document that the output took.
 func (in *Input) accepted(indicator registry.Indicator) {
-	if in == nil {
-		return
-	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if len(in.missing) == 0 {
@@ -198,9 +181,6 @@ func (in *Input) accepted(indicator registry.Indicator) {
 
 // look updates the health for what has changed with the time.
 func (in *Input) look(now time.Time) {
-	if in == nil {
-		return
-	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.setOutput(now)
@@ -216,7 +196,7 @@ func (in *Input) setOutput(now time.Time) {
 		keeper.Set(health.Output, health.Degraded, *why)
 	case in.held > 0:
 		keeper.Set(health.Output, health.Degraded, fmt.Sprintf("Elasticsearch refuses %s, which are held and sent again until it accepts them: %s",
-			count(in.held, "document"), in.heldWhy))
+			english.Plural(in.held, "document", ""), in.heldWhy))
 	case in.waiting > 0 && limit > 0 && now.Sub(in.progress) >= limit:
 		keeper.Set(health.Output, health.Degraded, fmt.Sprintf(
 			"the output has acknowledged nothing for %s with events waiting (max_ack_delay): %s", limit, silence(in.progress)))
@@ -233,12 +213,5 @@ func (in *Input) setRefused() {
 	}
 	keeper.Set(health.Refused, health.Degraded, fmt.Sprintf(
 		"the output refused %s for the content, which it lacks now; the log names them, and the log of events has them whole. Correct the mapping or the indicators. The last reason: %s",
-		count(len(in.missing), "document"), in.lastWhy))
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+		english.Plural(len(in.missing), "document", ""), in.lastWhy))
 }

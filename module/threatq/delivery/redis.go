@@ -36,7 +36,7 @@ func aroundRedis(factory outputs.Factory) outputs.Factory {
 		if key.IsConst() && !key.IsEmpty() {
 			return group, nil
 		}
-		return wrap(group, func(inner outputs.NetworkClient) outputs.Client {
+		return WrapClients(group, func(inner outputs.NetworkClient) outputs.NetworkClient {
 			return &redis{NetworkClient: inner, observer: observer, key: key, pause: newHolding(log, time.Second, time.Minute)}
 		})
 	}

@@ -10,6 +10,9 @@ import (
 	"time"
 	_ "unsafe" // for go:linkname
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
 	"github.com/elastic/beats/v7/libbeat/common/backoff"
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	_ "github.com/elastic/beats/v7/libbeat/outputs/elasticsearch" // these are replaced
@@ -17,6 +20,7 @@ import (
 	_ "github.com/elastic/beats/v7/libbeat/outputs/redis"
 	"github.com/elastic/beats/v7/libbeat/publisher"
 	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/testing"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
@@ -40,16 +44,53 @@ func ReplaceOutputs() {
 	}
 }
 
-// wrap replaces each client of a group by what around makes of it.
-func wrap(group outputs.Group, around func(outputs.NetworkClient) outputs.Client) (outputs.Group, error) {
+// WrapClients replaces each client of a group by what around makes of it. The command
+// test output tests it as it was, unless the new one has a test of its own.
+func WrapClients(group outputs.Group, around func(outputs.NetworkClient) outputs.NetworkClient) (outputs.Group, error) {
 	for i, inner := range group.Clients {
 		network, ok := inner.(outputs.NetworkClient)
 		if !ok {
 			return outputs.Fail(fmt.Errorf("the client %s can't be connected", inner))
 		}
-		group.Clients[i] = around(network)
+		client := around(network)
+		test, testable := inner.(testing.Testable)
+		if _, own := client.(testing.Testable); testable && !own {
+			client = testableClient{client, test}
+		}
+		group.Clients[i] = client
 	}
 	return group, nil
+}
+
+type testableClient struct {
+	outputs.NetworkClient
+	testing.Testable
+}
+
+// FilterLog returns a logger that leaves out the lines that drop says. It is shown
+// errors even where the log is at the level critical.
+func FilterLog(log *logp.Logger, drop func(zapcore.Entry) bool) *logp.Logger {
+	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return &filter{core, drop} }))
+}
+
+type filter struct {
+	zapcore.Core
+	drop func(zapcore.Entry) bool
+}
+
+func (f *filter) Enabled(level zapcore.Level) bool {
+	return level == zapcore.ErrorLevel || f.Core.Enabled(level)
+}
+
+func (f *filter) With(fields []zapcore.Field) zapcore.Core {
+	return &filter{f.Core.With(fields), f.drop}
+}
+
+func (f *filter) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if f.drop(entry) {
+		return checked
+	}
+	return f.Core.Check(entry, checked)
 }
 
 // ReplaceOutput replaces the factory of one of Libbeat's outputs by what around makes
@@ -109,9 +150,7 @@ func (h *holding) end() { h.closeOnce.Do(func() { close(h.closed) }) }
 func Refuse(log *logp.Logger, events []publisher.Event, why string) {
 	for i := range events {
 		event := &events[i].Content
-		if m, ok := event.Private.(*mark); ok {
-			m.input.refuse(registry.IndicatorOf(event), why)
-		}
+		inputOf(event).refuse(registry.IndicatorOf(event), why)
 		log.Warnw(fmt.Sprintf("The output refuses an event: %s: %v", why, event.Fields), logp.TypeKey, logp.EventType)
 	}
 }

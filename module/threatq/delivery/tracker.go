@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/common/acker"
 	"github.com/elastic/beats/v7/libbeat/publisher/pipetool"
 	"github.com/elastic/elastic-agent-libs/monitoring"
 	"github.com/elastic/go-concert/timed"
@@ -122,9 +123,23 @@ type mark struct {
 	private any // what the event had before
 }
 
+// inputOf returns the input that has published an event.
+func inputOf(event *beat.Event) *Input {
+	if mark, ok := event.Private.(*mark); ok {
+		return mark.input
+	}
+	return nobody
+}
+
+// nobody stands for the input of an event that none of the inputs has published.
+var nobody = NewTracker(Settings{}, &health.Board{}, monitoring.NewRegistry()).Input("")
+
 // Pipeline returns a pipeline whose clients publish events of the input.
 func (in *Input) Pipeline(pipeline beat.PipelineConnector) beat.PipelineConnector {
 	pipeline = pipetool.WithClientConfigEdit(pipeline, func(cfg beat.ClientConfig) (beat.ClientConfig, error) {
+		if cfg.EventListener == nil {
+			cfg.EventListener = acker.Nil()
+		}
 		cfg.EventListener = &listener{input: in, next: cfg.EventListener}
 		return cfg, nil
 	})
@@ -171,9 +186,6 @@ func (l *listener) AddEvent(event beat.Event, published bool) {
 	} else {
 		l.input.dropped()
 	}
-	if l.next == nil {
-		return
-	}
 	if mark, ok := event.Private.(*mark); ok {
 		event.Private = mark.private
 	}
@@ -183,15 +195,11 @@ func (l *listener) AddEvent(event beat.Event, published bool) {
 // ACKEvents is called when the output has acknowledged so many events.
 func (l *listener) ACKEvents(n int) {
 	l.input.acknowledged(n)
-	if l.next != nil {
-		l.next.ACKEvents(n)
-	}
+	l.next.ACKEvents(n)
 }
 
 // ClientClosed is called when the client is closed. Its events are still
 // acknowledged.
 func (l *listener) ClientClosed() {
-	if l.next != nil {
-		l.next.ClientClosed()
-	}
+	l.next.ClientClosed()
 }

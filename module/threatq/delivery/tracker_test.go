@@ -149,9 +149,10 @@ func TestEventsAreMarked(t *testing.T) {
 	assert.True(t, listens.closed)
 }
 
-// An event that came by way of a queue on disk has no input.
+// What becomes of an event that no input has published is asked by nobody.
 func TestEventsOfNoInput(t *testing.T) {
-	var in *Input
+	in := inputOf(&beat.Event{Private: "of somebody else"})
+	assert.Same(t, nobody, in)
 	in.hold(true, "")
 	in.release()
 	in.refuse(registry.Indicator{}, "")

@@ -15,7 +15,6 @@ import (
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	"github.com/elastic/beats/v7/libbeat/publisher"
 	"github.com/elastic/elastic-agent-libs/config"
-	"github.com/elastic/elastic-agent-libs/testing"
 
 	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
@@ -73,17 +72,7 @@ func watched(name string, factory outputs.Factory) outputs.Factory {
 		}
 		to := &target{output: name, hosts: slices.Compact(hosts)} // each is there once for each worker
 		shipsTo.Store(to)
-		return wrap(group, func(inner outputs.NetworkClient) outputs.Client {
-			client := &watchedClient{inner, to}
-			testable, ok := inner.(testing.Testable) // for the command test output
-			if !ok {
-				return client
-			}
-			return struct {
-				*watchedClient
-				testing.Testable
-			}{client, testable}
-		})
+		return WrapClients(group, func(inner outputs.NetworkClient) outputs.NetworkClient { return &watchedClient{inner, to} })
 	}
 }
 
@@ -102,9 +91,9 @@ func (c *watchedClient) Publish(ctx context.Context, batch publisher.Batch) erro
 	return c.note(c.NetworkClient.Publish(ctx, &kept{batch, ctx}))
 }
 
-// kept is a batch that is not given back once the output closes, which is when its context ends: by then
-// Libbeat counts what it is given back as acknowledged (eventConsumer.retry). What is kept
-// is collected again at the next start.
+// kept is a batch that is not given back once the output closes, which is when its
+// context ends: by then Libbeat counts what it is given back as acknowledged
+// (eventConsumer.retry). What is kept is collected again at the next start.
 type kept struct {
 	publisher.Batch
 	ctx context.Context

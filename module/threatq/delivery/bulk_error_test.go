@@ -36,7 +36,7 @@ func TestRemedies(t *testing.T) {
 		"a processor":     {400, `{"type":"illegal_argument_exception","reason":"field [nope] doesn't exist"}`, ""},
 		"too large":       {413, `the document is larger`, ""},
 	} {
-		remedy := newRefusal(test.status, test.answer).remedy()
+		remedy := newBulkError(test.status, test.answer).remedy()
 		if test.remedy == "" {
 			assert.Empty(t, remedy, name)
 		} else {
@@ -45,11 +45,11 @@ func TestRemedies(t *testing.T) {
 	}
 }
 
-func TestRefusalIsOneShortLine(t *testing.T) {
-	r := newRefusal(400, `{"type":"a_type","reason":"one\n two"}`)
+func TestBulkErrorIsOneShortLine(t *testing.T) {
+	r := newBulkError(400, `{"type":"a_type","reason":"one\n two"}`)
 	assert.Equal(t, "a_type: one two (status 400)", r.String())
-	assert.Equal(t, "no JSON (status 404)", newRefusal(404, "no JSON").String())
-	long := newRefusal(400, `{"type":"a_type","reason":"`+strings.Repeat("ä", 1000)+`"}`).String()
+	assert.Equal(t, "no JSON (status 404)", newBulkError(404, "no JSON").String())
+	long := newBulkError(400, `{"type":"a_type","reason":"`+strings.Repeat("ä", 1000)+`"}`).String()
 	assert.Less(t, len(long), 350)
 	assert.True(t, strings.HasSuffix(long, "ä... (status 400)"), long)
 }
