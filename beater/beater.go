@@ -128,7 +128,7 @@ func (bt *Beater) Run(b *beat.Beat) error {
 	defer bt.pipeline.inputsStopped()
 	limitMemory(bt.config.MaxInFlight)
 
-	store, err := registry.Open(bt.log, bt.config.Registry, b.Info.Beat, b.Paths)
+	store, err := registry.Open(bt.log, bt.config.Registry, b.Paths)
 	if err != nil {
 		return err
 	}

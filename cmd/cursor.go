@@ -111,7 +111,6 @@ func cursorStore(settings instance.Settings) (registry.Files, *loaded, error) {
 	}
 	return registry.Files{
 		Root:     registry.Root(l.config.Registry, l.paths),
-		Name:     settings.Name,
 		FileMode: l.config.Registry.FilePermissions,
 	}, l, nil
 }

@@ -66,14 +66,9 @@ func decode(key string, value backend.ValueDecoder) (c Cursor, ok bool, err erro
 	if !ok {
 		return Cursor{}, false, nil
 	}
-	url, collection := source, ""
-	// A url holds no space, and a data collection's id neither.
-	if at := strings.LastIndex(source, sourceSeparator); at >= 0 {
-		url, collection = source[:at], source[at+1:]
-	}
 	c = Cursor{InputID: inputID, key: key}
 	c.State, _, err = decodeState(value.Decode)
-	c.URL, c.DataCollectionID = url, collection
+	c.URL, c.DataCollectionID, _ = strings.Cut(source, sourceSeparator)
 	if err != nil {
 		err = fmt.Errorf("reading the cursor of %s: %w", c.Describe(), err)
 	}
@@ -110,18 +105,16 @@ func (s *Store) Saved(id, url, dataCollectionID string) (saved State, found bool
 	return saved, found, nil
 }
 
-// sourceSeparator can't occur in a url's host or path unescaped, so that a
-// source name has one reading.
+// sourceSeparator stands neither in a url nor in a data collection's id, so that a
+// source's name has one reading.
 const sourceSeparator = " "
 
-// SourceName returns the name under which the cursor of a data collection of
-// the appliance at url is saved.
+// SourceName names a data collection of the appliance at url in the key of its cursor.
 func SourceName(url, dataCollectionID string) string {
 	return url + sourceSeparator + dataCollectionID
 }
 
-// keyPrefix is what the keys of all threatq cursors in the registry
-// start with.
+// keyPrefix is what the keys of all cursors in the registry start with.
 const keyPrefix = config.InputType + "::"
 
 func cursorKey(inputID, url, dataCollectionID string) string {
@@ -132,13 +125,10 @@ func cursorKey(inputID, url, dataCollectionID string) string {
 // the source's name. ok is false when the key is not that of a threatq cursor.
 func parseKey(key string) (inputID, sourceName string, ok bool) {
 	rest, ok := strings.CutPrefix(key, keyPrefix)
-	if !ok {
-		return "", "", false
-	}
 	// The url holds a "://" and may hold a "::" (an IPv6 address), the id may
 	// hold anything: the last "::http" starts the source's name.
 	at := strings.LastIndex(rest, "::http")
-	if at < 0 {
+	if !ok || at < 0 {
 		return "", "", false
 	}
 	return rest[:at], rest[at+2:], true

@@ -17,20 +17,20 @@ import (
 	"github.com/elastic/beats/v7/libbeat/statestore/backend"
 	"github.com/elastic/beats/v7/libbeat/statestore/backend/memlog"
 	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // Files is the registry of one beat on disk.
 type Files struct {
 	// Root is the directory of the registry.
 	Root string
-	// Name is the beat's name, under which its store lies in Root.
-	Name string
 	// FileMode is the mode of the store's files; it matters to Remove only.
 	FileMode os.FileMode
 }
 
 // Home is the directory that holds the store's files.
-func (s Files) Home() string { return filepath.Join(s.Root, s.Name) }
+func (s Files) Home() string { return filepath.Join(s.Root, config.Name) }
 
 // Exists tells whether a beat has ever saved something here.
 func (s Files) Exists() (bool, error) {
@@ -55,26 +55,31 @@ type Snapshot struct {
 
 // Read reads the saved cursors and leaves the registry as it is. A registry that
 // does not exist is an empty one.
-func (s Files) Read() (*Snapshot, error) {
+func (s Files) Read() (_ *Snapshot, err error) {
 	exists, err := s.Exists()
 	if err != nil || !exists {
 		return &Snapshot{}, err
+	}
+	sweeps, err := s.sweeps()
+	if err != nil {
+		return nil, fmt.Errorf("looking for what is kept of the sweeps: %w", err)
 	}
 	root, err := os.MkdirTemp("", "threatqbeat-registry-")
 	if err != nil {
 		return nil, fmt.Errorf("creating a directory for a copy of the registry: %w", err)
 	}
 	defer os.RemoveAll(root)
-	if err := copyStore(os.DirFS(s.Home()), filepath.Join(root, s.Name)); err != nil {
-		return nil, fmt.Errorf("reading the registry of cursors in %s: %w", s.Home(), err)
-	}
-
-	sweeps, err := s.sweeps()
-	if err != nil {
-		return nil, fmt.Errorf("looking for what is kept of the sweeps: %w", err)
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("reading the registry of cursors in %s: %w", s.Home(), err)
+		}
+	}()
+	copied := Files{Root: root}
+	if err := copyStore(os.DirFS(s.Home()), copied.Home()); err != nil {
+		return nil, err
 	}
 	snapshot := &Snapshot{}
-	err = withStore(Files{Root: root, Name: s.Name}, func(store backend.Store) error {
+	err = withStore(copied, func(store backend.Store) error {
 		return store.Each(func(key string, value backend.ValueDecoder) (bool, error) {
 			cursor, ok, err := decode(key, value)
 			if err != nil {
@@ -90,12 +95,12 @@ func (s Files) Read() (*Snapshot, error) {
 		})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading the registry of cursors in %s: %w", s.Home(), err)
+		return nil, err
 	}
 	// memlog puts a data file aside that it can't read, and goes on without.
-	damaged, err := filepath.Glob(filepath.Join(root, s.Name, "*.corrupted"))
+	damaged, err := filepath.Glob(filepath.Join(copied.Home(), "*.corrupted"))
 	if err != nil {
-		return nil, fmt.Errorf("reading the registry of cursors in %s: %w", s.Home(), err)
+		return nil, err
 	}
 	if len(damaged) > 0 {
 		snapshot.Problems = append(snapshot.Problems, fmt.Errorf("the registry in %s is damaged: cursors may be missing, and their data collections are collected from the start", s.Home()))
@@ -135,7 +140,7 @@ func withStore(s Files, do func(backend.Store) error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, registry.Close()) }()
-	store, err := registry.Access(s.Name)
+	store, err := registry.Access(config.Name)
 	if err != nil {
 		return err
 	}
@@ -162,30 +167,28 @@ const copyAttempts = 10
 // was copied, the two belong together.
 func copyStore(from fs.FS, to string) error {
 	for range copyAttempts {
-		if err := os.RemoveAll(to); err != nil {
-			return err
-		}
-		if err := os.Mkdir(to, 0o700); err != nil {
+		if err := errors.Join(os.RemoveAll(to), os.Mkdir(to, 0o700)); err != nil {
 			return err
 		}
 		before, err := newestDataFile(from)
 		if err != nil {
 			return err
 		}
-		if before != "" {
-			err := copyFile(from, to, before)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue // deleted meanwhile: there is a newer one
+		names := []string{before, logFile, metaFile}
+		if before == "" {
+			names = names[1:]
+		}
+		for _, name := range names {
+			contents, err := fs.ReadFile(from, name)
+			if errors.Is(err, fs.ErrNotExist) && name != metaFile {
+				continue // a data file that was deleted meanwhile: there is a newer one
+			}
+			if err == nil {
+				err = os.WriteFile(filepath.Join(to, name), contents, 0o600)
 			}
 			if err != nil {
 				return err
 			}
-		}
-		if err := copyFile(from, to, logFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if err := copyFile(from, to, metaFile); err != nil {
-			return err
 		}
 		after, err := newestDataFile(from)
 		if err != nil || after == before {
@@ -212,12 +215,4 @@ func newestDataFile(store fs.FS) (string, error) {
 		}
 	}
 	return name, nil
-}
-
-func copyFile(from fs.FS, to, name string) error {
-	contents, err := fs.ReadFile(from, name)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(to, name), contents, 0o600)
 }

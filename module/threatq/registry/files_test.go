@@ -17,9 +17,9 @@ import (
 	"github.com/elastic/beats/v7/libbeat/statestore/backend"
 	"github.com/elastic/beats/v7/libbeat/statestore/backend/memlog"
 	"github.com/elastic/elastic-agent-libs/logp"
-)
 
-const name = "threatqbeat"
+	"github.com/threatqbeat/threatqbeat/config"
+)
 
 var updated = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
@@ -43,7 +43,7 @@ func writer(t *testing.T, s Files, checkpoint uint64) backend.Store {
 		Checkpoint: func(size uint64) bool { return size >= checkpoint },
 	})
 	require.NoError(t, err)
-	store, err := registry.Access(s.Name)
+	store, err := registry.Access(config.Name)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = store.Close() })
 	return store
@@ -79,7 +79,7 @@ func contents(t *testing.T, dir string) map[string]string {
 func TestReadReturnsWhatIsSavedAndChangesNothing(t *testing.T) {
 	for title, checkpoint := range map[string]uint64{"log only": 1 << 30, "data file and log": 500} {
 		t.Run(title, func(t *testing.T) {
-			s := Files{Root: t.TempDir(), Name: name}
+			s := Files{Root: t.TempDir()}
 			beat := writer(t, s, checkpoint)
 			save(t, beat, "b", "https://threatq.example.com", "cafe", "AoJ==", 7)
 			save(t, beat, "a", "https://[2001:db8::1]:8443/tq", "0123", "old", 1)
@@ -107,7 +107,7 @@ func TestReadReturnsWhatIsSavedAndChangesNothing(t *testing.T) {
 }
 
 func TestReadOfNothing(t *testing.T) {
-	s := Files{Root: filepath.Join(t.TempDir(), "registry"), Name: name}
+	s := Files{Root: filepath.Join(t.TempDir(), "registry")}
 	snapshot, err := s.Read()
 	require.NoError(t, err)
 	assert.Empty(t, snapshot.Cursors)
@@ -129,7 +129,7 @@ func (w watchedFiles) Open(name string) (fs.File, error) {
 }
 
 func TestReadIsCompleteThoughTheStoreIsRewritten(t *testing.T) {
-	s := Files{Root: t.TempDir(), Name: name}
+	s := Files{Root: t.TempDir()}
 	beat := writer(t, s, 1)
 	for _, id := range []string{"first", "second", "third"} {
 		save(t, beat, id, "https://threatq.example.com", "1", "m", 1)
@@ -138,7 +138,7 @@ func TestReadIsCompleteThoughTheStoreIsRewritten(t *testing.T) {
 
 	// The checkpoint falls between the copy of the data file and that of the log,
 	// which it empties: without a second attempt two would be missing.
-	to := filepath.Join(t.TempDir(), name)
+	to := filepath.Join(t.TempDir(), config.Name)
 	attempts := 0
 	err := copyStore(watchedFiles{os.DirFS(s.Home()), func() {
 		if attempts++; attempts == 1 {
@@ -147,7 +147,7 @@ func TestReadIsCompleteThoughTheStoreIsRewritten(t *testing.T) {
 	}}, to)
 	require.NoError(t, err)
 	assert.Equal(t, 2, attempts)
-	snapshot, err := Files{Root: filepath.Dir(to), Name: name}.Read()
+	snapshot, err := Files{Root: filepath.Dir(to)}.Read()
 	require.NoError(t, err)
 	assert.Len(t, snapshot.Cursors, 4)
 
@@ -159,7 +159,7 @@ func TestReadIsCompleteThoughTheStoreIsRewritten(t *testing.T) {
 }
 
 func TestReadWhatAKillHasLeft(t *testing.T) {
-	s := Files{Root: t.TempDir(), Name: name}
+	s := Files{Root: t.TempDir()}
 	save(t, writer(t, s, 1<<30), "a", "https://threatq.example.com", "1", "m", 5)
 	log, err := os.OpenFile(filepath.Join(s.Home(), "log.json"), os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
@@ -174,7 +174,7 @@ func TestReadWhatAKillHasLeft(t *testing.T) {
 }
 
 func TestReadOfADamagedStoreSaysSo(t *testing.T) {
-	s := Files{Root: t.TempDir(), Name: name}
+	s := Files{Root: t.TempDir()}
 	save(t, writer(t, s, 1), "a", "https://threatq.example.com", "1", "m", 5)
 	require.NoError(t, os.WriteFile(filepath.Join(s.Home(), "7.json"), []byte("[{"), 0o600))
 	snapshot, err := s.Read()
@@ -189,7 +189,7 @@ func TestReadOfADamagedStoreSaysSo(t *testing.T) {
 }
 
 func TestReadOfAStrangeCursorKeepsTheOthers(t *testing.T) {
-	s := Files{Root: t.TempDir(), Name: name}
+	s := Files{Root: t.TempDir()}
 	beat := writer(t, s, 1<<30)
 	save(t, beat, "a", "https://threatq.example.com", "1", "m", 5)
 	require.NoError(t, beat.Set(key("b", "https://threatq.example.com", "1"), entry{Cursor: map[string]any{"collected": "many"}}))
@@ -201,7 +201,7 @@ func TestReadOfAStrangeCursorKeepsTheOthers(t *testing.T) {
 }
 
 func TestRemove(t *testing.T) {
-	s := Files{Root: t.TempDir(), Name: name, FileMode: 0o600}
+	s := Files{Root: t.TempDir(), FileMode: 0o600}
 	beat := writer(t, s, 1<<30)
 	for _, id := range []string{"a", "b", "c"} {
 		save(t, beat, id, "https://threatq.example.com", "1", "m", 5)

@@ -117,9 +117,9 @@ func (k *Known) load() error {
 
 func (k *Known) removeOldLogs() error {
 	logs, err := k.files.logs()
-	for _, generation := range logs {
-		if generation != k.generation {
-			err = errors.Join(err, os.Remove(k.files.log(generation)))
+	for _, log := range logs {
+		if log != k.files.log(k.generation) {
+			err = errors.Join(err, os.Remove(log))
 		}
 	}
 	return err
@@ -258,10 +258,6 @@ func (k *Known) Forget(indicators []Indicator) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.change(entries)
-}
-
-func (k *Known) change(entries []Entry) {
 	k.apply(entries)
 	k.append(appendChanged(nil, entries))
 	k.logged += len(entries)

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -62,20 +61,8 @@ func (f knownFiles) log(generation uint64) string {
 	return f.path("." + strconv.FormatUint(generation, 10) + logSuffix)
 }
 
-func (f knownFiles) logs() ([]uint64, error) {
-	names, err := filepath.Glob(filepath.Join(f.dir, f.name()+".*"+logSuffix))
-	if err != nil {
-		return nil, err
-	}
-	var generations []uint64
-	for _, name := range names {
-		parts := strings.Split(filepath.Base(name), ".")
-		if generation, err := strconv.ParseUint(parts[1], 10, 64); err == nil && len(parts) == 3 {
-			generations = append(generations, generation)
-		}
-	}
-	return generations, nil
-}
+// logs returns the paths of the logs of all generations.
+func (f knownFiles) logs() ([]string, error) { return filepath.Glob(f.path(".*" + logSuffix)) }
 
 // writeBase puts a new base in place, by a rename.
 func (f knownFiles) writeBase(set *Set, generation uint64) error {
@@ -211,8 +198,8 @@ func (f knownFiles) putAside() error {
 	if err != nil {
 		return err
 	}
-	for _, generation := range logs {
-		if err := os.Rename(f.log(generation), f.path(logSuffix+damagedSuffix)); err != nil {
+	for _, log := range logs {
+		if err := os.Rename(log, f.path(logSuffix+damagedSuffix)); err != nil {
 			return err
 		}
 	}

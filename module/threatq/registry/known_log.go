@@ -4,6 +4,7 @@
 package registry
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 	"slices"
@@ -105,14 +106,6 @@ func allZero(b []byte) bool {
 }
 
 func (r *replay) record(typ byte, body []byte) bool {
-	number := func() (uint64, bool) {
-		v, n := binary.Uvarint(body)
-		if n <= 0 {
-			return 0, false
-		}
-		body = body[n:]
-		return v, true
-	}
 	switch typ {
 	case recordOpened:
 		r.opened()
@@ -123,28 +116,29 @@ func (r *replay) record(typ byte, body []byte) bool {
 		r.entries += len(entries)
 		return ok
 	}
-	session, ok := number()
-	if !ok {
+	rest := bytes.NewReader(body)
+	session, err := binary.ReadUvarint(rest)
+	if err != nil {
 		return false
 	}
 	queue := r.sent[session]
 	switch typ {
 	case recordSent:
-		entries, ok := readEntries(body)
+		entries, ok := readEntries(body[len(body)-rest.Len():])
 		r.sent[session] = append(queue, entries...)
 		r.entries += len(entries)
 		return ok
 	case recordAcked:
-		count, ok := number()
-		if !ok || count > uint64(len(queue)) {
+		count, err := binary.ReadUvarint(rest)
+		if err != nil || count > uint64(len(queue)) {
 			return false
 		}
 		done := queue[:count]
 		r.sent[session] = queue[count:]
 		place := 0
-		for len(body) > 0 {
-			refused, ok := number()
-			if !ok || refused >= count || int(refused) < place {
+		for rest.Len() > 0 {
+			refused, err := binary.ReadUvarint(rest)
+			if err != nil || refused >= count || int(refused) < place {
 				return false
 			}
 			r.changes = append(r.changes, done[place:refused]...)

@@ -131,7 +131,8 @@ func (s *Set) Find(i Indicator) (place int, version Version, ok bool) {
 	return 0, 0, false
 }
 
-func (s *Set) entries() iter.Seq2[int, Entry] {
+// All yields the places and the entries in order.
+func (s *Set) All() iter.Seq2[int, Entry] {
 	return func(yield func(int, Entry) bool) {
 		var d decoder
 		for n := range s.count {
@@ -139,17 +140,6 @@ func (s *Set) entries() iter.Seq2[int, Entry] {
 				d = s.decoder(n / blockSize)
 			}
 			if !d.next() || !yield(n, d.Entry) {
-				return
-			}
-		}
-	}
-}
-
-// All yields the places and the indicators in order.
-func (s *Set) All() iter.Seq2[int, Indicator] {
-	return func(yield func(int, Indicator) bool) {
-		for place, r := range s.entries() {
-			if !yield(place, r.Indicator) {
 				return
 			}
 		}
@@ -177,7 +167,7 @@ func (s *Set) with(changes []Entry) *Set {
 		}
 		next = last + 1
 	}
-	for _, r := range s.entries() {
+	for _, r := range s.All() {
 		for next < len(changes) && changes[next].Compare(r.Indicator) < 0 {
 			apply()
 		}

@@ -41,7 +41,7 @@ func someIndicators(random *rand.Rand, n int) []Indicator {
 
 func contentsOf(s *Set) map[Indicator]Version {
 	all := map[Indicator]Version{}
-	for _, entry := range s.entries() {
+	for _, entry := range s.All() {
 		all[entry.Indicator] = entry.Version
 	}
 	return all
@@ -75,12 +75,13 @@ func TestSetHoldsWhatItWasGiven(t *testing.T) {
 		require.Equal(t, slices.Max(slices.Collect(maps.Values(want))), set.latest)
 	}
 	place := 0
-	for at, indicator := range set.All() {
+	for at, entry := range set.All() {
 		require.Equal(t, place, at)
-		found, version, ok := set.Find(indicator)
+		found, version, ok := set.Find(entry.Indicator)
 		require.True(t, ok)
 		require.Equal(t, place, found)
-		require.Equal(t, want[indicator], version)
+		require.Equal(t, want[entry.Indicator], version)
+		require.Equal(t, version, entry.Version)
 		place++
 	}
 	for _, indicator := range someIndicators(random, 10_000) {
@@ -123,8 +124,8 @@ func FuzzReadSet(f *testing.F) {
 		if err != nil || count < 0 {
 			return
 		}
-		for place, indicator := range set.All() {
-			found, _, ok := set.Find(indicator)
+		for place, entry := range set.All() {
+			found, _, ok := set.Find(entry.Indicator)
 			require.True(t, ok)
 			require.Equal(t, place, found)
 		}

@@ -114,22 +114,15 @@ func (s *KnownStore) Elsewhere(but *Known, indicators []Indicator) (running, sto
 			runs[k.files.inputID()] = true
 		}
 	}
-	var others, paused []*Known
 	for _, k := range s.open {
 		switch {
 		case k.running && k != but:
-			others = append(others, k)
+			k.holds(indicators, running)
 		case !runs[k.files.inputID()]:
-			paused = append(paused, k)
+			k.holds(indicators, stopped)
 		}
 	}
 	s.mu.Unlock()
-	for _, k := range others {
-		k.holds(indicators, running)
-	}
-	for _, k := range paused {
-		k.holds(indicators, stopped)
-	}
 	names, err := filepath.Glob(filepath.Join(s.dir, "*"+baseSuffix))
 	if err != nil {
 		return nil, nil, err

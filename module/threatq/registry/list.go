@@ -15,14 +15,12 @@ import (
 	"unicode"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 )
 
 // CollectedText returns Collected in words, such as "1,200 indicators".
 func (c Cursor) CollectedText() string {
-	if c.Collected == 1 {
-		return "1 indicator"
-	}
-	return humanize.Comma(c.Collected) + " indicators"
+	return humanize.Comma(c.Collected) + " " + english.PluralWord(int(c.Collected), "indicator", "")
 }
 
 // WriteJSON writes one JSON object per cursor and line.
@@ -128,11 +126,9 @@ func (s Selection) From(cursors []Cursor) ([]Cursor, error) {
 			unknown = append(unknown, fmt.Sprintf("%q", id))
 		}
 	}
-	switch len(unknown) {
-	case 0:
-	case 1:
+	if len(unknown) == 1 {
 		return nil, fmt.Errorf("no cursor of an input %s is saved; %s", unknown[0], known(cursors))
-	default:
+	} else if len(unknown) > 1 {
 		return nil, fmt.Errorf("no cursors of the inputs %s are saved; %s", strings.Join(unknown, ", "), known(cursors))
 	}
 

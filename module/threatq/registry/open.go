@@ -25,7 +25,6 @@ import (
 // Store is the registry of the cursors, a memlog below path.data.
 type Store struct {
 	registry      *statestore.Registry
-	name          string
 	opened        *statestore.Store
 	cleanInterval time.Duration
 	known         *KnownStore
@@ -37,10 +36,10 @@ var _ statestore.States = (*Store)(nil)
 // Open opens the registry. One that is damaged beyond what memlog repairs
 // is put aside, and the data collections are collected from their start: that
 // costs a repetition, where stopping would cost indicators.
-func Open(log *logp.Logger, cfg config.Registry, name string, p *paths.Path) (*Store, error) {
+func Open(log *logp.Logger, cfg config.Registry, p *paths.Path) (*Store, error) {
 	log = log.Named("registry")
 	root := Root(cfg, p)
-	s, damaged, err := openCursors(log, cfg, name, root)
+	s, damaged, err := openCursors(log, cfg, root)
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +52,8 @@ func Open(log *logp.Logger, cfg config.Registry, name string, p *paths.Path) (*S
 }
 
 // openCursors opens the store of the cursors, and tells whether it was damaged.
-func openCursors(log *logp.Logger, cfg config.Registry, name, root string) (_ *Store, damaged bool, _ error) {
-	home := filepath.Join(root, name)
+func openCursors(log *logp.Logger, cfg config.Registry, root string) (_ *Store, damaged bool, _ error) {
+	home := Files{Root: root}.Home()
 	if err := checkPlace(root, home); err != nil {
 		return nil, false, err
 	}
@@ -63,9 +62,9 @@ func openCursors(log *logp.Logger, cfg config.Registry, name, root string) (_ *S
 		if err != nil {
 			return nil, err
 		}
-		s := &Store{name: name, cleanInterval: cfg.CleanupInterval}
+		s := &Store{cleanInterval: cfg.CleanupInterval}
 		s.registry = statestore.NewRegistry(repairingBackend{backend, s.saved})
-		s.opened, err = s.registry.Get(name)
+		s.opened, err = s.registry.Get(config.Name)
 		if err != nil {
 			_ = s.registry.Close()
 			return nil, err
@@ -81,7 +80,7 @@ func openCursors(log *logp.Logger, cfg config.Registry, name, root string) (_ *S
 		}
 	}
 	if !isDamage(err) {
-		return nil, false, fmt.Errorf("opening the registry of cursors in %s: %w: the directory must be writable by the user that runs %s", home, err, name)
+		return nil, false, fmt.Errorf("opening the registry of cursors in %s: %w: the directory must be writable by the user that runs %s", home, err, config.Name)
 	}
 	aside := fmt.Sprintf("%s.damaged-%s", home, time.Now().UTC().Format("20060102T150405.000000000"))
 	if renameErr := os.Rename(home, aside); renameErr != nil {
@@ -156,7 +155,7 @@ func (s *Store) saved(key string, err error) {
 }
 
 // StoreFor returns the one store there is.
-func (s *Store) StoreFor(string) (*statestore.Store, error) { return s.registry.Get(s.name) }
+func (s *Store) StoreFor(string) (*statestore.Store, error) { return s.registry.Get(config.Name) }
 
 // CleanupInterval is the time between two searches for abandoned cursors.
 func (s *Store) CleanupInterval() time.Duration { return s.cleanInterval }
@@ -190,38 +189,40 @@ func (b repairingBackend) Access(name string) (backend.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if whole, ok := opened.(checkpointer); ok {
-		// When the disk is full, the first update says so.
-		_ = whole.Checkpoint()
+	whole, ok := opened.(wholeStore)
+	if !ok {
+		return nil, fmt.Errorf("a store of memlog can't be written as a whole any more: it is a %T", opened)
 	}
-	return repairingStore{opened, b.saved}, nil
+	_ = whole.Checkpoint() // when the disk is full, the first update says so
+	return repairingStore{whole, b.saved}, nil
 }
 
-// checkpointer is a store that can be written as a whole, as memlog's can.
-type checkpointer interface{ Checkpoint() error }
+// wholeStore is a store that can be written as a whole, as memlog's can.
+type wholeStore interface {
+	backend.Store
+	Checkpoint() error
+}
 
 // repairingStore writes all of the store anew when an update of it could not be
 // appended. The store holds a few cursors: that costs next to nothing.
 type repairingStore struct {
-	backend.Store
+	wholeStore
 	saved func(key string, err error)
 }
 
-// Set saves a value.
 func (s repairingStore) Set(key string, value any) error {
 	// What can't be encoded is no failure of the disk.
 	var encoded mapstr.M
 	if err := typeconv.Convert(&encoded, value); err != nil {
 		return fmt.Errorf("encoding the cursor %s: %w", key, err)
 	}
-	err := s.checkpoint(s.Store.Set(key, encoded))
+	err := s.checkpoint(s.wholeStore.Set(key, encoded))
 	s.saved(key, err)
 	return err
 }
 
-// Remove removes a value.
 func (s repairingStore) Remove(key string) error {
-	return s.checkpoint(s.Store.Remove(key))
+	return s.checkpoint(s.wholeStore.Remove(key))
 }
 
 // checkpoint writes what a failed update left out of the file: memlog has it in memory.
@@ -229,11 +230,7 @@ func (s repairingStore) checkpoint(failed error) error {
 	if failed == nil {
 		return nil
 	}
-	whole, ok := s.Store.(checkpointer)
-	if !ok {
-		return failed
-	}
-	if err := whole.Checkpoint(); err != nil {
+	if err := s.Checkpoint(); err != nil {
 		return fmt.Errorf("saving the cursors: %w", errors.Join(failed, err))
 	}
 	return nil

@@ -108,11 +108,11 @@ func TestDamagedRegistry(t *testing.T) {
 			cfg := config.DefaultBeat().Registry
 			p := &paths.Path{Data: t.TempDir()}
 			home := filepath.Join(Root(cfg, p), "threatqbeat")
-			s, err := Open(logp.NewNopLogger(), cfg, "threatqbeat", p)
+			s, err := Open(logp.NewNopLogger(), cfg, p)
 			require.NoError(t, err)
 			saveMark(t, s, "first")
 			s.Close()
-			s, err = Open(logp.NewNopLogger(), cfg, "threatqbeat", p)
+			s, err = Open(logp.NewNopLogger(), cfg, p)
 			require.NoError(t, err)
 			saveMark(t, s, before)
 			saveMark(t, s, last)
@@ -123,7 +123,7 @@ func TestDamagedRegistry(t *testing.T) {
 			}
 			tt.damage(t, filepath.Join(home, tt.file))
 			log, logs := logptest.NewTestingLoggerWithObserver(t, "")
-			s, err = Open(log, cfg, "threatqbeat", p)
+			s, err = Open(log, cfg, p)
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, savedMark(t, s))
 			var warnings []string
@@ -149,7 +149,7 @@ func TestDamagedRegistry(t *testing.T) {
 			saveMark(t, s, "newest")
 			s.Close()
 			log, logs = logptest.NewTestingLoggerWithObserver(t, "")
-			s, err = Open(log, cfg, "threatqbeat", p)
+			s, err = Open(log, cfg, p)
 			require.NoError(t, err)
 			defer s.Close()
 			assert.Equal(t, "newest", savedMark(t, s))
@@ -173,7 +173,7 @@ func TestRegistryPathIsAFile(t *testing.T) {
 	cfg := config.DefaultBeat().Registry
 	p := &paths.Path{Data: t.TempDir()}
 	require.NoError(t, os.WriteFile(Root(cfg, p), []byte("mine"), 0o600))
-	_, err := Open(logp.NewNopLogger(), cfg, "threatqbeat", p)
+	_, err := Open(logp.NewNopLogger(), cfg, p)
 	require.ErrorContains(t, err, "threatqbeat.registry.path names "+Root(cfg, p)+", which is no directory")
 	text, err := os.ReadFile(Root(cfg, p))
 	require.NoError(t, err)
@@ -189,7 +189,7 @@ func TestRegistryCannotBeLookedAt(t *testing.T) {
 	if err := os.Symlink(home, home); err != nil {
 		t.Skip("no symbolic links:", err)
 	}
-	_, err := Open(logp.NewNopLogger(), cfg, "threatqbeat", p)
+	_, err := Open(logp.NewNopLogger(), cfg, p)
 	require.ErrorContains(t, err, "threatqbeat.registry.path must name a directory that can be read and written")
 }
 

@@ -65,7 +65,7 @@ func TestOpenStoreAfterDamage(t *testing.T) {
 			log := logptest.NewTestingLogger(t, "")
 			p := testPaths(t)
 			cfg := config.DefaultBeat().Registry
-			s, err := Open(log, cfg, "threatqbeat", p)
+			s, err := Open(log, cfg, p)
 			require.NoError(t, err)
 			store, err := s.StoreFor("threatq")
 			require.NoError(t, err)
@@ -77,7 +77,7 @@ func TestOpenStoreAfterDamage(t *testing.T) {
 
 			// Twice: a start after the repair must find nothing to repair.
 			for range 2 {
-				s, err = Open(log, cfg, "threatqbeat", p)
+				s, err = Open(log, cfg, p)
 				require.NoError(t, err)
 				store, err = s.StoreFor("threatq")
 				require.NoError(t, err)

@@ -35,9 +35,9 @@ func (s *sweeper) decide(context.Context) (step, error) {
 	if err := s.agrees(); err != nil {
 		return nil, err
 	}
-	for place, indicator := range w.known.All() {
-		if w.seen[place/64]&(1<<(place%64)) == 0 && !s.touched(indicator) {
-			w.absent = append(w.absent, indicator)
+	for place, entry := range w.known.All() {
+		if w.seen[place/64]&(1<<(place%64)) == 0 && !s.touched(entry.Indicator) {
+			w.absent = append(w.absent, entry.Indicator)
 		}
 	}
 	limit := s.in.cfg.Reconcile.MaxRemoved.Of(w.known.Len())

@@ -246,7 +246,7 @@ func TestTooManyAreHeldBackUntilSomebodyAgrees(t *testing.T) {
 		// Somebody agrees, and some more leave meanwhile.
 		w.sim.Leave(60)
 		require.ErrorIs(t, w.sweep(), errInVain)
-		files := registry.Files{Root: w.root, Name: "threatqbeat"}
+		files := registry.Files{Root: w.root}
 		_, err := files.Accept("another", time.Now())
 		require.EqualError(t, err, `no sweep of input "another" was held back: there is nothing to agree to; held back are those of: "one"`)
 		held, err := files.Accept("one", time.Now())
