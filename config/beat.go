@@ -16,7 +16,11 @@ import (
 func ReadBeat(section *config.C) (Beat, error) {
 	c := newChecker(scopeBelow("threatqbeat."), " in section threatqbeat")
 	c.walk(section, "")
-	if err := Join(append(c.unknown, prefixed("threatqbeat.", append(c.unresolved, c.wrong...))...)...); err != nil {
+	problems := c.unknown
+	for _, err := range append(c.unresolved, c.wrong...) {
+		problems = append(problems, fmt.Errorf("threatqbeat.%w", err))
+	}
+	if err := Join(problems...); err != nil {
 		return Beat{}, err
 	}
 	var cfg Beat
@@ -39,16 +43,6 @@ func ReadBeat(section *config.C) (Beat, error) {
 	return cfg, Join(errs...)
 }
 
-func prefixed(prefix string, errs []error) []error {
-	for i, err := range errs {
-		errs[i] = fmt.Errorf("%s%w", prefix, err)
-	}
-	return errs
-}
-
-// DefaultBeat returns the configuration of an empty file.
-func DefaultBeat() Beat { return must(ReadBeat(config.NewConfig())) }
-
 // checkIsList refuses an input that stands below threatqbeat.inputs without a
 // dash: what isn't a list would count as an empty one.
 func checkIsList(section *config.C) error {
@@ -64,3 +58,19 @@ func checkIsList(section *config.C) error {
 
 // ReadsFiles reports whether inputs are read from files.
 func (b *Beat) ReadsFiles() bool { return b.Config.Inputs.Path != "" && b.Config.Inputs.Enabled }
+
+// SetupFrom reads what a configuration says under setup about the assets. root is
+// the whole configuration, which has been checked.
+func SetupFrom(root *config.C) (cfg Setup, err error) {
+	section := config.NewConfig()
+	if root.HasField("setup") {
+		if section, err = root.Child("setup", -1); err != nil {
+			return Setup{}, fmt.Errorf("reading the settings under setup: %w", err)
+		}
+	}
+	err = readSection(section, "setup", &cfg)
+	return cfg, err
+}
+
+// DefaultSetup returns the configuration that says nothing.
+func DefaultSetup() Setup { return must(SetupFrom(config.NewConfig())) }

@@ -39,7 +39,7 @@ registry.path: cursors
 func TestReadBeatNothing(t *testing.T) {
 	cfg, err := ReadBeat(config.NewConfig())
 	require.NoError(t, err)
-	assert.Equal(t, DefaultBeat(), cfg)
+	assert.Equal(t, Registry{Path: "registry", FilePermissions: 0o600, CleanupInterval: 5 * time.Minute}, cfg.Registry)
 	assert.False(t, cfg.ReadsFiles())
 }
 

@@ -56,7 +56,7 @@ request:
 	assert.Equal(t, "*", cfg.FieldsParam)
 	r := cfg.Request
 	assert.Equal(t, 45*time.Second, r.Timeout)
-	assert.Equal(t, "http://user:hunter22@proxy.example.com:3128", r.ProxyURL.secret.Reveal())
+	assert.Equal(t, "http://user:hunter22@proxy.example.com:3128", r.ProxyURL.Reveal())
 	assert.Equal(t, "soc", r.ProxyHeaders["X-Team"].Reveal())
 	assert.Equal(t, []tlscommon.TLSVersion{tlscommon.TLSVersion13}, r.SSL.Settings().Versions)
 	assert.Equal(t, RequestRetry{MaxAttempts: 7, WaitMin: 2 * time.Second, WaitMax: 90 * time.Second}, r.Retry)

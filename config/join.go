@@ -4,33 +4,25 @@
 package config
 
 import (
-	"slices"
+	"fmt"
 	"strings"
 )
 
-// Join returns the errors that are not nil as one, whose text is theirs,
-// separated by semicolons; nil when there are none. A single error is returned
-// as it is.
+// Join returns the errors that are not nil as one, whose text is theirs, separated by
+// semicolons; nil when there are none. A single error is returned as it is.
+// errors.Is and errors.As look at each.
 func Join(errs ...error) error {
-	errs = slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return err == nil })
-	switch len(errs) {
+	var all []any
+	for _, err := range errs {
+		if err != nil {
+			all = append(all, err)
+		}
+	}
+	switch len(all) {
 	case 0:
 		return nil
 	case 1:
-		return errs[0]
+		return all[0].(error)
 	}
-	return joined(errs)
+	return fmt.Errorf(strings.TrimSuffix(strings.Repeat("%w; ", len(all)), "; "), all...)
 }
-
-type joined []error
-
-func (j joined) Error() string {
-	texts := make([]string, len(j))
-	for i, err := range j {
-		texts[i] = err.Error()
-	}
-	return strings.Join(texts, "; ")
-}
-
-// Unwrap lets errors.Is and errors.As look at each.
-func (j joined) Unwrap() []error { return j }

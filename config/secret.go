@@ -78,20 +78,13 @@ func (s *Secret) Unpack(text string) error {
 
 // ProxyURL is the address of a proxy. It may carry a user and a password, and
 // is printed without them.
-type ProxyURL struct {
-	hidden
-	secret Secret
-}
+type ProxyURL struct{ Secret }
 
 // NewProxyURL wraps an address such as http://user:password@proxy.example.com:3128,
 // which ReadInput checks.
 func NewProxyURL(address string) ProxyURL {
-	p := ProxyURL{secret: NewSecret(address)}
-	switch u, err := p.URL(); {
-	case p.IsZero():
-	case err != nil || u.Host == "":
-		p.hidden = hide(Redacted)
-	default:
+	p := ProxyURL{NewSecret(address)}
+	if u, err := p.URL(); err == nil && u.Host != "" {
 		p.hidden = hide(u.Scheme + "://" + u.Host)
 	}
 	return p
@@ -103,12 +96,9 @@ func (p *ProxyURL) Unpack(address string) error {
 	return nil
 }
 
-// IsZero reports whether no proxy is set.
-func (p ProxyURL) IsZero() bool { return p.secret.IsZero() }
-
 // URL returns the address; its error never repeats it.
 func (p ProxyURL) URL() (*url.URL, error) {
-	u, err := url.Parse(p.secret.Reveal())
+	u, err := url.Parse(p.Reveal())
 	if err != nil {
 		return nil, parseReason(err)
 	}

@@ -41,7 +41,7 @@ func TestSetupFrom(t *testing.T) {
 			assert.Equal(t, want, got)
 		})
 	}
-	got, err := SetupFrom(nil)
+	got, err := SetupFrom(config.NewConfig())
 	require.NoError(t, err)
 	assert.Equal(t, DefaultSetup(), got)
 }

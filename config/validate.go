@@ -150,15 +150,6 @@ func checkProcessors(p *problems, list []*config.C) {
 	}
 }
 
-// usesProxy reports whether a proxy is set that can be used.
-func (r *Request) usesProxy() bool {
-	if r.ProxyDisable || r.ProxyURL.IsZero() {
-		return false
-	}
-	_, err := r.ProxyURL.URL()
-	return err == nil
-}
-
 // BaseURL returns the appliance's address without a trailing slash or /api.
 func (in *Input) BaseURL() (*url.URL, error) {
 	const example = "https://threatq.example.com"
@@ -211,7 +202,7 @@ func ParseEndpoint(address string, r Request, example string) (*url.URL, error) 
 		switch {
 		case !isLoopback(u.Hostname()):
 			return nil, fmt.Errorf("is %q: over http:// the credentials would cross the network in the clear; %s", Shorten(address), way)
-		case r.usesProxy():
+		case !r.ProxyDisable && !r.ProxyURL.IsZero():
 			return nil, fmt.Errorf("is %q: through request.proxy_url the credentials would cross the network in the clear; %s", Shorten(address), way)
 		}
 	}

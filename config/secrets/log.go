@@ -17,15 +17,17 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // GuardLog makes every line that is logged from now on pass through Hide: by the
 // logger, by the loggers made of it or of the package logp from now on, and by the
 // standard library's. section is the section logging, nil when it isn't known yet.
 // Calls after the first do nothing.
-func GuardLog(logger *logp.Logger, section *config.C) error {
+func GuardLog(logger *logp.Logger, section *conf.C) error {
 	if guarded {
 		return nil
 	}
@@ -56,7 +58,7 @@ var guarded bool
 
 // selectors returns which debug messages are switched on, which the package logp
 // keeps for itself.
-func selectors(section *config.C) ([]string, error) {
+func selectors(section *conf.C) ([]string, error) {
 	settings := struct {
 		Selectors []string `config:"selectors"`
 	}{}
@@ -66,7 +68,7 @@ func selectors(section *config.C) ([]string, error) {
 		}
 	}
 	if d := flag.Lookup("d"); d != nil {
-		if given, ok := d.Value.(*config.StringsFlag); ok {
+		if given, ok := d.Value.(*conf.StringsFlag); ok {
 			for _, list := range given.List() {
 				settings.Selectors = append(settings.Selectors, strings.Split(list, ",")...)
 			}
@@ -193,7 +195,7 @@ func (v *vault) hideEncoded(field zapcore.Field) (zapcore.Field, bool) {
 	decoder := json.NewDecoder(bytes.NewReader([]byte(hidden)))
 	decoder.UseNumber()
 	if err := decoder.Decode(&values); err != nil {
-		return zap.String(field.Key, Mark), true
+		return zap.String(field.Key, config.Redacted), true
 	}
 	if value, ok := values[field.Key]; ok {
 		return zap.Any(field.Key, value), true

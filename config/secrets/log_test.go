@@ -15,6 +15,8 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 type stringer struct{ text string }
@@ -59,7 +61,7 @@ func TestFieldsOfOthersAreLeftAlone(t *testing.T) {
 	fields := []zapcore.Field{zap.String("a", "the secret"), zap.String("b", "none")}
 	hidden := v.hideFields(fields)
 	assert.Equal(t, "the secret", fields[0].String)
-	assert.Equal(t, "the "+Mark, hidden[0].String)
+	assert.Equal(t, "the "+config.Redacted, hidden[0].String)
 	assert.Equal(t, "none", hidden[1].String)
 }
 

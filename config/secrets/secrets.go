@@ -4,18 +4,21 @@
 package secrets
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
+	"encoding/json"
 	"io"
 	"maps"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-)
 
-// Mark stands where a secret was.
-const Mark = "xxxxx"
+	"github.com/threatqbeat/threatqbeat/config"
+)
 
 // minLength is the number of bytes from which on a secret is replaced wherever it
 // stands. A shorter one is a part of too many words, and is replaced only where it
@@ -52,7 +55,7 @@ func LearnPair(user, password string) { process.learnPair(user, password) }
 // LearnToken makes a token known as a secret that is replaced by others in time.
 func LearnToken(token string) { process.learnToken(token) }
 
-// Hide returns the text with each known secret in it replaced by Mark.
+// Hide returns the text with each known secret in it replaced by config.Redacted.
 func Hide(text string) string { return process.hide(text) }
 
 // Conceal returns the text, of the same length, with each longer secret in it made
@@ -121,11 +124,11 @@ func (v *vault) renew() {
 	longestFirst := func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) }
 	var pairs, long []string
 	for _, form := range slices.SortedFunc(maps.Keys(all), longestFirst) {
-		mark := Mark
+		instead := config.Redacted
 		if strings.HasPrefix(form, ":") && strings.HasSuffix(form, "@") {
-			mark = ":" + Mark + "@"
+			instead = ":" + config.Redacted + "@"
 		}
-		pairs = append(pairs, form, mark)
+		pairs = append(pairs, form, instead)
 		if len(form) >= minConcealed {
 			long = append(long, form, strings.Repeat("x", len(form)))
 		}
@@ -133,6 +136,41 @@ func (v *vault) renew() {
 	v.replacer.Store(strings.NewReplacer(pairs...))
 	v.long.Store(strings.NewReplacer(long...))
 }
+
+// formsOf returns the ways in which a secret may be written down: as it is, as a
+// part of an address, in JSON (also as PHP writes it) and in JSON within JSON, as Go
+// quotes it, and encoded as a header is.
+func formsOf(secret string) []string {
+	secret = strings.TrimSpace(secret)
+	if secret == "" || secret == config.Redacted {
+		return nil
+	}
+	password := strings.TrimPrefix(url.UserPassword("", secret).String(), ":")
+	if len(secret) < minLength {
+		return []string{":" + secret + "@", ":" + password + "@"}
+	}
+	quoted := inQuotes(strconv.Quote(secret))
+	encoded := encodeJSON(secret, false)
+	forms := []string{
+		secret, url.QueryEscape(secret), url.PathEscape(secret), password,
+		quoted, encodeJSON(quoted, false),
+		encoded, encodeJSON(encoded, false), encodeJSON(encodeJSON(encoded, false), false), encodeJSON(secret, true),
+		strings.ReplaceAll(secret, "/", `\/`),
+		base64.StdEncoding.EncodeToString([]byte(secret)), base64.URLEncoding.EncodeToString([]byte(secret)),
+	}
+	slices.Sort(forms)
+	return slices.Compact(forms)
+}
+
+func encodeJSON(text string, escapeHTML bool) string {
+	var buf bytes.Buffer
+	encoder := json.NewEncoder(&buf)
+	encoder.SetEscapeHTML(escapeHTML)
+	_ = encoder.Encode(text) // of a text into memory: it can't fail
+	return inQuotes(strings.TrimSuffix(buf.String(), "\n"))
+}
+
+func inQuotes(quoted string) string { return quoted[1 : len(quoted)-1] }
 
 func (v *vault) hide(text string) string { return replace(v.replacer.Load(), text) }
 

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 func TestHide(t *testing.T) {
@@ -22,24 +24,24 @@ func TestHide(t *testing.T) {
 	require.NoError(t, err)
 	var v vault
 	assert.Equal(t, "nothing is known yet", v.hide("nothing is known yet"))
-	v.learn(secret, "ab", "", Mark, "longer than longer", "longer")
+	v.learn(secret, "ab", "", config.Redacted, "longer than longer", "longer")
 	v.learnPair("me", secret)
 	basic := base64.StdEncoding.EncodeToString([]byte("me:" + secret))
 
 	tests := map[string]struct{ text, want string }{
 		"none":                   {"a plain text of an ordinary line", "a plain text of an ordinary line"},
-		"the text alone":         {secret, Mark},
-		"twice":                  {secret + " and " + secret, Mark + " and " + Mark},
-		"in an address":          {"http://" + url.UserPassword("me", secret).String() + "@proxy.example.com", "http://me:" + Mark + "@proxy.example.com"},
-		"in a query":             {"?x=" + url.QueryEscape(secret) + "&y=1", "?x=" + Mark + "&y=1"},
-		"in a path":              {"/" + url.PathEscape(secret) + "/", "/" + Mark + "/"},
-		"in JSON":                {`{"a":` + string(encoded) + `}`, `{"a":"` + Mark + `"}`},
-		"quoted by Go":           {fmt.Sprintf("is %q:", secret), `is "` + Mark + `":`},
-		"in a header":            {"Basic " + basic, "Basic " + Mark},
+		"the text alone":         {secret, config.Redacted},
+		"twice":                  {secret + " and " + secret, config.Redacted + " and " + config.Redacted},
+		"in an address":          {"http://" + url.UserPassword("me", secret).String() + "@proxy.example.com", "http://me:" + config.Redacted + "@proxy.example.com"},
+		"in a query":             {"?x=" + url.QueryEscape(secret) + "&y=1", "?x=" + config.Redacted + "&y=1"},
+		"in a path":              {"/" + url.PathEscape(secret) + "/", "/" + config.Redacted + "/"},
+		"in JSON":                {`{"a":` + string(encoded) + `}`, `{"a":"` + config.Redacted + `"}`},
+		"quoted by Go":           {fmt.Sprintf("is %q:", secret), `is "` + config.Redacted + `":`},
+		"in a header":            {"Basic " + basic, "Basic " + config.Redacted},
 		"a short one in a word":  {"abacus", "abacus"},
-		"a short one, elsewhere": {"http://me:ab@proxy.example.com", "http://me:" + Mark + "@proxy.example.com"},
-		"the longer of two":      {"longer than longer, longer", Mark + ", " + Mark},
-		"the mark itself":        {Mark, Mark},
+		"a short one, elsewhere": {"http://me:ab@proxy.example.com", "http://me:" + config.Redacted + "@proxy.example.com"},
+		"the longer of two":      {"longer than longer, longer", config.Redacted + ", " + config.Redacted},
+		"the mark itself":        {config.Redacted, config.Redacted},
 		"nothing":                {"", ""},
 	}
 	for name, test := range tests {
@@ -54,9 +56,9 @@ func TestTokensAreForgottenInTime(t *testing.T) {
 		v.learnToken(fmt.Sprintf("token-%d-", i))
 		v.learnToken("the same")
 	}
-	assert.Equal(t, Mark, v.hide("for ever"))
+	assert.Equal(t, config.Redacted, v.hide("for ever"))
 	assert.Equal(t, "token-0-", v.hide("token-0-"))
-	assert.Equal(t, Mark, v.hide(fmt.Sprintf("token-%d-", maxTokens)))
+	assert.Equal(t, config.Redacted, v.hide(fmt.Sprintf("token-%d-", maxTokens)))
 }
 
 func TestLearningWhileOthersHide(t *testing.T) {
@@ -88,13 +90,13 @@ func FuzzHide(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, secret string) {
 		secret = strings.TrimSpace(secret)
-		if len(secret) < minLength || strings.Contains(Mark, secret) {
+		if len(secret) < minLength || strings.Contains(config.Redacted, secret) {
 			t.Skip()
 		}
 		var v vault
 		v.learn(secret)
 		for _, form := range formsOf(secret) {
-			if hidden := v.hide("before " + form + " after"); strings.Contains(hidden, secret) && !strings.Contains("before "+Mark+" after", secret) {
+			if hidden := v.hide("before " + form + " after"); strings.Contains(hidden, secret) && !strings.Contains("before "+config.Redacted+" after", secret) {
 				t.Errorf("%q is not hidden in %q", secret, hidden)
 			}
 		}
@@ -107,5 +109,5 @@ func TestWriter(t *testing.T) {
 	n, err := fmt.Fprintf(Writer(&out), "this is known to the writer.\n")
 	require.NoError(t, err)
 	assert.Equal(t, len("this is known to the writer.\n"), n)
-	assert.Equal(t, "this is "+Mark+".\n", out.String())
+	assert.Equal(t, "this is "+config.Redacted+".\n", out.String())
 }

@@ -79,7 +79,7 @@ func LearnSettings(settings map[string]any) {
 	learnSettings(values)
 }
 
-// HideConfig returns settings with the secrets among them replaced by Mark.
+// HideConfig returns settings with the secrets among them replaced by config.Redacted.
 func HideConfig(settings map[string]any) any {
 	LearnSettings(settings)
 	return visit("", settings, func(name string, value any) any {
@@ -88,7 +88,7 @@ func HideConfig(settings map[string]any) any {
 		case isVariable(text):
 			return value
 		case IsSecret(name) && value != nil && value != "":
-			return Mark
+			return config.Redacted
 		case isText:
 			return Hide(text)
 		}
@@ -178,19 +178,13 @@ func IsSecret(name string) bool {
 // split returns the name of a setting's parent and its own, without the places in
 // lists.
 func split(name string) (parent, last string) {
-	parts := strings.Split(name, ".")
-	for len(parts) > 1 && isPlace(parts[len(parts)-1]) {
-		parts = parts[:len(parts)-1]
-	}
-	last = parts[len(parts)-1]
-	parts = parts[:len(parts)-1]
-	for len(parts) > 0 && isPlace(parts[len(parts)-1]) {
-		parts = parts[:len(parts)-1]
-	}
-	return strings.Join(parts, "."), last
+	name = places.ReplaceAllString(name, "")
+	at := strings.LastIndex(name, ".")
+	return places.ReplaceAllString(name[:max(at, 0)], ""), name[at+1:]
 }
 
-func isPlace(part string) bool { return strings.Trim(part, "0123456789") == "" }
+// places are those in lists, at the end of a name.
+var places = regexp.MustCompile(`(\.[0-9]+)+$`)
 
 // learnPartner makes a password known as it stands behind its user's name.
 func learnPartner(values map[string]string, parent, password string) {

@@ -76,8 +76,8 @@ func TestHideConfig(t *testing.T) {
 	text := flatten(shown)
 	assert.NotContains(t, text, "canary")
 	assert.Contains(t, text, "output.kafka.password=${A_VARIABLE}\n")
-	assert.Contains(t, text, "output.elasticsearch.password="+Mark+"\n")
-	assert.Contains(t, text, "threatqbeat.inputs.0.request.proxy_url=http://plain-user:"+Mark+"@plain-proxy.example.com\n")
+	assert.Contains(t, text, "output.elasticsearch.password="+config.Redacted+"\n")
+	assert.Contains(t, text, "threatqbeat.inputs.0.request.proxy_url=http://plain-user:"+config.Redacted+"@plain-proxy.example.com\n")
 	assert.Contains(t, text, "output.kafka.headers.0.key=plain-header\n")
 }
 

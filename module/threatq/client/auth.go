@@ -94,11 +94,11 @@ func (s *tokenSource) request(ctx context.Context) (*oauth2.Token, error) {
 			s.styles = []oauth2.AuthStyle{style}
 			return token, nil
 		}
-		if first == nil || IsKind(err, KindCanceled) {
+		e, ok := errors.AsType[*Error](err)
+		if first == nil || ok && e.Kind == KindCanceled {
 			first = err
 		}
-		var e *Error
-		if !errors.As(err, &e) || e.Kind != KindCredentials || e.Status == http.StatusForbidden {
+		if !ok || e.Kind != KindCredentials || e.Status == http.StatusForbidden {
 			return nil, first
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"strings"
 	"syscall"
 	"time"
@@ -30,8 +29,7 @@ var errStalled = errors.New("the body stopped arriving")
 // original's text gets through unless it is known to be harmless: it repeats
 // addresses, and pieces of what the other side sent.
 func (c *Client) requestError(ctx context.Context, call *call, err error) *Error {
-	var known *Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*Error](err); ok {
 		if known.Op == "" {
 			known.Op = call.op
 		}
@@ -41,7 +39,7 @@ func (c *Client) requestError(ctx context.Context, call *call, err error) *Error
 		return canceled(ctx, call.op)
 	}
 	e := &Error{Op: call.op, Kind: KindUnreachable}
-	if c.classifyRedirect(e, err) || c.classifyTLS(e, err) || c.classifyNet(e, err) {
+	if c.classifyTLS(e, err) || c.classifyNet(e, err) {
 		return e
 	}
 	e.Reason = "the request failed: " + scrub(innermost(err).Error())
@@ -198,18 +196,10 @@ func (c *Client) classifyNet(e *Error, err error) bool {
 
 // innermost returns the error at the end of the chain.
 func innermost(err error) error {
-	for {
-		var address *url.Error
-		if errors.As(err, &address) {
-			err = address.Err
-			continue
-		}
-		next := errors.Unwrap(err)
-		if next == nil {
-			return err
-		}
+	for next := err; next != nil; next = errors.Unwrap(next) {
 		err = next
 	}
+	return err
 }
 
 // scrub makes a text from outside fit to be shown: known secrets and control

@@ -133,8 +133,7 @@ func (c *Client) PageOf(ctx context.Context, mark, fields string) (*Page, error)
 			return nil, err
 		}
 		page, err := c.fetch(ctx, mark, fields, token)
-		var e *Error
-		if !errors.As(err, &e) || e.Status != http.StatusUnauthorized {
+		if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusUnauthorized {
 			return page, err
 		}
 		// Expired before its time, or revoked. A second refusal is no accident,

@@ -24,7 +24,7 @@
 //
 // # Attempts
 //
-// A request is repeated as request.retry says where the table in retry.go has the kind
+// A request is repeated as request.retry says where retry.go lists the kind
 // of the failure: connection errors, bodies that break off or stall or aren't a page,
 // 429 and 5xx. Waits double from wait_min to wait_max, with some chance added; a
 // Retry-After up to MaxRetryAfter is honoured instead. Everything else fails at once:

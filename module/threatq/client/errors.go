@@ -14,28 +14,6 @@ import (
 	"time"
 )
 
-// Kind is the class of an Error: what a caller may decide by. The table of retry.go
-// says what belongs to each.
-type Kind string
-
-// The classes of errors. Of a KindCanceled, errors.Is finds context.Canceled or
-// context.DeadlineExceeded.
-const (
-	KindCredentials       Kind = "credentials"
-	KindForbidden         Kind = "forbidden"
-	KindCollectionUnknown Kind = "collection_unknown"
-	KindRateLimited       Kind = "rate_limited"
-	KindUnreachable       Kind = "unreachable"
-	KindTLS               Kind = "tls"
-	KindServer            Kind = "server"
-	KindAnswer            Kind = "answer"
-	KindStatus            Kind = "status"
-	KindRedirect          Kind = "redirect"
-	KindCursorRejected    Kind = "cursor_rejected"
-	KindBodyTooLarge      Kind = "body_too_large"
-	KindCanceled          Kind = "canceled"
-)
-
 // Error is the only type of error that Client's methods return. Its text is
 // one plain sentence: what was being done, the cause, what to do. It never
 // holds a token, a secret or a proxy's password.
@@ -80,12 +58,6 @@ func (e *Error) Error() string {
 // Unwrap returns the context's error for KindCanceled and nil for the others:
 // the errors of net/http may hold what must not be shown.
 func (e *Error) Unwrap() error { return e.err }
-
-// IsKind reports whether err is, or wraps, an Error of that kind.
-func IsKind(err error, kind Kind) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Kind == kind
-}
 
 // canceled returns the Error for an ended context.
 func canceled(ctx context.Context, op string) *Error {

@@ -6,7 +6,6 @@ package client
 import (
 	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -599,9 +598,6 @@ func TestRateLimit(t *testing.T) {
 
 func TestErrorIsFound(t *testing.T) {
 	e := &Error{Kind: KindForbidden, Op: "reading", Reason: "no"}
-	err := fmt.Errorf("collecting: %w", e)
-	assert.True(t, IsKind(err, KindForbidden))
-	assert.False(t, IsKind(err, KindServer))
-	assert.False(t, IsKind(errors.New("x"), KindForbidden))
+	assert.Same(t, e, asError(t, fmt.Errorf("collecting: %w", e), KindForbidden))
 	assert.Equal(t, "reading: no", e.Error())
 }

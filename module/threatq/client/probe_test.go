@@ -35,8 +35,6 @@ func TestProbe(t *testing.T) {
 			c, _, _ := newClient(t, cfg)
 			ends := c.Endpoints()
 			require.Len(t, ends, 2)
-			assert.Equal(t, "data", ends[0].Name)
-			assert.Equal(t, "token", ends[1].Name)
 
 			addresses, err := c.Resolve(background, ends[0])
 			require.NoError(t, err)
@@ -46,10 +44,8 @@ func TestProbe(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, "TLS 1.3", cert.Version)
 			assert.Equal(t, "CN=Example Appliance", cert.Subject)
-			assert.Equal(t, "CN=Example Authority", cert.Issuer)
 			assert.Equal(t, []string{"threatq.example.com", "127.0.0.1"}, cert.Names)
 			assert.WithinDuration(t, time.Now().Add(day), cert.NotAfter, time.Minute)
-			assert.Contains(t, cert.String(), "TLS 1.3, CN=Example Appliance, issued by CN=Example Authority, for threatq.example.com, 127.0.0.1, valid until ")
 			for _, r := range a.requests {
 				assert.Empty(t, r.Header.Get("Authorization"), "no credentials are sent")
 			}

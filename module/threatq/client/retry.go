@@ -7,6 +7,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,25 +20,33 @@ import (
 // KindServer and Error.RetryAfter set, so that the wait is the caller's.
 const MaxRetryAfter = 5 * time.Minute
 
-// repeated is the one place that says which failures are tried again, by what
-// failed: the connection, the status, or what was answered. errors.go says which
-// statuses belong to which kind. A kind that is not tried again needs somebody to
-// change something, which does not happen within a minute.
-var repeated = map[Kind]bool{
-	KindUnreachable:       true,  // no connection, or one that broke or stalled
-	KindServer:            true,  // 408, 5xx
-	KindRateLimited:       true,  // 429; Error.RetryAfter says how long to wait
-	KindAnswer:            true,  // neither a page nor a token: not JSON, an HTML page, a status without an answer
-	KindCursorRejected:    true,  // 400 or 422 for a mark; it counts when it comes again
-	KindCredentials:       false, // 401, or the client's id or secret is refused
-	KindForbidden:         false, // 403: the client is known and may not read the collection
-	KindCollectionUnknown: false, // 404
-	KindStatus:            false, // any other status, such as 405
-	KindRedirect:          false, // one that is not followed
-	KindTLS:               false, // the handshake failed, or the certificate is not trusted
-	KindBodyTooLarge:      false, // more than request.max_body_size
-	KindCanceled:          false, // the caller's context ended
-}
+// Kind is the class of an Error: what failed, by which a caller may decide. errors.go
+// says which statuses belong to which.
+type Kind string
+
+// These are tried again.
+const (
+	KindUnreachable    Kind = "unreachable"     // no connection, or one that broke or stalled
+	KindServer         Kind = "server"          // 408, 5xx
+	KindRateLimited    Kind = "rate_limited"    // 429; Error.RetryAfter says how long to wait
+	KindAnswer         Kind = "answer"          // neither a page nor a token: not JSON, an HTML page, a status without an answer
+	KindCursorRejected Kind = "cursor_rejected" // 400 or 422 for a mark; it counts when it comes again
+)
+
+// These are not: somebody has to change something, which does not happen within a minute.
+const (
+	KindCredentials       Kind = "credentials"        // 401, or the client's id or secret is refused
+	KindForbidden         Kind = "forbidden"          // 403: the client is known and may not read the collection
+	KindCollectionUnknown Kind = "collection_unknown" // 404
+	KindStatus            Kind = "status"             // any other status, such as 405
+	KindRedirect          Kind = "redirect"           // one that is not followed
+	KindTLS               Kind = "tls"                // the handshake failed, or the certificate is not trusted
+	KindBodyTooLarge      Kind = "body_too_large"     // more than request.max_body_size
+	KindCanceled          Kind = "canceled"           // the caller's context ended; errors.Is finds its error
+)
+
+// repeated is the one place that says which failures are tried again.
+var repeated = []Kind{KindUnreachable, KindServer, KindRateLimited, KindAnswer, KindCursorRejected}
 
 // call is one request with all its attempts.
 type call struct {
@@ -78,7 +87,7 @@ func (c *Client) do(ctx context.Context, call *call, attempt func(context.Contex
 		if e.Kind == KindCursorRejected {
 			last, rejected = rejected, true
 		}
-		if last || !repeated[e.Kind] || e.RetryAfter > MaxRetryAfter {
+		if last || !slices.Contains(repeated, e.Kind) || e.RetryAfter > MaxRetryAfter {
 			return e
 		}
 		if timed.Wait(ctx, c.backoff(call.attempt-1, e.RetryAfter)) != nil {

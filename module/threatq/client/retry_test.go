@@ -108,16 +108,6 @@ func TestBackoff(t *testing.T) {
 	assert.Equal(t, time.Second, c.backoff(5, 0), "no room for chance")
 }
 
-// Every kind of failure is in the table of what is tried again.
-func TestEveryKindIsInTheTable(t *testing.T) {
-	kinds := []Kind{KindCredentials, KindForbidden, KindCollectionUnknown, KindRateLimited, KindUnreachable, KindTLS, KindServer,
-		KindAnswer, KindStatus, KindRedirect, KindCursorRejected, KindBodyTooLarge, KindCanceled}
-	for _, kind := range kinds {
-		assert.Contains(t, repeated, kind)
-	}
-	assert.Len(t, repeated, len(kinds))
-}
-
 // A mark that is rejected once is tried again even where failures are not.
 func TestCursorRejectedOnce(t *testing.T) {
 	a := newAppliance(t, status(422), says(onePage))

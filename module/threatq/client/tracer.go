@@ -190,11 +190,11 @@ func (t *tracer) write(r *record, bytes int64, duration time.Duration, problem s
 		line["http.response.headers"] = headers(r.header)
 	}
 	if r.call.token {
-		line["http.request.body.content"] = secrets.Mark
+		line["http.request.body.content"] = config.Redacted
 	}
 	switch {
 	case r.call.token && bytes > 0:
-		line["http.response.body.content"] = secrets.Mark
+		line["http.response.body.content"] = config.Redacted
 	case len(r.body) > 0:
 		line["http.response.body.content"] = secrets.Hide(strings.ToValidUTF8(string(r.body), "\ufffd"))
 		line["http.response.body.truncated"] = int64(len(r.body)) < bytes
@@ -215,7 +215,7 @@ func headers(header http.Header) map[string][]string {
 		text := strings.Join(values, ", ")
 		switch http.CanonicalHeaderKey(name) {
 		case "Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie":
-			text = secrets.Mark
+			text = config.Redacted
 		}
 		text = secrets.Hide(text)
 		out[name[:min(len(name), 128)]] = []string{text[:min(len(text), maxTraceHeader)]}

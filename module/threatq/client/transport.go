@@ -6,7 +6,6 @@ package client
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -18,8 +17,6 @@ import (
 	"github.com/elastic/elastic-agent-libs/transport/httpcommon"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 	"github.com/elastic/go-concert/timed"
-
-	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
 // transports holds one http.Transport per host: the appliance's and, where it
@@ -187,14 +184,6 @@ func (c *Client) waitForTurn(ctx context.Context) error {
 // maxRedirects is how many redirects in a row are followed.
 const maxRedirects = 5
 
-// redirectError is a redirect that is not followed.
-type redirectError struct {
-	target string // scheme, host and path
-	reason string
-}
-
-func (e *redirectError) Error() string { return e.reason }
-
 // checkRedirect lets a request be redirected within its origin only: the same
 // scheme, host and port. Anywhere else the token or the client's secret would
 // reach somebody that the configuration doesn't name, or cross the network in
@@ -204,7 +193,11 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 	first := via[0]
 	refuse := func(reason string) error {
 		target := url.URL{Scheme: next.URL.Scheme, Host: next.URL.Host, Path: next.URL.Path}
-		return &redirectError{target: clean(target.Redacted()), reason: reason}
+		return &Error{
+			Kind:   KindRedirect,
+			Reason: fmt.Sprintf("the appliance redirects to %s, %s", scrub(target.String()), reason),
+			Hint:   "if that is the right address, set url (or auth.oauth2.token_url) to it",
+		}
 	}
 	switch {
 	case next.URL.User != nil || origin(next.URL) != origin(first.URL):
@@ -222,23 +215,9 @@ func origin(u *url.URL) string {
 	return u.Scheme + "://" + strings.ToLower(hostPort(u))
 }
 
-// classifyRedirect fills in e when err says that a redirect was not followed.
-func (c *Client) classifyRedirect(e *Error, err error) bool {
-	var redirect *redirectError
-	if !errors.As(err, &redirect) {
-		return false
-	}
-	e.Kind = KindRedirect
-	e.Reason = fmt.Sprintf("the appliance redirects to %s, %s", secrets.Hide(redirect.target), redirect.reason)
-	e.Hint = "if that is the right address, set url (or auth.oauth2.token_url) to it"
-	return true
-}
-
 // Endpoint is one address that the Client talks to, in parts, for
 // testing the connection to it step by step.
 type Endpoint struct {
-	// Name is "data" or "token".
-	Name string
 	// URL is the address without its query.
 	URL *url.URL
 	// Address is the host and port that connections go to: the proxy's if
@@ -251,13 +230,11 @@ type Endpoint struct {
 // Endpoints returns the endpoint of the data and that of the tokens.
 func (c *Client) Endpoints() []Endpoint {
 	var out []Endpoint
-	for _, e := range []Endpoint{{Name: "data", URL: c.dataURL}, {Name: "token", URL: c.tokenURL}} {
-		target := e.URL
-		if proxy := c.transports.proxyOf(e.URL); proxy != nil {
-			e.Proxy = proxy.Scheme + "://" + proxy.Host
-			target = proxy
+	for _, address := range []*url.URL{c.dataURL, c.tokenURL} {
+		e := Endpoint{URL: address, Address: hostPort(address)}
+		if proxy := c.transports.proxyOf(address); proxy != nil {
+			e.Address, e.Proxy = hostPort(proxy), proxy.Scheme+"://"+proxy.Host
 		}
-		e.Address = hostPort(target)
 		out = append(out, e)
 	}
 	return out
@@ -298,8 +275,8 @@ func (c *Client) Connect(ctx context.Context, e Endpoint) error {
 type Certificate struct {
 	// Version is the version of TLS, such as "TLS 1.3".
 	Version string
-	// Subject and Issuer are distinguished names.
-	Subject, Issuer string
+	// Subject is the distinguished name of its owner.
+	Subject string
 	// Names are the hosts that the certificate is for.
 	Names []string
 	// NotAfter is when it expires.
@@ -329,14 +306,7 @@ func (c *Client) Handshake(ctx context.Context, e Endpoint) (Certificate, error)
 	return Certificate{
 		Version:  tls.VersionName(resp.TLS.Version),
 		Subject:  clean(leaf.Subject.String()),
-		Issuer:   clean(leaf.Issuer.String()),
 		Names:    namesOf(leaf),
 		NotAfter: leaf.NotAfter,
 	}, nil
-}
-
-// String returns the certificate in one line.
-func (c Certificate) String() string {
-	return fmt.Sprintf("%s, %s, issued by %s, for %s, valid until %s",
-		c.Version, c.Subject, c.Issuer, strings.Join(c.Names, ", "), c.NotAfter.UTC().Format(time.RFC3339))
 }

@@ -18,8 +18,6 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/logp/logptest"
 	"github.com/elastic/elastic-agent-libs/paths"
-
-	"github.com/threatqbeat/threatqbeat/config"
 )
 
 const testKey = "threatq::one::https://threatq.example.com 0123456789abcdef"
@@ -105,7 +103,7 @@ func TestDamagedRegistry(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			cfg := config.DefaultBeat().Registry
+			cfg := defaults(t)
 			p := &paths.Path{Data: t.TempDir()}
 			home := filepath.Join(Root(cfg, p), "threatqbeat")
 			s, err := Open(logp.NewNopLogger(), cfg, p)
@@ -170,7 +168,7 @@ func dataFile(t *testing.T, home string) string {
 // What is no registry at all is refused with what to do, because it may be somebody
 // else's.
 func TestRegistryPathIsAFile(t *testing.T) {
-	cfg := config.DefaultBeat().Registry
+	cfg := defaults(t)
 	p := &paths.Path{Data: t.TempDir()}
 	require.NoError(t, os.WriteFile(Root(cfg, p), []byte("mine"), 0o600))
 	_, err := Open(logp.NewNopLogger(), cfg, p)
@@ -182,7 +180,7 @@ func TestRegistryPathIsAFile(t *testing.T) {
 
 // A place that can't be looked at is refused as well.
 func TestRegistryCannotBeLookedAt(t *testing.T) {
-	cfg := config.DefaultBeat().Registry
+	cfg := defaults(t)
 	p := &paths.Path{Data: t.TempDir()}
 	require.NoError(t, os.MkdirAll(Root(cfg, p), 0o700))
 	home := filepath.Join(Root(cfg, p), "threatqbeat")

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp/logptest"
 	"github.com/elastic/elastic-agent-libs/paths"
 
@@ -22,6 +23,13 @@ func testPaths(t *testing.T) *paths.Path {
 	p := paths.New()
 	require.NoError(t, p.InitPaths(&paths.Path{Home: t.TempDir()}))
 	return p
+}
+
+func defaults(t *testing.T) config.Registry {
+	t.Helper()
+	cfg, err := config.ReadBeat(conf.NewConfig())
+	require.NoError(t, err)
+	return cfg.Registry
 }
 
 // A registry is opened whatever became of its files: what can be read is kept,
@@ -64,7 +72,7 @@ func TestOpenStoreAfterDamage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			log := logptest.NewTestingLogger(t, "")
 			p := testPaths(t)
-			cfg := config.DefaultBeat().Registry
+			cfg := defaults(t)
 			s, err := Open(log, cfg, p)
 			require.NoError(t, err)
 			store, err := s.StoreFor("threatq")
