@@ -54,7 +54,7 @@ func buildBinary() (string, error) {
 		return "", err
 	}
 	dir := filepath.Join(root, "build", "test")
-	if raceEnabled {
+	if RaceEnabled {
 		dir = filepath.Join(root, "build", "test-race")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -71,7 +71,7 @@ func buildBinary() (string, error) {
 		binary += ".exe"
 	}
 	args := []string{"build", "-o", binary}
-	if raceEnabled {
+	if RaceEnabled {
 		args = append(args, "-race")
 	}
 	cmd := exec.Command("go", append(args, ".")...)

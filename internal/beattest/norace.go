@@ -5,6 +5,11 @@
 
 package beattest
 
-const raceEnabled = false
+// RaceEnabled tells whether the race detector watches the tests and the binary.
+const RaceEnabled = false
 
-const slowness = 1
+// MemoryFactor is how much more memory the race detector takes, about.
+const MemoryFactor = 1
+
+// Slowness is how many times longer the race detector makes a test take, about.
+const Slowness = 1

@@ -23,7 +23,7 @@ import (
 
 // waitLimit bounds every wait of this package. It is far above what anything
 // takes on a machine of two cores that runs other tests as well.
-const waitLimit = slowness * 2 * time.Minute
+const waitLimit = Slowness * 2 * time.Minute
 
 // Dir is the home of a Beat: configuration, data, logs and events.
 type Dir struct {

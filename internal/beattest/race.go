@@ -5,7 +5,13 @@
 
 package beattest
 
-const raceEnabled = true
+// RaceEnabled tells whether the race detector watches the tests and the binary. Tests
+// under it are about what happens side by side: they take fewer rounds and smaller
+// collections, and leave out what only measures memory or speed.
+const RaceEnabled = true
 
-// slowness is how many times longer the race detector makes a test take, about.
-const slowness = 4
+// MemoryFactor is how much more memory the race detector takes, about.
+const MemoryFactor = 8
+
+// Slowness is how many times longer the race detector makes a test take, about.
+const Slowness = 4

@@ -19,13 +19,16 @@ import (
 
 func TestEveryIndicatorArrivesOnce(t *testing.T) {
 	t.Parallel()
-	const indicators, updated = 50_000, 500
+	indicators, updated := 50_000, 500
+	if beattest.RaceEnabled {
+		indicators = 5_000
+	}
 	sim := startAppliance(t, tidy(indicators))
 	dir := beattest.NewDir(t)
 	dir.Configure(map[string]any{"threatqbeat.inputs": []any{sim.input("one", nil)}})
 	beat := dir.Start("run")
 
-	beat.Eventually("the collection of 50,000 indicators", func() bool { return dir.Lines() >= indicators })
+	beat.Eventually("the collection", func() bool { return dir.Lines() >= indicators })
 	sim.requireEach(t, dir.Events(), true)
 
 	// What is updated later arrives in a later cycle, and nothing else does.
@@ -65,7 +68,10 @@ func TestRestartContinuesFromTheSavedCursor(t *testing.T) {
 
 func TestKilledAtRandomLosesNothing(t *testing.T) {
 	t.Parallel()
-	const indicators, kills = 20_000, 10
+	indicators, kills := 20_000, 10
+	if beattest.RaceEnabled {
+		indicators = 5_000
+	}
 	cfg := tidy(indicators)
 	cfg.Latency = 10 * time.Millisecond
 	sim := startAppliance(t, cfg)
@@ -85,7 +91,13 @@ func TestKilledAtRandomLosesNothing(t *testing.T) {
 	}
 
 	beat := dir.Start("run")
+	compared := -1
 	drained := func() bool {
+		lines := dir.Lines()
+		if lines == compared {
+			return false // nothing has arrived since
+		}
+		compared = lines
 		counts := countIDs(dir.Events())
 		for indicator := range sim.Expected() {
 			if counts[indicator.ID] == 0 {
@@ -152,6 +164,7 @@ func TestInputsFromFilesAreFollowed(t *testing.T) {
 }
 
 func TestShutdown(t *testing.T) {
+	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(sig.String(), func(t *testing.T) {
 			cfg := tidy(1_000_000)
@@ -163,8 +176,7 @@ func TestShutdown(t *testing.T) {
 			start := time.Now()
 			beat.Signal(sig)
 			assert.Zero(t, beat.Wait(), beat.Output())
-			// A second is promised; the rest is for a busy machine.
-			assert.Less(t, time.Since(start), 5*time.Second)
+			assert.Less(t, time.Since(start), soon)
 		})
 	}
 }

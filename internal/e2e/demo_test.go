@@ -86,6 +86,7 @@ func TestDemoLeavesTheDataDirectoryAlone(t *testing.T) {
 }
 
 func TestDemoRefusesNoIndicators(t *testing.T) {
+	t.Parallel()
 	dir := beattest.NewDir(t)
 	output, code := dir.Run("demo", "--indicators", "0")
 	assert.Equal(t, 1, code)

@@ -164,13 +164,14 @@ func TestTestInputForMachines(t *testing.T) {
 }
 
 func TestTestInputTakesSecretsFromWhereRunDoes(t *testing.T) {
+	t.Parallel()
 	sim := startAppliance(t, dated(20, 1))
 	dir := beattest.NewDir(t)
 	dir.Configure(map[string]any{"threatqbeat.inputs": []any{
 		sim.input("environment", map[string]any{"auth.oauth2.client.secret": "${E2E_CLIENT_SECRET}"}),
 		sim.input("keystore", map[string]any{"auth.oauth2.client.secret": "${KEYSTORE_CLIENT_SECRET}"}),
 	}})
-	t.Setenv("E2E_CLIENT_SECRET", sim.Config().ClientSecret)
+	dir.Env = []string{"E2E_CLIENT_SECRET=" + sim.Config().ClientSecret}
 
 	output, code := dir.Run("test", "input")
 	assert.Equal(t, 1, code, output)

@@ -19,6 +19,7 @@ import (
 // until somebody has mended it, and through a SIGKILL. The cursor stays, the health says
 // what to do, and all of it arrives by itself.
 func TestRefusedByTheClusterIsHeld(t *testing.T) {
+	t.Parallel()
 	for name, answer := range clusterRefusals {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

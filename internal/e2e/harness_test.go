@@ -5,12 +5,17 @@ package e2e
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatqbeat/threatqbeat/internal/beattest"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
+
+// soon bounds what is promised within a second or a few. The rest is for a machine that
+// runs other tests as well.
+const soon = beattest.Slowness * 10 * time.Second
 
 // appliance is a running simulator.
 type appliance struct {

@@ -102,7 +102,7 @@ func TestHostileAppliance(t *testing.T) {
 	})
 	t.Logf("Took %s, at most %d MiB.", time.Since(start).Round(time.Millisecond), peakMemory(t, beat.PID())>>20)
 	// The page of 100 MB is held, the next one beside it, and what is made of them.
-	assert.Less(t, peakMemory(t, beat.PID()), int64(1500<<20*memoryFactor))
+	assert.Less(t, peakMemory(t, beat.PID()), int64(1500<<20*beattest.MemoryFactor))
 	beat.Stop()
 	assert.NotContains(t, beat.Output(), "panic")
 	for name, sim := range appliances {

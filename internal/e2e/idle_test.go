@@ -22,6 +22,7 @@ import (
 // A cycle that finds nothing new is one request for a page, no other page again
 // and no new token.
 func TestCycleWithoutNewsIsOneRequest(t *testing.T) {
+	t.Parallel()
 	const indicators = 1500
 	sim := startAppliance(t, tidy(indicators))
 	dir := beattest.NewDir(t)
@@ -63,6 +64,7 @@ func TestIdleCostsNothing(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("reads a process's CPU time from /proc")
 	}
+	t.Parallel()
 	const (
 		period = 2 * time.Second
 		most   = 50 * time.Millisecond // five ticks of the clock that the kernel counts with

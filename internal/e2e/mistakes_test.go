@@ -93,12 +93,14 @@ func TestIndexOfTheOutputIsWarnedOf(t *testing.T) {
 
 // Variables reach a secret as they are, whatever they look like.
 func TestVariablesReachASecretAsTheyAre(t *testing.T) {
+	t.Parallel()
 	for i, secret := range []string{"0123456", "1e5", " with blanks ", "0x1F", "true", "1_000", "007", "a,b", "{a", "[a]", "a${b}$$c"} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) { // whose name is part of paths
-			t.Setenv("THREATQBEAT_TEST_SECRET", secret)
+			t.Parallel()
 			sim := startAppliance(t, simulator.Config{Indicators: 5, Seed: 1, ClientSecret: secret})
 			for _, form := range []string{"${THREATQBEAT_TEST_SECRET}", "${THREATQBEAT_TEST_SECRET:none}"} {
 				dir := beattest.NewDir(t)
+				dir.Env = []string{"THREATQBEAT_TEST_SECRET=" + secret}
 				dir.Configure(map[string]any{"threatqbeat.inputs": []any{sim.input("one", map[string]any{"auth.oauth2.client.secret": form})}})
 				output, code := dir.Run("test", "input")
 				assert.Zero(t, code, output)
@@ -109,6 +111,7 @@ func TestVariablesReachASecretAsTheyAre(t *testing.T) {
 
 // So do those of the output, from the environment and from the keystore.
 func TestVariablesReachTheOutputAsTheyAre(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	seen := map[string]bool{}
 	es := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -122,8 +125,8 @@ func TestVariablesReachTheOutputAsTheyAre(t *testing.T) {
 	defer es.Close()
 	for i, secret := range []string{"0123456", " with blanks ", "a,b", "a${b}$$c"} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) { // whose name is part of paths
-			t.Setenv("THREATQBEAT_TEST_SECRET", secret)
 			dir := beattest.NewDir(t)
+			dir.Env = []string{"THREATQBEAT_TEST_SECRET=" + secret}
 			for form, user := range map[string]string{
 				"${THREATQBEAT_TEST_SECRET}": "environment", "${THREATQBEAT_TEST_SECRET:none}": "with-default", "${KEPT}": "keystore",
 			} {

@@ -107,6 +107,7 @@ func (s *redisServer) events() (events []beattest.Event) {
 // What Redis refuses is held, and the health has its words. An event for which the
 // settings give no key is held as well, until they are corrected.
 func TestRedisRefusalsAreHeld(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		refusal string
 		key     string

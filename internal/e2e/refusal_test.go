@@ -70,6 +70,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestRefusalOfTwoInputsWithOneID(t *testing.T) {
+	t.Parallel()
 	input := beattest.Input("twice", "https://threatq.example.com", "0123456789abcdef", "client", refusedSecret, nil)
 	dir := beattest.NewDir(t)
 	dir.Configure(map[string]any{"threatqbeat.inputs": []any{input, input}})
@@ -79,6 +80,7 @@ func TestRefusalOfTwoInputsWithOneID(t *testing.T) {
 }
 
 func TestRefusalWithoutInputs(t *testing.T) {
+	t.Parallel()
 	dir := beattest.NewDir(t)
 	dir.Configure(nil)
 	output, code := dir.Run("run")
@@ -89,10 +91,11 @@ func TestRefusalWithoutInputs(t *testing.T) {
 // A secret from the environment is taken as it is, whatever it begins with, and
 // never quoted by an error about it.
 func TestSecretsThatLookLikeSomethingElse(t *testing.T) {
+	t.Parallel()
 	for _, secret := range []string{`[` + refusedSecret, `"` + refusedSecret, `{` + refusedSecret, `'` + refusedSecret} {
 		t.Run(secret[:1], func(t *testing.T) {
-			t.Setenv("THREATQBEAT_TEST_SECRET", secret)
 			dir := beattest.NewDir(t)
+			dir.Env = []string{"THREATQBEAT_TEST_SECRET=" + secret}
 			dir.Configure(map[string]any{
 				"threatqbeat.inputs": []any{beattest.Input("a", "https://threatq.example.com", "0123456789abcdef", "client", "${THREATQBEAT_TEST_SECRET}", nil)},
 				"output": map[string]any{"elasticsearch": map[string]any{

@@ -587,6 +587,9 @@ func interleave(t *testing.T, seed uint64) {
 					w.sweeper.turn(t.Context())
 				}
 				time.Sleep(time.Second)
+				if len(w.retired) == before {
+					continue
+				}
 				held := w.collection()
 				for _, indicator := range w.retired[before:] {
 					_, in := held[indicator]

@@ -1,8 +1,0 @@
-// Copyright threatqbeat contributors.
-// SPDX-License-Identifier: Apache-2.0
-
-//go:build !race
-
-package e2e
-
-const memoryFactor = 1
