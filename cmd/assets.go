@@ -4,14 +4,10 @@
 package cmd
 
 import (
-	"fmt"
-
 	"github.com/elastic/beats/v7/libbeat/beat"
-	"github.com/elastic/beats/v7/libbeat/cmd/instance"
 	"github.com/elastic/beats/v7/libbeat/idxmgmt"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
-	"github.com/elastic/elastic-agent-libs/paths"
 
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/config/secrets"
@@ -35,16 +31,13 @@ type assets struct {
 // are learned: the earliest place that Libbeat lets see the configuration.
 func (a *assets) indexManagement(log *logp.Logger, info beat.Info, root *conf.C) (idxmgmt.Supporter, error) {
 	a.root = root
-	if !variablesAreShown() {
-		store, err := instance.LoadKeystore(root, info.Beat, paths.Paths)
-		if err != nil {
-			return nil, fmt.Errorf("opening the keystore: %w", err)
-		}
-		useVariables(store)
-		secrets.LearnKeystore(store)
+	store, err := openKeystore(root, info.Beat)
+	if err != nil {
+		return nil, err
 	}
+	useVariables(store)
 	secrets.LearnConfig(root)
-	logging, err := section(root, "logging")
+	logging, err := config.SettingsUnder(root, "logging")
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +49,7 @@ func (a *assets) indexManagement(log *logp.Logger, info beat.Info, root *conf.C)
 			return nil, err
 		}
 	}
-	return setup.MakeIndexManager()(log, info, root)
+	return setup.MakeIndexManager(log, info)
 }
 
 // install wraps the creator of a Beater.
@@ -71,7 +64,7 @@ func (a *assets) install(create beat.Creator) beat.Creator {
 		}
 		// Elastic Agent's integration brings the assets of a managed beat.
 		if b.Config.Output.Name() == "elasticsearch" && !b.Manager.Enabled() {
-			if _, err := setup.RegisterConnectCallback(a.root, b.Info.Logger); err != nil {
+			if err := setup.RegisterConnectCallback(a.root, b.Info.Logger); err != nil {
 				return nil, err
 			}
 		}

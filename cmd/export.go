@@ -35,7 +35,7 @@ func newExportCmd(asset setup.Export) *cobra.Command {
 		Short: asset.Short,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			text, err := setup.ExportAsset(asset.Name, opts)
+			text, err := asset.Text(opts)
 			if err != nil {
 				return err
 			}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
-	"github.com/elastic/elastic-agent-libs/paths"
 )
 
 // askOnlyWhoAnswers lets the keystore's commands refuse to ask whether to go on when
@@ -63,9 +62,9 @@ func keystoreQuestion(settings instance.Settings, command string, keys []string)
 	if err := instance.InitPaths(cfg); err != nil {
 		return "", fmt.Errorf("resolving the paths: %w", err)
 	}
-	store, err := instance.LoadKeystore(cfg, settings.Name, paths.Paths)
+	store, err := openKeystore(cfg, settings.Name)
 	if err != nil {
-		return "", fmt.Errorf("opening the keystore: %w", err)
+		return "", err
 	}
 	switch {
 	case command == "create" && store.IsPersisted():

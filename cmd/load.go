@@ -47,7 +47,7 @@ func load(settings instance.Settings) (*loaded, error) {
 		return nil, fmt.Errorf("reading the settings under output: %w", err)
 	}
 	if toStderr() {
-		logging, err := section(cfg, "logging")
+		logging, err := config.SettingsUnder(cfg, "logging")
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func load(settings instance.Settings) (*loaded, error) {
 			return nil, err
 		}
 	}
-	own, err := section(cfg, settings.Name)
+	own, err := config.SettingsUnder(cfg, settings.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -95,12 +95,11 @@ func loadFile(settings instance.Settings) (*conf.C, error) {
 	if err := instance.InitPaths(cfg); err != nil {
 		return nil, fmt.Errorf("resolving the paths: %w", err)
 	}
-	store, err := instance.LoadKeystore(cfg, settings.Name, paths.Paths)
+	store, err := openKeystore(cfg, settings.Name)
 	if err != nil {
-		return nil, fmt.Errorf("opening the keystore: %w", err)
+		return nil, err
 	}
 	useVariables(store)
-	secrets.LearnKeystore(store)
 	takeTexts(cfg)
 	secrets.LearnConfig(cfg)
 	var scalars []error
@@ -137,16 +136,14 @@ func configFiles() []string {
 	return paths
 }
 
-// section returns the settings under a key, none when the key is missing.
-func section(cfg *conf.C, name string) (*conf.C, error) {
-	if !cfg.HasField(name) {
-		return conf.NewConfig(), nil
+// setFlags sets flags of Libbeat, each a name and a value, as the command line does.
+func setFlags(settings ...[2]string) error {
+	for _, setting := range settings {
+		if err := flag.Set(setting[0], setting[1]); err != nil {
+			return fmt.Errorf("setting -%s %s: %w", setting[0], setting[1], err)
+		}
 	}
-	child, err := cfg.Child(name, -1)
-	if err != nil {
-		return nil, fmt.Errorf("reading the settings under %s: %w", name, err)
-	}
-	return child, nil
+	return nil
 }
 
 func toStderr() bool {

@@ -36,7 +36,10 @@ func prepare(c *cobra.Command) error {
 	if err := checkConfigFiles(); err != nil || runs || path[0] == "export" {
 		return err
 	}
-	return logToNoFile()
+	// A command stays out of the logs directory: Libbeat would begin a new log file for
+	// it, and delete the oldest one of the beat that runs. With -e it logs to standard
+	// error.
+	return setFlags([2]string{"E", "logging.to_files=false"}, [2]string{"E", "logging.event_data.to_files=false"})
 }
 
 // checkConfigFiles says where a configuration file that isn't there was looked for.
@@ -60,18 +63,6 @@ func checkConfigFiles() error {
 		}
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("there is no configuration file %s%s", name, where)
-		}
-	}
-	return nil
-}
-
-// logToNoFile keeps a command out of the logs directory: Libbeat would begin a new
-// log file for it, and delete the oldest one of the beat that runs. With -e it logs
-// to standard error.
-func logToNoFile() error {
-	for _, setting := range []string{"logging.to_files=false", "logging.event_data.to_files=false"} {
-		if err := flag.Set("E", setting); err != nil {
-			return fmt.Errorf("setting %s: %w", setting, err)
 		}
 	}
 	return nil

@@ -16,8 +16,6 @@ import (
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
 	"github.com/elastic/beats/v7/libbeat/management"
 	conf "github.com/elastic/elastic-agent-libs/config"
-	"github.com/elastic/elastic-agent-libs/logp"
-	"github.com/elastic/elastic-agent-libs/paths"
 	"github.com/elastic/go-ucfg"
 
 	"github.com/threatqbeat/threatqbeat/beater"
@@ -83,19 +81,14 @@ func exportConfig(settings instance.Settings) error {
 }
 
 func checkAll(settings instance.Settings) error {
-	cfg, err := loadWithOutput(settings)
+	l, err := load(settings)
 	if err != nil || management.UnderAgent() {
 		return err
 	}
-	own, err := section(cfg, settings.Name)
-	if err != nil {
+	if err := config.CheckOutput(l.all); err != nil {
 		return err
 	}
-	read, err := config.ReadBeat(own)
-	if err != nil {
-		return err
-	}
-	_, err = beater.ConfiguredInputs(&read, logp.NewNopLogger(), paths.Paths)
+	_, err = beater.ConfiguredInputs(&l.config, l.log, l.paths)
 	return err
 }
 

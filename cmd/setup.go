@@ -14,6 +14,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
 	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/kibana"
 
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
@@ -66,24 +67,21 @@ and the privileges that setup needs.`,
 // what run installs, and the credentials that the command line replaces, because a
 // user and an API key exclude each other. What -E says still counts.
 func forSetup(file *conf.C) bool {
-	has := func(cfg *conf.C, name string) bool {
-		found, err := cfg.Has(name, -1)
-		return err == nil && found
-	}
 	remove := func(names ...string) {
 		for _, name := range names {
-			if has(file, name) {
-				_, _ = file.Remove(name, -1)
-			}
+			_, _ = file.Remove(name, -1) // what isn't there need not be removed
 		}
 	}
 	remove("setup.template.enabled", "setup.ilm.enabled", "setup.pipelines.enabled", "setup.transforms.enabled")
-	given := flag.Lookup("E").Value.(*conf.SettingsFlag).Config()
+	given := func(name string) bool {
+		found, err := flag.Lookup("E").Value.(*conf.SettingsFlag).Config().Has(name, -1)
+		return err == nil && found
+	}
 	for _, section := range []string{"output.elasticsearch.", "setup.kibana."} {
-		if has(given, section+"username") || has(given, section+"password") {
+		if given(section+"username") || given(section+"password") {
 			remove(section + "api_key")
 		}
-		if has(given, section+"api_key") {
+		if given(section + "api_key") {
 			remove(section+"username", section+"password")
 		}
 	}
@@ -116,13 +114,10 @@ func runSetup(cmd *cobra.Command, settings instance.Settings, parts setup.Parts)
 		defer connected.Close()
 		es = connected
 	}
-	installer := setup.New(es, cfg,
-		setup.WithLogger(b.Info.Logger),
-		setup.WithReport(func(r setup.Report) { fmt.Fprintln(cmd.OutOrStdout(), r) }),
-		setup.WithKibana(func() (setup.Kibana, error) {
-			return setup.ConnectKibana(instance.InitKibanaConfig(b.Config), settings.Name, b.Info.Version)
-		}),
-	)
+	connect := func() (*kibana.Client, error) {
+		return setup.ConnectKibana(instance.InitKibanaConfig(b.Config), settings.Name, b.Info.Version)
+	}
+	installer := setup.New(es, connect, cfg, b.Info.Logger, func(r setup.Report) { fmt.Fprintln(cmd.OutOrStdout(), r) })
 	if err := installer.Setup(ctx, parts); err != nil {
 		return err
 	}

@@ -8,16 +8,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
-	"github.com/elastic/elastic-agent-libs/mapstr"
 
-	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/doctor"
-	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
 type testInputOptions struct {
@@ -49,18 +45,24 @@ threatqbeat runs. The exit code is 0 when everything passed for every input.`,
 }
 
 func testInputs(ctx context.Context, out io.Writer, settings instance.Settings, opts testInputOptions) error {
-	targets, err := testTargets(settings, opts)
+	l, err := load(settings)
+	if err != nil {
+		return err
+	}
+	inputs, _, err := selectInputs(l, opts.input)
 	if err != nil {
 		return err
 	}
 	var failed []string
-	for i, target := range targets {
+	for i, in := range inputs {
+		target := targetOf(l, settings, in)
+		target.Original = opts.original
 		report, err := doctor.Examine(ctx, target)
 		if err != nil {
 			return err
 		}
 		if !report.Passed() {
-			failed = append(failed, fmt.Sprintf("%q", target.Input.ID))
+			failed = append(failed, fmt.Sprintf("%q", in.ID))
 		}
 		switch {
 		case opts.json:
@@ -71,49 +73,14 @@ func testInputs(ctx context.Context, out io.Writer, settings instance.Settings, 
 			_, err = io.WriteString(out, report.Text())
 		}
 		if err != nil {
-			return fmt.Errorf("writing the report on input %q: %w", target.Input.ID, err)
+			return fmt.Errorf("writing the report on input %q: %w", in.ID, err)
 		}
 	}
 	switch {
-	case len(failed) == 1 && len(targets) == 1:
+	case len(failed) == 1 && len(inputs) == 1:
 		return fmt.Errorf("input %s failed", failed[0])
 	case len(failed) > 0:
-		return fmt.Errorf("%d of %d inputs failed: %s", len(failed), len(targets), strings.Join(failed, ", "))
+		return fmt.Errorf("%d of %d inputs failed: %s", len(failed), len(inputs), strings.Join(failed, ", "))
 	}
 	return nil
-}
-
-// testTargets returns what is to be tested.
-func testTargets(settings instance.Settings, opts testInputOptions) ([]doctor.Target, error) {
-	l, err := load(settings)
-	if err != nil {
-		return nil, err
-	}
-	selected, _, err := selectInputs(l, opts.input)
-	if err != nil {
-		return nil, err
-	}
-	var targets []doctor.Target
-	for _, in := range selected {
-		target := targetOf(l, settings, in)
-		target.Map = mapper(*in, opts.original)
-		targets = append(targets, target)
-	}
-	return targets, nil
-}
-
-// mapper returns what makes events of indicators as the input would, before
-// its processors.
-func mapper(cfg config.Input, original bool) func([]byte, time.Time) (any, error) {
-	cfg.PreserveOriginalEvent = original
-	mapper := threat.NewMapper(threat.MapperConfigOf(&cfg))
-	return func(raw []byte, fetched time.Time) (any, error) {
-		event, err := mapper.Event(raw, fetched)
-		if err != nil {
-			return nil, err
-		}
-		fields := mapstr.M{"@timestamp": event.Timestamp.UTC().Format("2006-01-02T15:04:05.000Z")}
-		fields.Update(event.Fields)
-		return fields, nil
-	}
 }

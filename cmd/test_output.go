@@ -13,11 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
-	"github.com/elastic/beats/v7/libbeat/idxmgmt"
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	"github.com/elastic/elastic-agent-libs/testing"
 
 	"github.com/threatqbeat/threatqbeat/beater"
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/doctor"
 	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
 )
@@ -67,7 +67,11 @@ func writeJSON(out io.Writer, report any) error {
 }
 
 func testOutput(ctx context.Context, settings instance.Settings, show testing.Driver) (*doctor.OutputReport, error) {
-	if _, err := loadWithOutput(settings); err != nil {
+	l, err := load(settings)
+	if err != nil {
+		return nil, err
+	}
+	if err := config.CheckOutput(l.all); err != nil {
 		return nil, err
 	}
 	b, err := instance.NewInitializedBeat(settings)
@@ -91,11 +95,7 @@ func testOutput(ctx context.Context, settings instance.Settings, show testing.Dr
 		return report, nil
 	}
 
-	index, err := idxmgmt.DefaultSupport(b.Info, nil)
-	if err != nil {
-		return nil, fmt.Errorf("initializing the index management: %w", err)
-	}
-	group, err := outputs.Load(index, b.Info, nil, output.Name(), output.Config())
+	group, err := outputs.Load(b.IdxSupporter, b.Info, nil, output.Name(), output.Config())
 	if err != nil {
 		return nil, fmt.Errorf("initializing the output: %w", err)
 	}
@@ -123,24 +123,12 @@ func testOutput(ctx context.Context, settings instance.Settings, show testing.Dr
 		return nil, err
 	}
 	defer es.Close()
-	namespaces, err := configuredNamespaces(settings)
-	if err != nil {
+	namespaces := []string{"default"}
+	if selected, _, err := selectInputs(l, ""); err == nil {
+		namespaces = namespacesOf(selected)
+	} else if !errors.Is(err, beater.ErrNoInput) {
 		return nil, err
 	}
 	report.Run(show, func(d testing.Driver) { doctor.ExamineElasticsearch(ctx, d, es, namespaces) })
 	return report, nil
-}
-
-// configuredNamespaces returns the namespaces of the configured inputs, the default
-// one where there is none yet.
-func configuredNamespaces(settings instance.Settings) ([]string, error) {
-	l, err := load(settings)
-	if err != nil {
-		return nil, err
-	}
-	selected, _, err := selectInputs(l, "")
-	if errors.Is(err, beater.ErrNoInput) {
-		return []string{"default"}, nil
-	}
-	return namespacesOf(selected), err
 }

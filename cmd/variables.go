@@ -9,13 +9,16 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/elastic/beats/v7/libbeat/cmd/instance"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/keystore"
 	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/paths"
 	"github.com/elastic/go-ucfg"
 	"github.com/elastic/go-ucfg/parse"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/config/secrets"
 )
 
 // useVariables lets settings refer to the keystore and to the environment, as
@@ -24,22 +27,28 @@ import (
 // with a bracket would be written to the log. And a text of an input gets a variable as it
 // is, where Libbeat's own way makes 42798 of 0123456 and cuts blanks off.
 func useVariables(store keystore.Keystore) {
-	options := []ucfg.Option{ucfg.PathSep("."), ucfg.Resolve(fromEnvironment), ucfg.VarExp}
-	if store != nil {
-		options = append([]ucfg.Option{ucfg.Resolve(keystore.ResolverWrap(store))}, options...)
-	}
-	conf.OverwriteConfigOpts(options)
+	conf.OverwriteConfigOpts([]ucfg.Option{
+		ucfg.Resolve(keystore.ResolverWrap(store)), ucfg.PathSep("."), ucfg.Resolve(fromEnvironment), ucfg.VarExp,
+	})
 	config.UseVariables(func(name string) (string, bool) {
-		if store != nil {
-			if value, err := store.Retrieve(name); err == nil {
-				text, err := value.Get()
-				return string(text), err == nil
-			}
+		if value, err := store.Retrieve(name); err == nil {
+			text, err := value.Get()
+			return string(text), err == nil
 		}
 		value := os.Getenv(name)
 		// Quotes around a value are meant; a comma or a bracket in a text is no list.
 		return value, value != "" && !strings.ContainsAny(value[:1], `'"`) || changes(value, parse.EnvConfig)
 	})
+}
+
+// openKeystore opens the keystore of a configuration, and learns what is secret in it.
+func openKeystore(cfg *conf.C, name string) (keystore.Keystore, error) {
+	store, err := instance.LoadKeystore(cfg, name, paths.Paths)
+	if err != nil {
+		return nil, fmt.Errorf("opening the keystore: %w", err)
+	}
+	secrets.LearnKeystore(store)
+	return store, nil
 }
 
 // changes reports whether a variable that stands for one value would become another by
@@ -73,12 +82,4 @@ func fromEnvironment(name string) (string, parse.Config, error) {
 		return value, parse.NoopConfig, nil
 	}
 	return value, parse.EnvConfig, nil
-}
-
-// variablesAreShown tells whether settings show the variables that they refer to
-// and not their values, as for the command export config.
-func variablesAreShown() bool {
-	const name = "PATH"
-	text, err := conf.MustNewConfigFrom(map[string]any{"probe": "${" + name + ":}"}).String("probe", -1)
-	return err == nil && text != "" && text != os.Getenv(name)
 }

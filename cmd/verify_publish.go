@@ -5,7 +5,6 @@ package cmd
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,7 +29,7 @@ func publishAside(l *loaded, settings instance.Settings, install func(beat.Creat
 		return fmt.Errorf("creating a data directory for publishing: %w", err)
 	}
 	defer os.RemoveAll(data)
-	for _, setting := range []struct{ flag, value string }{
+	if err := setFlags([][2]string{
 		{"E", "keystore.path=" + l.keystorePath(settings.Name)},
 		{"path.data", data},
 		{"path.logs", filepath.Join(data, "logs")},
@@ -40,10 +39,8 @@ func publishAside(l *loaded, settings instance.Settings, install func(beat.Creat
 		{"E", "logging.to_stderr=true"},
 		{"E", "logging.level=warning"},
 		{"E", "logging.metrics.enabled=false"},
-	} {
-		if err := flag.Set(setting.flag, setting.value); err != nil {
-			return fmt.Errorf("setting -%s %s: %w", setting.flag, setting.value, err)
-		}
+	}...); err != nil {
+		return err
 	}
 	create := beater.NewPublisher(func(ctx context.Context, connect beater.Connect) error {
 		clients := make([]beat.Client, len(inputs))

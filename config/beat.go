@@ -62,14 +62,24 @@ func (b *Beat) ReadsFiles() bool { return b.Config.Inputs.Path != "" && b.Config
 // SetupFrom reads what a configuration says under setup about the assets. root is
 // the whole configuration, which has been checked.
 func SetupFrom(root *config.C) (cfg Setup, err error) {
-	section := config.NewConfig()
-	if root.HasField("setup") {
-		if section, err = root.Child("setup", -1); err != nil {
-			return Setup{}, fmt.Errorf("reading the settings under setup: %w", err)
-		}
+	section, err := SettingsUnder(root, "setup")
+	if err != nil {
+		return Setup{}, err
 	}
-	err = readSection(section, "setup", &cfg)
-	return cfg, err
+	return cfg, readSection(section, "setup", &cfg)
+}
+
+// SettingsUnder returns the settings under a key of a configuration, none when the key is
+// missing.
+func SettingsUnder(root *config.C, key string) (*config.C, error) {
+	if !root.HasField(key) {
+		return config.NewConfig(), nil
+	}
+	section, err := root.Child(key, -1)
+	if err != nil {
+		return nil, fmt.Errorf("reading the settings under %s: %w", key, err)
+	}
+	return section, nil
 }
 
 // DefaultSetup returns the configuration that says nothing.

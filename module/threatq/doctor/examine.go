@@ -16,10 +16,12 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/mapstr"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
 // expiresSoon is how long before a certificate's end the report says so.
@@ -29,9 +31,8 @@ const expiresSoon = 30 * 24 * time.Hour
 type Target struct {
 	// Input is the input's configuration.
 	Input config.Input
-	// Map makes of an indicator what the input would publish, for Examine. An error
-	// says that the indicator can't be read.
-	Map func(raw []byte, fetched time.Time) (any, error)
+	// Original has Examine show the indicator as received, too.
+	Original bool
 	// Log gets what the client logs.
 	Log *logp.Logger
 	// UserAgent is sent with each request.
@@ -230,16 +231,19 @@ func (e *examination) readPage(ctx context.Context) finding {
 	return finding{detail: count(page.Total, "indicator") + " in all, " + read}
 }
 
-// mapPage maps the whole page, because one bad indicator is easily missed,
-// and keeps the first that succeeds.
+// mapPage maps the whole page as the input would before its processors, because one bad
+// indicator is easily missed, and keeps the first that succeeds.
 func (e *examination) mapPage() finding {
 	if len(e.page.Indicators) == 0 {
 		return finding{skipped: true, detail: "the data collection is empty"}
 	}
+	cfg := e.target.Input
+	cfg.PreserveOriginalEvent = e.target.Original
+	mapper := threat.NewMapper(threat.MapperConfigOf(&cfg))
 	readable := 0
 	var first error
 	for _, raw := range e.page.Indicators {
-		event, err := e.target.Map(raw, e.fetched)
+		event, err := mapper.Event(raw, e.fetched)
 		if err != nil {
 			if first == nil {
 				first = err
@@ -250,7 +254,9 @@ func (e *examination) mapPage() finding {
 		if e.report.Indicator != nil {
 			continue
 		}
-		if e.report.Indicator, err = json.Marshal(event); err != nil {
+		fields := mapstr.M{"@timestamp": event.Timestamp.UTC().Format("2006-01-02T15:04:05.000Z")}
+		fields.Update(event.Fields)
+		if e.report.Indicator, err = json.Marshal(fields); err != nil {
 			return finding{err: fmt.Errorf("encoding an indicator: %w", err)}
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"io"
 	"log"
 	"net"
@@ -77,16 +76,7 @@ func target(t *testing.T, server *appliance, settings map[string]any) Target {
 	require.NoError(t, raw.Merge(settings))
 	cfg := config.DefaultInput()
 	require.NoError(t, raw.Unpack(&cfg))
-	return Target{Input: cfg, Log: logptest.NewTestingLogger(t, ""), Map: decode}
-}
-
-// decode stands for the mapper: it takes any object with an id.
-func decode(raw []byte, fetched time.Time) (any, error) {
-	var indicator map[string]any
-	if err := json.Unmarshal(raw, &indicator); err != nil || indicator["id"] == nil {
-		return nil, errors.New("it has no id")
-	}
-	return map[string]any{"id": indicator["id"], "fetched": !fetched.IsZero()}, nil
+	return Target{Input: cfg, Log: logptest.NewTestingLogger(t, "")}
 }
 
 func examine(t *testing.T, target Target) *Report {
@@ -140,7 +130,16 @@ func TestEverythingIsFine(t *testing.T) {
 	assert.Equal(t, "10 of 10 indicators", find(t, report, StepMap).Detail)
 	assert.EqualValues(t, 25, report.Total)
 	assert.Equal(t, 10, report.Read)
-	assert.JSONEq(t, `{"id": 1, "fetched": true}`, string(report.Indicator))
+	var event struct {
+		Timestamp string `json:"@timestamp"`
+		ThreatQ   struct {
+			ID          int64 `json:"id"`
+			IndicatorID int64 `json:"indicator_id"`
+		} `json:"threatq"`
+	}
+	require.NoError(t, json.Unmarshal(report.Indicator, &event))
+	assert.NotEmpty(t, event.Timestamp)
+	assert.EqualValues(t, 1, max(event.ThreatQ.ID, event.ThreatQ.IndicatorID))
 	for _, step := range report.Steps {
 		assert.Positive(t, step.Duration, step.Name)
 	}
@@ -263,11 +262,12 @@ func TestEmptyCollectionPasses(t *testing.T) {
 }
 
 func TestUnreadableIndicators(t *testing.T) {
+	const noID = "reading the indicator: it has neither an id nor an indicator_id that is an integer"
 	server := start(t, false, 3)
 	require.NoError(t, server.PutRaw(1, []byte(`{"value": "198.51.100.7"}`)))
 	report := examine(t, target(t, server, nil))
 	require.Equal(t, allOverHTTP, verdicts(report))
-	assert.Equal(t, "2 of 3 indicators; the others are published as pipeline errors, the first because of: it has no id", find(t, report, StepMap).Detail)
+	assert.Equal(t, "2 of 3 indicators; the others are published as pipeline errors, the first because of: "+noID, find(t, report, StepMap).Detail)
 	assert.NotNil(t, report.Indicator)
 
 	require.NoError(t, server.PutRaw(2, []byte(`[]`)))
@@ -276,7 +276,7 @@ func TestUnreadableIndicators(t *testing.T) {
 	assert.False(t, report.Passed())
 	step := find(t, report, StepMap)
 	assert.Equal(t, Failed, step.Verdict)
-	assert.Equal(t, "none of 3 indicators can be read, the first because of: it has no id", step.Detail)
+	assert.Equal(t, "none of 3 indicators can be read, the first because of: "+noID, step.Detail)
 	assert.Contains(t, step.Advice, "fields_param")
 }
 

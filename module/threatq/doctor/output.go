@@ -27,12 +27,8 @@ func ExamineElasticsearch(ctx context.Context, d testing.Driver, es setup.Elasti
 	if !es.IsServerless() {
 		d.Run("licence", e.licence)
 	}
-	d.Run("index template "+assets.TemplateName, func(d testing.Driver) {
-		e.asset(d, "/_index_template/"+assets.TemplateName, "*.*._meta", "manage_index_templates")
-	})
-	d.Run("ingest pipeline "+assets.PipelineName, func(d testing.Driver) {
-		e.asset(d, "/_ingest/pipeline/"+assets.PipelineName, "*._meta", "manage_ingest_pipelines")
-	})
+	d.Run("index template "+assets.TemplateName, func(d testing.Driver) { e.asset(d, "/_index_template/"+assets.TemplateName) })
+	d.Run("ingest pipeline "+assets.PipelineName, func(d testing.Driver) { e.asset(d, "/_ingest/pipeline/"+assets.PipelineName) })
 	for _, namespace := range namespaces {
 		d.Run("data stream "+assets.DataStreamPrefix+namespace, func(d testing.Driver) { e.dataStream(d, namespace) })
 	}
@@ -45,24 +41,18 @@ type elasticsearch struct {
 	es  setup.Elasticsearch
 }
 
-func (e elasticsearch) get(path, filter, privilege string, out any) error {
-	var params map[string]string
-	if filter != "" {
-		params = map[string]string{"filter_path": filter}
-	}
-	return setup.Ask(e.ctx, e.es, setup.Request{
-		Doing: "reading", Asset: path, Privilege: "the cluster privilege " + privilege, Grant: "Use the role threatqbeat_setup of docs/elasticsearch.md.",
-		Method: http.MethodGet, Path: path, Params: params,
-	}, out)
+// get reads from a path. It returns the status, 0 without an answer.
+func (e elasticsearch) get(path string, out any) (int, error) {
+	return setup.Ask(e.ctx, e.es, "reading "+path, "GET "+path, nil, out)
 }
 
 // unseen reports an error of looking, and whether there was one.
 func unseen(d testing.Driver, field string, err error) bool {
-	var refused *setup.Error
+	refused, _ := errors.AsType[*setup.Error](err)
 	switch {
 	case err == nil:
 		return false
-	case errors.As(err, &refused) && refused.Kind == setup.KindPrivilege:
+	case refused != nil && refused.Unprivileged:
 		d.Warn(field, "these credentials may not look at it, which publishing does not need")
 	default:
 		d.Error(field, err)
@@ -77,59 +67,30 @@ func (e elasticsearch) licence(d testing.Driver) {
 			Status string `json:"status"`
 		} `json:"license"`
 	}
-	if unseen(d, "status", e.get("/_license", "", "monitor", &answer)) {
-		return
-	}
-	if answer.License.Status != "active" {
+	_, err := e.get("/_license", &answer)
+	switch {
+	case unseen(d, "status", err):
+	case answer.License.Status != "active":
 		d.Error("status", fmt.Errorf("the licence (%s) is %s: renew it; without one the transform stops", answer.License.Type, answer.License.Status))
-		return
+	default:
+		d.Info("status", answer.License.Type+", active")
 	}
-	d.Info("status", answer.License.Type+", active")
 }
 
 // asset looks for one that setup installs and tells its version.
-func (e elasticsearch) asset(d testing.Driver, path, filter, privilege string) {
-	var answer any
-	err := e.get(path, filter, privilege, &answer)
-	var refused *setup.Error
-	if errors.As(err, &refused) && refused.Status == http.StatusNotFound {
-		d.Error("installed", errors.New("it is missing: run threatqbeat setup"))
-		return
-	}
-	if unseen(d, "installed", err) {
-		return
-	}
-	meta := metaIn(answer)
+func (e elasticsearch) asset(d testing.Driver, path string) {
+	have, found, err := setup.Installed(e.ctx, e.es, path)
 	switch current := assets.Version(); {
-	case assets.MetaManagedBy(meta) != assets.ManagedBy:
+	case unseen(d, "installed", err):
+	case !found:
+		d.Error("installed", errors.New("it is missing: run threatqbeat setup"))
+	case assets.MetaManagedBy(have) != assets.ManagedBy:
 		d.Warn("version", "threatqbeat setup did not install it")
-	case assets.MetaVersion(meta) != current:
-		d.Warn("version", fmt.Sprintf("it is of version %s, and this threatqbeat brings %s: run threatqbeat setup", assets.MetaVersion(meta), current))
+	case assets.MetaVersion(have) != current:
+		d.Warn("version", fmt.Sprintf("it is of version %s, and this threatqbeat brings %s: run threatqbeat setup", assets.MetaVersion(have), current))
 	default:
 		d.Info("version", current)
 	}
-}
-
-// metaIn returns the object that has the first _meta found in an answer.
-func metaIn(answer any) assets.Body {
-	switch v := answer.(type) {
-	case assets.Body:
-		if _, ok := v["_meta"]; ok {
-			return v
-		}
-		for _, below := range v {
-			if found := metaIn(below); found != nil {
-				return found
-			}
-		}
-	case []any:
-		for _, below := range v {
-			if found := metaIn(below); found != nil {
-				return found
-			}
-		}
-	}
-	return nil
 }
 
 func (e elasticsearch) dataStream(d testing.Driver, namespace string) {
@@ -140,9 +101,8 @@ func (e elasticsearch) dataStream(d testing.Driver, namespace string) {
 			Indices  []any  `json:"indices"`
 		} `json:"data_streams"`
 	}
-	err := e.get("/_data_stream/"+assets.DataStreamPrefix+namespace, "", "view_index_metadata", &answer)
-	var refused *setup.Error
-	if errors.As(err, &refused) && refused.Status == http.StatusNotFound {
+	status, err := e.get("/_data_stream/"+assets.DataStreamPrefix+namespace, &answer)
+	if status == http.StatusNotFound {
 		d.Info("state", "the first event creates it")
 		return
 	}
@@ -161,8 +121,8 @@ func (e elasticsearch) dataStream(d testing.Driver, namespace string) {
 func (e elasticsearch) transforms(d testing.Driver) {
 	states, err := setup.LookAtTransforms(e.ctx, e.es)
 	for _, s := range states {
-		if s.Problem != nil {
-			d.Error(s.ID, s.Problem)
+		if problem := s.Problem(); problem != nil {
+			d.Error(s.ID, problem)
 			continue
 		}
 		d.Info(s.ID, s.State)
@@ -183,15 +143,11 @@ func (e elasticsearch) privileges(d testing.Driver, namespaces []string) {
 		Cluster map[string]bool            `json:"cluster"`
 		Index   map[string]map[string]bool `json:"index"`
 	}
-	err := setup.Ask(e.ctx, e.es, setup.Request{
-		Doing: "asking for", Asset: "the privileges",
-		Method: http.MethodPost, Path: "/_security/user/_has_privileges", Body: map[string]any{
-			"cluster": []string{"monitor"},
-			"index":   []any{map[string]any{"names": names, "privileges": publishing}},
-		},
+	status, err := setup.Ask(e.ctx, e.es, "asking for the privileges", "POST /_security/user/_has_privileges", map[string]any{
+		"cluster": []string{"monitor"},
+		"index":   []any{map[string]any{"names": names, "privileges": publishing}},
 	}, &answer)
-	var refused *setup.Error
-	if errors.As(err, &refused) && (refused.Status == http.StatusBadRequest || refused.Status == http.StatusMethodNotAllowed) {
+	if status == http.StatusBadRequest || status == http.StatusMethodNotAllowed {
 		d.Warn("security", "the cluster has no security, so that everybody may do everything")
 		return
 	}

@@ -28,6 +28,7 @@ func (es cannedElasticsearch) GetVersion() version.V { return *version.MustNew("
 func (es cannedElasticsearch) IsServerless() bool    { return false }
 
 func (es cannedElasticsearch) Request(_, path, _ string, _ map[string]string, _ any) (int, []byte, error) {
+	path, _, _ = strings.Cut(path, "?")
 	answer, ok := es[path]
 	if !ok {
 		return 404, []byte(`{}`), errors.New("404: {}")

@@ -132,8 +132,8 @@ func (d Duration) String() string {
 	}
 }
 
-// printable escapes what a terminal might obey: indicators and certificates
-// come from those who mean ill.
+// printable escapes what controls a terminal, because an attacker may have written what
+// indicators and certificates say.
 func printable(text string) string {
 	var b strings.Builder
 	for _, r := range text {

@@ -117,62 +117,58 @@ func (v *Verifier) look(ctx context.Context, wanted []registry.Indicator) (*Comp
 			return nil, err
 		}
 	}
-	active := &alias{es: v.Elasticsearch, namespaces: v.Namespaces}
-	if err := active.open(ctx); err != nil {
-		return nil, err
-	}
-	defer active.close(ctx)
 	now := v.Now()
-	findings, collected, err := v.compare(ctx, active, now.Unix())
-	if err != nil {
-		return nil, err
+	result := &Comparison{Namespaces: v.Namespaces, Looks: 1}
+	for _, c := range v.collections {
+		result.Inputs = append(result.Inputs, ComparedInput{
+			ID: c.input.ID, URL: c.input.URL, DataCollectionID: c.input.DataCollectionID,
+			Indicators: len(c.indicators), Active: c.active(now), Unreadable: c.unreadable,
+		})
 	}
-	return v.comparison(active.read, collected, findings, now), nil
+	return result, v.compare(ctx, result, now.Unix())
 }
 
-// compare walks through both sides in the order of the identifiers. It returns how
-// many indicators are active in the data collections, too.
-func (v *Verifier) compare(ctx context.Context, active *alias, now int64) (findings []Finding, inCollections int, err error) {
+// compare walks through both sides in the order of the identifiers, and counts what is
+// active and notes what differs.
+func (v *Verifier) compare(ctx context.Context, result *Comparison, now int64) error {
 	add := func(i registry.Indicator, d Difference, input int, version, active registry.Version) {
-		findings = append(findings, Finding{Indicator: i, Difference: d, Input: input, Collected: version, Active: active})
+		result.Findings = append(result.Findings, Finding{Indicator: i, Difference: d, Input: input, Collected: version, Active: active})
 	}
 	all := merge(v.collections)
-	var (
-		have  collected
-		input int
-		more  bool
-		last  registry.Indicator
-	)
+	have, input, more := all.next(now)
 	next := func() {
-		if have, input, more = all.next(now); more && have.expires > now {
-			inCollections++
+		if have.expires > now {
+			result.Collected++
 		}
+		have, input, more = all.next(now)
 	}
-	next()
-	for n := 0; ; n++ {
-		hit, ok, err := active.next(ctx)
-		if err != nil {
-			return nil, 0, err
-		}
-		if n%progressEvery == 0 {
-			v.Progress("active indicators", n)
-		}
-		if ok && n > 0 && hit.Indicator == last {
-			if len(findings) == 0 || findings[len(findings)-1].Indicator != last || findings[len(findings)-1].Difference != Repeated {
-				add(last, Repeated, -1, registry.Uncertain, hit.version)
-			}
-			continue
-		}
-		for more && (!ok || have.Indicator.Compare(hit.Indicator) < 0) {
+	// missing takes the indicators before one that is under the alias.
+	missing := func(before func(registry.Indicator) bool) {
+		for ; more && before(have.Indicator); next() {
 			if have.expires > now {
 				add(have.Indicator, Missing, input, have.version, registry.Uncertain)
 			}
-			next()
 		}
-		if !ok {
-			return findings, inCollections, nil
+	}
+	var last registry.Indicator
+	repeated := false
+	v.Progress("active indicators", 0)
+	for hit, err := range activeIndicators(ctx, v.Elasticsearch, v.Namespaces) {
+		if err != nil {
+			return err
 		}
-		last = hit.Indicator
+		if result.Active++; result.Active%progressEvery == 0 {
+			v.Progress("active indicators", result.Active)
+		}
+		if result.Active > 1 && hit.Indicator == last {
+			if !repeated {
+				add(last, Repeated, -1, registry.Uncertain, hit.version)
+			}
+			repeated = true
+			continue
+		}
+		last, repeated = hit.Indicator, false
+		missing(func(i registry.Indicator) bool { return i.Compare(hit.Indicator) < 0 })
 		switch {
 		case !more || have.Indicator != hit.Indicator:
 			if !v.Partial {
@@ -186,6 +182,8 @@ func (v *Verifier) compare(ctx context.Context, active *alias, now int64) (findi
 		}
 		next()
 	}
+	missing(func(registry.Indicator) bool { return true })
+	return nil
 }
 
 // progressEvery is the number of documents between two calls of Progress.
@@ -245,17 +243,6 @@ type ComparedInput struct {
 
 // Equal reports whether nothing differs.
 func (c *Comparison) Equal() bool { return len(c.Findings) == 0 }
-
-func (v *Verifier) comparison(active, collected int, findings []Finding, now time.Time) *Comparison {
-	result := &Comparison{Namespaces: v.Namespaces, Active: active, Collected: collected, Findings: findings, Looks: 1}
-	for _, c := range v.collections {
-		result.Inputs = append(result.Inputs, ComparedInput{
-			ID: c.input.ID, URL: c.input.URL, DataCollectionID: c.input.DataCollectionID,
-			Indicators: len(c.indicators), Active: c.active(now), Unreadable: c.unreadable,
-		})
-	}
-	return result
-}
 
 // Count returns how many findings are of a difference.
 func (c *Comparison) Count(d Difference) int {

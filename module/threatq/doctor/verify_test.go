@@ -56,7 +56,7 @@ func (a *fakeAlias) Request(method, path, _ string, params map[string]string, bo
 		}
 	}
 	switch method + " " + path {
-	case "POST /logs-ti_threatq_latest.threat/_pit":
+	case "POST /logs-ti_threatq_latest.threat/_pit?keep_alive=2m":
 		a.opened++
 		if a.onOpen != nil {
 			a.onOpen(a)

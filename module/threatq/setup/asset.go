@@ -5,22 +5,11 @@ package setup
 
 import (
 	"context"
-	"fmt"
-	"net/http"
+	"slices"
 
 	"github.com/elastic/elastic-agent-libs/version"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
-)
-
-// replace says when an asset that the server has is replaced.
-type replace int
-
-const (
-	// replaceDifferent replaces what has another hash, unless it is newer.
-	replaceDifferent replace = iota
-	// replaceOlder replaces what has an older version only.
-	replaceOlder
 )
 
 // verdict is what to do with an asset.
@@ -33,101 +22,99 @@ const (
 	foreign
 )
 
-// judge compares the _meta that the server has with the one that would be put.
-func judge(have, want assets.Body, when replace) verdict {
-	if assets.MetaManagedBy(have) == "fleet" {
+// judge compares the _meta that the server has with the one that would be put. What
+// has another hash is outdated, unless it is newer, or is ours and of the same version
+// while olderOnly is set.
+func judge(have, want assets.Body, olderOnly bool) verdict {
+	ours := assets.MetaManagedBy(have) == assets.ManagedBy
+	order := compareVersions(assets.MetaVersion(have), assets.MetaVersion(want))
+	switch {
+	case assets.MetaManagedBy(have) == "fleet":
 		return foreign
-	}
-	if assets.Hash(have) == assets.Hash(want) {
+	case assets.Hash(have) == assets.Hash(want), ours && order == 0 && olderOnly:
 		return current
-	}
-	if assets.MetaManagedBy(have) == assets.ManagedBy {
-		switch order := compareVersions(assets.MetaVersion(have), assets.MetaVersion(want)); {
-		case order > 0:
-			return newer
-		case order == 0 && when == replaceOlder:
-			return current
-		}
+	case ours && order > 0:
+		return newer
 	}
 	return outdated
 }
 
 // compareVersions returns -1, 0 or 1. A text that is not a version is older than any.
 func compareVersions(a, b string) int {
-	va, vb := versionOf(a), versionOf(b)
-	switch {
-	case va.LessThan(vb):
-		return -1
-	case vb.LessThan(va):
-		return 1
+	numbers := func(text string) []int {
+		v, err := version.New(text)
+		if err != nil {
+			return nil
+		}
+		return []int{v.Major, v.Minor, v.Bugfix}
 	}
-	return 0
-}
-
-func versionOf(text string) *version.V {
-	v, err := version.New(text)
-	if err != nil {
-		return &version.V{}
-	}
-	return v
+	return slices.Compare(numbers(a), numbers(b))
 }
 
 // named is an asset with a name of its own that is read and put as a whole.
 type named struct {
-	asset, privilege, path string
-	// body is what is put, want the object in it that has the _meta.
-	body, want assets.Body
-	// found takes the object that has the _meta out of the server's answer.
-	found func(assets.Body) assets.Body
-	// edited says whether somebody changed what we once put. nil: don't ask.
-	edited    func(have assets.Body) bool
-	overwrite bool
-	setting   string // that makes it overwrite
+	asset, path string
+	body        assets.Body
+	overwrite   bool
+	// keepEdited is a setting: without it, what somebody changed after it was put is kept.
+	keepEdited string
 }
 
 // ensure puts the asset if the server has none, or another one.
 func (i *Installer) ensure(ctx context.Context, n named) error {
-	var answer assets.Body
-	found, err := i.find(ctx, n.asset, n.privilege, n.path, &answer)
+	have, found, err := i.installed(ctx, n.asset, n.path)
 	if err != nil {
 		return err
 	}
 	doing, action := "creating", Created
 	if found {
-		have := n.found(answer)
-		if have == nil {
-			have = assets.Body{}
-		}
-		v := judge(have, n.want, i.when)
-		if v == foreign {
-			if i.when == replaceOlder {
-				// A beat that only runs has no quarrel with it.
-				i.done(n.asset, Kept, "Fleet manages it")
-				return nil
-			}
-			return foreignError(n.asset, ownerOf(have))
-		}
-		if n.overwrite {
-			v = outdated
-		} else if v == outdated && n.edited != nil && n.edited(have) {
-			i.done(n.asset, Kept, "somebody changed it; "+n.setting+": true replaces it")
+		doing, action = "updating", Updated
+		v := judge(have, content(n.body), i.running)
+		switch {
+		case v == foreign && i.running:
+			// A beat that only runs leaves it alone.
+			i.done(n.asset, Kept, "Fleet manages it")
 			return nil
-		}
-		switch v {
-		case current:
+		case v == foreign:
+			return foreignError(n.asset, ownerOf(have))
+		case n.overwrite:
+		case v == current:
 			i.done(n.asset, Unchanged, "")
 			return nil
-		case newer:
+		case v == newer:
 			i.done(n.asset, Kept, "version "+assets.MetaVersion(have)+" installed it")
 			return nil
+		case n.keepEdited != "" && assets.ContentHash(have) != assets.Hash(have):
+			i.done(n.asset, Kept, "somebody changed it; "+n.keepEdited+": true replaces it")
+			return nil
 		}
-		doing, action = "updating", Updated
 	}
-	if err := i.send(ctx, doing, n.asset, n.privilege, "PUT "+n.path, n.body); err != nil {
+	if err := i.send(ctx, doing+" "+n.asset, "PUT "+n.path, n.body); err != nil {
 		return err
 	}
 	i.done(n.asset, action, "")
 	return nil
+}
+
+// installed reads an asset and returns the object in it that has its _meta.
+func (i *Installer) installed(ctx context.Context, asset, path string) (have assets.Body, found bool, err error) {
+	var answer assets.Body
+	found, err = i.find(ctx, asset, path, &answer)
+	for _, entry := range answer { // the only one
+		if templates, _ := entry.([]any); len(templates) > 0 {
+			entry = object(templates[0])["index_template"]
+		}
+		have = content(object(entry))
+	}
+	return have, found, err
+}
+
+// content returns the object that has the _meta, which is a part of a policy.
+func content(body assets.Body) assets.Body {
+	if policy := object(body["policy"]); policy != nil {
+		return policy
+	}
+	return body
 }
 
 func (i *Installer) pipeline(ctx context.Context) error {
@@ -136,13 +123,9 @@ func (i *Installer) pipeline(ctx context.Context) error {
 		i.done(asset, Skipped, "setup.pipelines.enabled is false")
 		return nil
 	}
-	body := assets.Pipeline()
 	return i.ensure(ctx, named{
-		asset: asset, privilege: privPipelines,
-		path: "/_ingest/pipeline/" + assets.PipelineName,
-		body: body, want: body,
-		found:     func(a assets.Body) assets.Body { return object(a[assets.PipelineName]) },
-		overwrite: i.cfg.Pipelines.Overwrite, setting: "setup.pipelines.overwrite",
+		asset: asset, path: "/_ingest/pipeline/" + assets.PipelineName,
+		body: assets.Pipeline(), overwrite: i.cfg.Pipelines.Overwrite,
 	})
 }
 
@@ -156,54 +139,34 @@ func (i *Installer) policy(ctx context.Context) error {
 		i.done(asset, Skipped, "setup.ilm.enabled is false")
 		return nil
 	}
-	body := assets.Policy()
 	return i.ensure(ctx, named{
-		asset: asset, privilege: privILM,
-		path: "/_ilm/policy/" + assets.PolicyName,
-		body: body, want: object(body["policy"]),
-		found: func(a assets.Body) assets.Body {
-			return object(object(a[assets.PolicyName])["policy"])
-		},
+		asset: asset, path: "/_ilm/policy/" + assets.PolicyName,
+		body: assets.Policy(), overwrite: i.cfg.ILM.Overwrite,
 		// How long to keep what is the users' to decide, and Kibana is where
 		// they do: it keeps the _meta as it was.
-		edited:    func(have assets.Body) bool { return assets.ContentHash(have) != assets.Hash(have) },
-		overwrite: i.cfg.ILM.Overwrite, setting: "setup.ilm.overwrite",
+		keepEdited: "setup.ilm.overwrite",
 	})
 }
 
 // customTemplate creates the users' component template, and never replaces it.
 func (i *Installer) customTemplate(ctx context.Context) error {
-	asset := "component template " + assets.CustomTemplateName
-	path := "/_component_template/" + assets.CustomTemplateName
-	found, err := i.find(ctx, asset, privTemplates, path, nil)
+	asset, path := "component template "+assets.CustomTemplateName, "/_component_template/"+assets.CustomTemplateName
+	found, err := i.find(ctx, asset, path, nil)
 	if err != nil {
 		return err
 	}
-	if found {
-		i.done(asset, Unchanged, "")
-		return nil
-	}
-	body := assets.CustomTemplate()
-	status, err := i.do(ctx, Request{
-		Doing: "creating", Asset: asset, Privilege: privTemplates,
-		Method: http.MethodPut, Path: path, Body: body,
-		// Somebody may have created theirs since we looked.
-		Params: map[string]string{"create": "true"}, okStatus: http.StatusBadRequest,
-	}, nil)
-	if err != nil {
-		return err
-	}
-	if status == http.StatusBadRequest {
-		if found, err = i.find(ctx, asset, privTemplates, path, nil); err != nil {
-			return err
+	action := Unchanged
+	if !found {
+		action = Created
+		if err := i.send(ctx, "creating "+asset, "PUT "+path+"?create=true", assets.CustomTemplate()); err != nil {
+			// Somebody may have created theirs since we looked.
+			if found, again := i.find(ctx, asset, path, nil); again != nil || !found {
+				return err
+			}
+			action = Unchanged
 		}
-		if !found {
-			return errorOf("creating", asset, privTemplates, status, nil, nil)
-		}
-		i.done(asset, Unchanged, "")
-		return nil
 	}
-	i.done(asset, Created, "")
+	i.done(asset, action, "")
 	return nil
 }
 
@@ -217,17 +180,8 @@ func (i *Installer) destTemplate(ctx context.Context) error {
 
 func (i *Installer) indexTemplate(ctx context.Context, name string, body assets.Body) error {
 	return i.ensure(ctx, named{
-		asset: "index template " + name, privilege: privTemplates,
-		path: "/_index_template/" + name,
-		body: body, want: body,
-		found: func(a assets.Body) assets.Body {
-			list, _ := a["index_templates"].([]any)
-			if len(list) == 0 {
-				return nil
-			}
-			return object(object(list[0])["index_template"])
-		},
-		overwrite: i.cfg.Template.Overwrite, setting: "setup.template.overwrite",
+		asset: "index template " + name, path: "/_index_template/" + name,
+		body: body, overwrite: i.cfg.Template.Overwrite,
 	})
 }
 
@@ -243,8 +197,7 @@ func (i *Installer) rollOver(ctx context.Context) error {
 			} `json:"indices"`
 		} `json:"data_streams"`
 	}
-	if found, err := i.find(ctx, "data streams "+assets.DataStreams, privDataStreams,
-		"/_data_stream/"+assets.DataStreams, &list); err != nil || !found {
+	if found, err := i.find(ctx, "data streams "+assets.DataStreams, "/_data_stream/"+assets.DataStreams, &list); err != nil || !found {
 		return err
 	}
 	for _, ds := range list.DataStreams {
@@ -254,17 +207,17 @@ func (i *Installer) rollOver(ctx context.Context) error {
 		}
 		// The last one is written to.
 		write := ds.Indices[len(ds.Indices)-1].Name
-		metas, err := i.mappingMetas(ctx, asset, privDataStreams, write)
+		mappings, err := i.mappings(ctx, asset, write)
 		if err != nil {
 			return err
 		}
 		// Fleet's is replaced, too: with the template it has been handed over, and
 		// the pipeline that its index names goes together with the integration.
-		if v := judge(metas[write], template, replaceDifferent); v == current || v == newer {
+		if v := judge(mappings[write], template, false); v == current || v == newer {
 			i.done(asset, Unchanged, "")
 			continue
 		}
-		if err := i.send(ctx, "rolling over", asset, privRollover, "POST /"+ds.Name+"/_rollover", nil); err != nil {
+		if err := i.send(ctx, "rolling over "+asset, "POST /"+ds.Name+"/_rollover", nil); err != nil {
 			return err
 		}
 		i.done(asset, Updated, "rolled over to the new template")
@@ -272,32 +225,21 @@ func (i *Installer) rollOver(ctx context.Context) error {
 	return nil
 }
 
-// mappingMetas returns, for each index that matches, an object with the _meta
-// of its mapping.
-func (i *Installer) mappingMetas(ctx context.Context, asset, privilege, pattern string) (map[string]assets.Body, error) {
+// mappings returns the mapping of each index that matches.
+func (i *Installer) mappings(ctx context.Context, asset, pattern string) (map[string]assets.Body, error) {
 	var answer map[string]struct {
 		Mappings assets.Body `json:"mappings"`
 	}
-	if _, err := i.find(ctx, asset, privilege, "/"+pattern+"/_mapping", &answer); err != nil {
-		return nil, err
-	}
-	metas := make(map[string]assets.Body, len(answer))
+	_, err := i.find(ctx, asset, "/"+pattern+"/_mapping", &answer)
+	mappings := make(map[string]assets.Body, len(answer))
 	for name, index := range answer {
-		metas[name] = assets.Body{"_meta": index.Mappings["_meta"]}
+		mappings[name] = index.Mappings
 	}
-	return metas, nil
+	return mappings, err
 }
 
 // object returns v as a JSON object, nil if it is none.
 func object(v any) assets.Body {
 	o, _ := v.(assets.Body)
 	return o
-}
-
-// plural writes n things.
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

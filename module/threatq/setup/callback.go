@@ -23,38 +23,33 @@ import (
 // While one fails the output stays unconnected and tries again, because events in an
 // index with another mapping would be of no use.
 //
-// root is the beat's whole configuration. The function that is returned takes
-// the callback away.
-func RegisterConnectCallback(root *conf.C, log *logp.Logger) (deregister func(), err error) {
-	cfg, err := config.SetupFrom(root)
+// root is the beat's whole configuration.
+func RegisterConnectCallback(root *conf.C, log *logp.Logger) error {
+	install, err := connectCallback(root, log)
 	if err != nil {
-		return nil, err
-	}
-	if !cfg.Template.Enabled && !cfg.ILM.Enabled && !cfg.Pipelines.Enabled {
-		return func() {}, nil
-	}
-	// The workers of the output connect at the same time.
-	var one sync.Mutex
-	id, err := esoutput.RegisterConnectCallback(func(conn *eslegclient.Connection, _ *logp.Logger) error {
-		one.Lock()
-		defer one.Unlock()
-		return whileRunning(New(conn, cfg, WithLogger(log)).onConnect(context.Background()))
-	})
-	if err != nil {
-		return nil, fmt.Errorf("registering the installation of the Elasticsearch assets: %w", err)
-	}
-	return func() { esoutput.DeregisterConnectCallback(id) }, nil
-}
-
-// whileRunning makes an error say what helps a beat that runs, which most often
-// has no privileges but to publish.
-func whileRunning(err error) error {
-	var failed *Error
-	if !errors.As(err, &failed) || failed.Kind != KindPrivilege {
 		return err
 	}
-	e := *failed
-	e.Remedy = "Run threatqbeat setup once with a user that has the role threatqbeat_setup of docs/elasticsearch.md, " +
-		"and set setup.template.enabled, setup.ilm.enabled and setup.pipelines.enabled to false for this one."
-	return &e
+	if _, err := esoutput.RegisterConnectCallback(install); err != nil {
+		return fmt.Errorf("registering the installation of the Elasticsearch assets: %w", err)
+	}
+	return nil
+}
+
+func connectCallback(root *conf.C, log *logp.Logger) (esoutput.ConnectCallback, error) {
+	cfg, err := config.SetupFrom(root)
+	var one sync.Mutex // the workers of the output connect at the same time
+	return func(conn *eslegclient.Connection, _ *logp.Logger) error {
+		if !cfg.Template.Enabled && !cfg.ILM.Enabled && !cfg.Pipelines.Enabled {
+			return nil
+		}
+		one.Lock()
+		defer one.Unlock()
+		err := New(conn, nil, cfg, log, func(Report) {}).onConnect(context.Background())
+		// A beat that runs most often has no privileges but to publish.
+		if failed, ok := errors.AsType[*Error](err); ok && failed.Unprivileged {
+			failed.Remedy = "Run threatqbeat setup once with a user that has the role threatqbeat_setup of docs/elasticsearch.md, " +
+				"and set setup.template.enabled, setup.ilm.enabled and setup.pipelines.enabled to false for this one."
+		}
+		return err
+	}, err
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/outputs"
-	_ "github.com/elastic/beats/v7/libbeat/outputs/elasticsearch"
+	esoutput "github.com/elastic/beats/v7/libbeat/outputs/elasticsearch"
 	"github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/monitoring"
@@ -26,12 +26,14 @@ func connectOutput(t *testing.T, f *fakeElasticsearch, settings map[string]any) 
 	url, stop := f.start()
 	defer stop()
 	root := config.MustNewConfigFrom(settings)
-	deregister, err := RegisterConnectCallback(root, logp.NewNopLogger())
+	install, err := connectCallback(root, logp.NewNopLogger())
 	require.NoError(t, err)
-	defer deregister()
+	id, err := esoutput.RegisterConnectCallback(install)
+	require.NoError(t, err)
+	defer esoutput.DeregisterConnectCallback(id)
 
 	info := beat.Info{Beat: "threatqbeat", Version: "0.1.0", Logger: logp.NewNopLogger()}
-	manager, err := MakeIndexManager()(info.Logger, info, root)
+	manager, err := MakeIndexManager(info.Logger, info)
 	require.NoError(t, err)
 	group, err := outputs.Load(manager, info, outputs.NewStats(monitoring.NewRegistry(), info.Logger), "elasticsearch",
 		config.MustNewConfigFrom(map[string]any{"hosts": []string{url}}))
@@ -105,5 +107,5 @@ func TestOutputStaysUnconnectedWithoutPrivilege(t *testing.T) {
 		return 0, ""
 	}
 	err := connectOutput(t, f, nil)
-	refusedFor(t, err, KindPrivilege, "index template logs-ti_threatq.threat", "manage_index_templates", "setup.template.enabled")
+	refusedFor(t, err, "index template logs-ti_threatq.threat", "manage_index_templates", "setup.template.enabled")
 }

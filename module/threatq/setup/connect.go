@@ -4,6 +4,7 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,8 +31,8 @@ func Connect(ctx context.Context, output config.Namespace, beatName string, log 
 			cause += fmt.Sprintf(", the output is %s", output.Name())
 		}
 		return nil, &Error{
-			Kind: KindUnreachable, Asset: serverAsset, Doing: "connecting with", Cause: cause,
-			Remedy: "Give setup the cluster to install into, for one with -E output." + orOutput(output.Name()) + ".enabled=false -E 'output.elasticsearch.hosts=[\"https://localhost:9200\"]', or use export and install the assets by hand.",
+			Doing: "connecting with " + serverAsset, Cause: cause,
+			Remedy: "Give setup the cluster to install into, for one with -E output." + cmp.Or(output.Name(), "<the other one>") + ".enabled=false -E 'output.elasticsearch.hosts=[\"https://localhost:9200\"]', or use export and install the assets by hand.",
 		}
 	}
 	clients, err := eslegclient.NewClients(output.Config(), beatName, log)
@@ -49,18 +50,11 @@ func Connect(ctx context.Context, output config.Namespace, beatName string, log 
 			return conn, nil
 		}
 		log.Debugw("A host of output.elasticsearch did not answer as it should.", "host", conn.URL, "error", err)
-		if e := connectError(conn.URL, err); failed == nil || e.Kind != KindUnreachable {
+		if e := connectError(conn.URL, err); failed == nil || e.Status != 0 {
 			failed = e
 		}
 	}
 	return nil, failed
-}
-
-func orOutput(name string) string {
-	if name == "" {
-		return "<the other one>"
-	}
-	return name
 }
 
 // connectError says why the first request to a server failed.
@@ -68,7 +62,7 @@ func connectError(host string, err error) *Error {
 	status := statusOf(err)
 	// The text is "<status>: <answer>".
 	_, answer, _ := strings.Cut(err.Error(), ": ")
-	e := errorOf("connecting with", serverAsset+" at "+host, privMonitor, status, []byte(answer), err)
+	e := errorOf("connecting with "+serverAsset+" at "+host, privilegeFor("/"), status, []byte(answer), err)
 	var u *url.Error
 	switch {
 	case status != 0:

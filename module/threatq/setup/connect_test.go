@@ -38,20 +38,19 @@ func answering(t *testing.T, status int, body string) string {
 func TestConnectRefusals(t *testing.T) {
 	for name, tc := range map[string]struct {
 		url  string
-		kind Kind
 		want []string
 	}{
-		"nobody there": {"http://" + closedPort(t), KindUnreachable, []string{"connection refused", "output.elasticsearch.hosts"}},
-		"credentials":  {answering(t, 401, `{}`), KindCredentials, []string{"401", "api_key"}},
-		"privilege":    {answering(t, 403, `{}`), KindPrivilege, []string{"monitor"}},
-		"in trouble":   {answering(t, 503, `{"error":{"type":"x","reason":"no master"}}`), KindServer, []string{"503", "no master"}},
-		"no JSON":      {answering(t, 200, `<html>`), KindUnreachable, []string{"JSON"}},
+		"nobody there": {"http://" + closedPort(t), []string{"connection refused", "output.elasticsearch.hosts"}},
+		"credentials":  {answering(t, 401, `{}`), []string{"401", "api_key"}},
+		"privilege":    {answering(t, 403, `{}`), []string{"monitor"}},
+		"in trouble":   {answering(t, 503, `{"error":{"type":"x","reason":"no master"}}`), []string{"503", "no master"}},
+		"no JSON":      {answering(t, 200, `<html>`), []string{"JSON"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Connect(t.Context(), outputOf(t, map[string]any{
 				"hosts": []string{tc.url}, "username": "elastic", "password": "hunter2",
 			}), "threatqbeat", logp.NewNopLogger())
-			refusedFor(t, err, tc.kind, append(tc.want, tc.url)...)
+			refusedFor(t, err, append(tc.want, tc.url)...)
 			assert.NotContains(t, err.Error(), "hunter2")
 		})
 	}
@@ -71,10 +70,10 @@ func TestConnectTakesTheFirstHostThatAnswers(t *testing.T) {
 
 func TestConnectNeedsElasticsearch(t *testing.T) {
 	_, err := Connect(t.Context(), config.Namespace{}, "threatqbeat", logp.NewNopLogger())
-	refusedFor(t, err, KindUnreachable, "output.elasticsearch is not configured")
+	refusedFor(t, err, "output.elasticsearch is not configured")
 
 	var kafka config.Namespace
 	require.NoError(t, kafka.Unpack(config.MustNewConfigFrom(map[string]any{"kafka": map[string]any{}})))
 	_, err = Connect(t.Context(), kafka, "threatqbeat", logp.NewNopLogger())
-	refusedFor(t, err, KindUnreachable, "the output is kafka", "-E output.kafka.enabled=false")
+	refusedFor(t, err, "the output is kafka", "-E output.kafka.enabled=false")
 }

@@ -6,13 +6,12 @@
 //
 // # Installing
 //
-// Connect and ConnectKibana connect with the
-// beat's own settings, and an Installer installs all Parts or some:
+// Connect and ConnectKibana connect with the beat's own settings, and an Installer installs
+// all Parts or some:
 //
 //	es, err := setup.Connect(ctx, outputConfig, "threatqbeat", log)
-//	kibana := func() (setup.Kibana, error) { return setup.ConnectKibana(kibanaConfig, "threatqbeat", beatVersion) }
-//	installer := setup.New(es, cfg, setup.WithKibana(kibana), setup.WithLogger(log), setup.WithReport(print))
-//	err = installer.Setup(ctx, setup.All)
+//	connect := func() (*kibana.Client, error) { return setup.ConnectKibana(kibanaConfig, "threatqbeat", beatVersion) }
+//	err = setup.New(es, connect, cfg, log, print).Setup(ctx, setup.All)
 //
 // Setup can be run at any time, and again after it failed or was killed at any point: it looks at what
 // the server has and does what is missing. Each asset carries a version and a hash in its _meta. What

@@ -11,28 +11,9 @@ import (
 	"strings"
 )
 
-// Kind says what is wrong.
-type Kind string
-
-// The kinds of errors.
-const (
-	KindUnreachable   Kind = "unreachable"    // no connection, or none that lasted
-	KindCredentials   Kind = "credentials"    // wrong or missing credentials
-	KindPrivilege     Kind = "privilege"      // the user lacks a privilege
-	KindVersion       Kind = "version"        // the server is too old
-	KindLicense       Kind = "license"        // the licence lacks the feature, or expired
-	KindTransformNode Kind = "transform_node" // no node has the transform role
-	KindForeign       Kind = "foreign"        // the asset belongs to another owner
-	KindTransform     Kind = "transform"      // the transform doesn't do its work
-	KindServer        Kind = "server"         // anything else
-)
-
-// Error says what failed for an asset, why, and what to do about it.
+// Error says what failed, why, and what to do about it.
 type Error struct {
-	Kind Kind
-	// Asset is what was being installed, such as "ingest pipeline logs-ti_threatq.threat".
-	Asset string
-	// Doing is what was being done with it, such as "creating".
+	// Doing is what was being done, such as "creating ingest pipeline x".
 	Doing string
 	// Cause is why it failed, in the server's words where it has some.
 	Cause string
@@ -40,13 +21,15 @@ type Error struct {
 	Remedy string
 	// Status is the HTTP status of the answer, 0 without one.
 	Status int
+	// Unprivileged says that the user lacks a privilege.
+	Unprivileged bool
 	// Err is the error below, if any. Its text is not part of the message.
 	Err error
 }
 
 // Error returns what failed, why, and what to do.
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s %s: %s. %s", e.Doing, e.Asset, strings.TrimRight(e.Cause, ". \n"), e.Remedy)
+	return fmt.Sprintf("%s: %s. %s", e.Doing, strings.TrimRight(e.Cause, ". \n"), e.Remedy)
 }
 
 // Unwrap returns the error below.
@@ -55,19 +38,15 @@ func (e *Error) Unwrap() error { return e.Err }
 // maxReason is how many bytes of a server's reason are worth printing.
 const maxReason = 600
 
-// answer is what Elasticsearch and Kibana say about an error.
-type answer struct {
-	kind   string
-	reason string
-}
-
-func readAnswer(body []byte) answer {
-	var a struct {
+// readAnswer returns what Elasticsearch or Kibana says about an error: its name, where it
+// has one, and the reason.
+func readAnswer(body []byte) (name, reason string) {
+	var answer struct {
 		Error   json.RawMessage `json:"error"`
 		Message string          `json:"message"`
 	}
-	if json.Unmarshal(body, &a) != nil {
-		return answer{reason: shorten(string(body))}
+	if json.Unmarshal(body, &answer) != nil {
+		return "", shorten(string(body))
 	}
 	var e struct {
 		Type     string `json:"type"`
@@ -76,18 +55,17 @@ func readAnswer(body []byte) answer {
 			Reason string `json:"reason"`
 		} `json:"caused_by"`
 	}
-	if json.Unmarshal(a.Error, &e) == nil && (e.Type != "" || e.Reason != "") {
-		reason := e.Reason
-		if e.CausedBy.Reason != "" && !strings.Contains(reason, e.CausedBy.Reason) {
-			reason += ": " + e.CausedBy.Reason
+	if json.Unmarshal(answer.Error, &e) == nil && (e.Type != "" || e.Reason != "") {
+		if !strings.Contains(e.Reason, e.CausedBy.Reason) {
+			e.Reason += ": " + e.CausedBy.Reason
 		}
-		return answer{kind: e.Type, reason: shorten(reason)}
+		return e.Type, shorten(e.Reason)
 	}
-	var text string
-	if json.Unmarshal(a.Error, &text) == nil && text != "" && a.Message == "" {
-		return answer{reason: shorten(text)}
+	reason = answer.Message
+	if reason == "" {
+		_ = json.Unmarshal(answer.Error, &reason) // "error" may be the reason itself
 	}
-	return answer{reason: shorten(a.Message)}
+	return "", shorten(reason)
 }
 
 func shorten(s string) string {
@@ -102,46 +80,39 @@ var grantedBy = regexp.MustCompile(`granted by the (?:cluster|index) privileges 
 
 // errorOf makes an Error of an answer that was not a success. privilege is the
 // least one that the request needs.
-func errorOf(doing, asset, privilege string, status int, body []byte, err error) *Error {
-	a := readAnswer(body)
-	e := &Error{Kind: KindServer, Asset: asset, Doing: doing, Status: status, Err: err}
-	text := strings.ToLower(a.reason)
+func errorOf(doing, privilege string, status int, body []byte, err error) *Error {
+	name, reason := readAnswer(body)
+	e := &Error{Doing: doing, Status: status, Err: err}
+	text := strings.ToLower(reason)
 	switch {
 	case status == 0:
-		e.Kind = KindUnreachable
-		e.Cause = "the server can't be reached"
-		if err != nil {
-			e.Cause += ": " + shorten(err.Error())
-		}
+		e.Cause = "the server can't be reached: " + shorten(err.Error())
 		e.Remedy = "Check that it runs and that output.elasticsearch.hosts (setup.kibana.host for Kibana), ssl and proxy settings are right, then run setup again."
 	case status == http.StatusUnauthorized:
-		e.Kind = KindCredentials
 		e.Cause = "the server refused the credentials (401)"
 		e.Remedy = "Check username and password, or api_key, of output.elasticsearch (setup.kibana for Kibana)."
 	case strings.Contains(text, "transform node") || strings.Contains(text, "transform role"):
-		e.Kind = KindTransformNode
-		e.Cause = "no node of the cluster can run transforms: " + a.reason
+		e.Cause = "no node of the cluster can run transforms: " + reason
 		e.Remedy = "Add the role transform to node.roles of at least one node, restart it, and run setup again."
 	case strings.Contains(text, "license") && (status == http.StatusForbidden || strings.Contains(text, "non-compliant")):
-		e.Kind = KindLicense
-		e.Cause = "the cluster's licence doesn't allow it: " + a.reason
+		e.Cause = "the cluster's licence doesn't allow it: " + reason
 		e.Remedy = "The free Basic licence suffices: renew or install a licence, and run setup again."
 	case status == http.StatusForbidden:
-		e.Kind = KindPrivilege
+		e.Unprivileged = true
 		e.Cause = "the user lacks a privilege, " + privilege + " would do"
-		if m := grantedBy.FindStringSubmatch(a.reason); m != nil {
+		if m := grantedBy.FindStringSubmatch(reason); m != nil {
 			e.Cause += " (the server says any of " + strings.ReplaceAll(m[1], ",", ", ") + ")"
-		} else if a.reason != "" {
-			e.Cause += ": " + a.reason
+		} else if reason != "" {
+			e.Cause += ": " + reason
 		}
 		e.Remedy = "Grant it, or use the role threatqbeat_setup of docs/elasticsearch.md, and run setup again."
 	default:
 		e.Cause = fmt.Sprintf("the server answered %d", status)
-		if a.kind != "" {
-			e.Cause += " " + a.kind
+		if name != "" {
+			e.Cause += " " + name
 		}
-		if a.reason != "" {
-			e.Cause += ": " + a.reason
+		if reason != "" {
+			e.Cause += ": " + reason
 		}
 		e.Remedy = "What was installed before still works. Correct the cause and run setup again."
 		if status >= http.StatusInternalServerError || status == http.StatusTooManyRequests {

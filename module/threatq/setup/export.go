@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/elastic/elastic-agent-libs/version"
 
@@ -55,9 +54,9 @@ func Exports() []Export {
 	}
 }
 
-// ExportAsset returns the asset of that name as a text that ends with a line
-// feed: JSON, or for the dashboards a JSON object a line.
-func ExportAsset(name string, opts ExportOptions) ([]byte, error) {
+// Text returns the asset as a text that ends with a line feed: JSON, or for the
+// dashboards a JSON object a line.
+func (e Export) Text(opts ExportOptions) ([]byte, error) {
 	parsed, err := version.New(cmp.Or(opts.Version, newest))
 	if err != nil {
 		return nil, fmt.Errorf("the version %q of Elasticsearch is none: it must be like 8.17.0", opts.Version)
@@ -67,12 +66,12 @@ func ExportAsset(name string, opts ExportOptions) ([]byte, error) {
 		return nil, fmt.Errorf("the assets need Elasticsearch %s or later, not %s", minVersion, opts.Version)
 	}
 	var body assets.Body
-	switch name {
+	switch e.Name {
 	case "pipeline":
 		body = assets.Pipeline()
 	case "ilm-policy":
 		if server.Serverless {
-			return nil, fmt.Errorf("exporting %s: a Serverless project has no ILM: its index template names the retention", name)
+			return nil, fmt.Errorf("exporting %s: a Serverless project has no ILM: its index template names the retention", e.Name)
 		}
 		body = assets.Policy()
 	case "component-template":
@@ -84,20 +83,13 @@ func ExportAsset(name string, opts ExportOptions) ([]byte, error) {
 	case "index":
 		body = assets.DestIndex()
 	case "transform":
-		frequency, delay := timing(opts.Config.Transforms, server.Serverless)
-		body = assets.Transform(server, assets.TransformOptions{DestIndex: indexName(1), Frequency: frequency, SyncDelay: delay})
+		body = transformBody(server, opts.Config.Transforms, indexName(1))
 	case "dashboard":
 		return assets.KibanaNDJSON(), nil
-	default:
-		var names []string
-		for _, e := range Exports() {
-			names = append(names, e.Name)
-		}
-		return nil, fmt.Errorf("there is no asset %q to export: it must be one of %s", name, strings.Join(names, ", "))
 	}
 	text, err := json.MarshalIndent(body, "", "  ")
 	if err != nil {
-		return nil, fmt.Errorf("exporting %s: %w", name, err)
+		return nil, fmt.Errorf("exporting %s: %w", e.Name, err)
 	}
 	return append(text, '\n'), nil
 }

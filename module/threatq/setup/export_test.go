@@ -5,6 +5,7 @@ package setup
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func TestExportPrintsWhatSetupSends(t *testing.T) {
 	exports := Exports()
 	for _, e := range exports {
 		t.Run(e.Name, func(t *testing.T) {
-			text, err := ExportAsset(e.Name, ExportOptions{Version: f.version, Config: config.DefaultSetup()})
+			text, err := e.Text(ExportOptions{Version: f.version, Config: config.DefaultSetup()})
 			require.NoError(t, err)
 			assert.True(t, strings.HasSuffix(string(text), "\n"))
 			assert.NotEmpty(t, e.Short)
@@ -47,6 +48,14 @@ func TestExportPrintsWhatSetupSends(t *testing.T) {
 	}
 }
 
+func exported(t *testing.T, name string) Export {
+	t.Helper()
+	exports := Exports()
+	n := slices.IndexFunc(exports, func(e Export) bool { return e.Name == name })
+	require.GreaterOrEqual(t, n, 0, name)
+	return exports[n]
+}
+
 func TestExportForAVersion(t *testing.T) {
 	fast := config.DefaultSetup()
 	fast.Transforms.Frequency = 7 * time.Second
@@ -61,7 +70,7 @@ func TestExportForAVersion(t *testing.T) {
 		"serverless": {"template", ExportOptions{Serverless: true}, []string{"data_retention"}, []string{"default_policy"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			text, err := ExportAsset(tc.kind, tc.opts)
+			text, err := exported(t, tc.kind).Text(tc.opts)
 			require.NoError(t, err)
 			for _, s := range tc.has {
 				assert.Contains(t, string(text), s)
@@ -79,13 +88,12 @@ func TestExportRefuses(t *testing.T) {
 		opts ExportOptions
 		want string
 	}{
-		"unknown asset":     {"templates", ExportOptions{}, "one of pipeline, ilm-policy, component-template, template, dest-template, index, transform, dashboard"},
 		"no version":        {"template", ExportOptions{Version: "eight"}, `"eight"`},
 		"old version":       {"template", ExportOptions{Version: "7.17.0"}, "8.0.0 or later"},
 		"serverless policy": {"ilm-policy", ExportOptions{Serverless: true}, "no ILM"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ExportAsset(tc.kind, tc.opts)
+			_, err := exported(t, tc.kind).Text(tc.opts)
 			assert.ErrorContains(t, err, tc.want)
 		})
 	}

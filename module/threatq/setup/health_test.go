@@ -17,7 +17,7 @@ import (
 )
 
 // lookAt returns what the fake's transforms are like.
-func lookAt(t *testing.T, f *fakeElasticsearch) ([]TransformState, error) {
+func lookAt(t *testing.T, f *fakeElasticsearch) ([]Transform, error) {
 	t.Helper()
 	url, stop := f.start()
 	defer stop()
@@ -61,11 +61,11 @@ func TestTransformProblems(t *testing.T) {
 			assert.Equal(t, id, states[0].ID)
 			assert.Equal(t, tc.transform.state, states[0].State)
 			if tc.want == nil {
-				assert.Nil(t, states[0].Problem)
+				assert.Nil(t, states[0].Problem())
 				return
 			}
 			for _, part := range tc.want {
-				refusedFor(t, states[0].Problem, KindTransform, strings.ReplaceAll(part, "ID", id))
+				refusedFor(t, states[0].Problem(), strings.ReplaceAll(part, "ID", id))
 			}
 		})
 	}
@@ -74,14 +74,14 @@ func TestTransformProblems(t *testing.T) {
 func TestNoTransformAndTwo(t *testing.T) {
 	f := newFake(t)
 	_, err := lookAt(t, f)
-	refusedFor(t, err, KindTransform, "there is none", "threatqbeat setup")
+	refusedFor(t, err, "there is none", "threatqbeat setup")
 
 	install(t, f)
 	f.transforms["logs-threatq.latest_ioc-default-1.0.0"] = &fakeTransform{state: "started", config: object_{
 		"dest": object_{"index": "logs-ti_threatq_latest.dest_threat-2"},
 	}}
 	states, err := lookAt(t, f)
-	refusedFor(t, err, KindForeign, transformID(t), "logs-threatq.latest_ioc-default-1.0.0", "write to the same index")
+	refusedFor(t, err, transformID(t), "logs-threatq.latest_ioc-default-1.0.0", "write to the same index")
 	assert.Len(t, states, 2)
 }
 
@@ -104,7 +104,7 @@ func TestSetupReportsTheTransformsState(t *testing.T) {
 	}
 	f.transforms[id].state = "stopped"
 	_, err = setupWith(t, f, config.DefaultSetup(), server)
-	refusedFor(t, err, KindTransform, id, "it has failed: no such field")
+	refusedFor(t, err, id, "it has failed: no such field")
 
 	f.refuse = nil
 	f.transforms[id].health = object_{"status": "yellow", "issues": []any{object_{"issue": "Transform indexer failed"}}}

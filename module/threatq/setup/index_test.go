@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
-	"github.com/elastic/beats/v7/libbeat/idxmgmt"
 	"github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/mapstr"
@@ -34,11 +33,12 @@ func TestIndexOfAnEvent(t *testing.T) {
 		"a condition that doesn't apply": {map[string]any{"indices": []any{map[string]any{
 			"index": "soc-only", "when.equals": map[string]any{"data_stream.namespace": "other"},
 		}}}, inNamespace, nil, "logs-ti_threatq.threat-soc"},
-		"the input's index": {map[string]any{"index": "mine"}, inNamespace, mapstr.M{"raw_index": "Logs-Input"}, "logs-input"},
-		"the event's index": {nil, inNamespace, mapstr.M{"index": "own"}, "own"},
+		"an empty index of the output": {map[string]any{"index": ""}, inNamespace, nil, "logs-ti_threatq.threat-soc"},
+		"the input's index":            {map[string]any{"index": "mine"}, inNamespace, mapstr.M{"raw_index": "Logs-Input"}, "logs-input"},
+		"the event's index":            {nil, inNamespace, mapstr.M{"index": "own"}, "own"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			supporter, err := MakeIndexManager()(logp.NewNopLogger(), beat.Info{}, config.NewConfig())
+			supporter, err := MakeIndexManager(logp.NewNopLogger(), beat.Info{})
 			require.NoError(t, err)
 			selector, err := supporter.BuildSelector(config.MustNewConfigFrom(tc.output))
 			require.NoError(t, err)
@@ -50,9 +50,7 @@ func TestIndexOfAnEvent(t *testing.T) {
 }
 
 func TestLibbeatInstallsNothing(t *testing.T) {
-	supporter, err := MakeIndexManager()(logp.NewNopLogger(), beat.Info{}, config.NewConfig())
+	supporter, err := MakeIndexManager(logp.NewNopLogger(), beat.Info{})
 	require.NoError(t, err)
 	assert.False(t, supporter.Enabled())
-	err = supporter.Manager(nil, nil).Setup(idxmgmt.LoadModeEnabled, idxmgmt.LoadModeEnabled)
-	assert.ErrorContains(t, err, "threatqbeat setup")
 }

@@ -6,12 +6,13 @@ package setup
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
+	"strings"
 	"time"
 
+	"github.com/elastic/elastic-agent-libs/kibana"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/version"
+	"github.com/elastic/go-concert/timed"
 
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
@@ -76,59 +77,28 @@ func (r Report) String() string {
 type Installer struct {
 	es     Elasticsearch
 	cfg    config.Setup
-	kibana func() (Kibana, error)
 	log    *logp.Logger
+	kibana func() (*kibana.Client, error)
 	report func(Report)
 	sleep  func(context.Context, time.Duration) error
-	server assets.Server
-	when   replace
+
+	running bool          // the beat runs, and replaces nothing but what is older
+	server  assets.Server // known once checkServer succeeded
 }
 
-// Option changes how an Installer works.
-type Option func(*Installer)
-
-// WithKibana says how to connect with Kibana, which is done when the dashboards
-// are to be installed, and not before.
-func WithKibana(connect func() (Kibana, error)) Option {
-	return func(i *Installer) { i.kibana = connect }
-}
-
-// WithLogger sets the logger; without it nothing is logged.
-func WithLogger(log *logp.Logger) Option {
-	return func(i *Installer) { i.log = log.Named("setup") }
-}
-
-// WithReport sets what is called after each asset.
-func WithReport(report func(Report)) Option {
-	return func(i *Installer) { i.report = report }
-}
-
-// withSleep replaces the waiting between two looks at something that takes time.
-func withSleep(sleep func(context.Context, time.Duration) error) Option {
-	return func(i *Installer) { i.sleep = sleep }
-}
-
-// New returns an Installer for a connected server. Only the dashboards need no
-// server: es may then be nil.
-func New(es Elasticsearch, cfg config.Setup, opts ...Option) *Installer {
-	i := &Installer{
-		es:     es,
-		cfg:    cfg,
-		log:    logp.NewNopLogger(),
-		report: func(Report) {},
-		sleep:  sleep,
-	}
-	for _, opt := range opts {
-		opt(i)
-	}
-	return i
+// New returns an Installer. es is a connected server, nil where the dashboards alone are
+// installed; connect connects with Kibana, nil where it isn't configured. report is
+// called after each asset.
+func New(es Elasticsearch, connect func() (*kibana.Client, error), cfg config.Setup, log *logp.Logger, report func(Report)) *Installer {
+	sleep := func(ctx context.Context, d time.Duration) error { return timed.Wait(ctx, d) }
+	return &Installer{es: es, kibana: connect, cfg: cfg, log: log.Named("setup"), report: report, sleep: sleep}
 }
 
 // Setup installs parts. It stops at the first error, an *Error; what was
 // there before still works then. Run again, it goes on where it stopped.
 func (i *Installer) Setup(ctx context.Context, parts Parts) error {
 	has := func(part Parts) bool { return parts&part != 0 }
-	var steps []step
+	var steps []func(context.Context) error
 	if has(IndexManagement | Pipelines | Transforms) {
 		steps = append(steps, i.checkServer, func(ctx context.Context) error { return i.survey(ctx, parts) })
 	}
@@ -149,10 +119,8 @@ func (i *Installer) Setup(ctx context.Context, parts Parts) error {
 	return inOrder(ctx, steps...)
 }
 
-type step func(context.Context) error
-
 // inOrder takes steps until one fails.
-func inOrder(ctx context.Context, steps ...step) error {
+func inOrder(ctx context.Context, steps ...func(context.Context) error) error {
 	for _, take := range steps {
 		if err := take(ctx); err != nil {
 			return err
@@ -198,9 +166,11 @@ func (i *Installer) transforms(ctx context.Context, withTemplate bool) error {
 	if err != nil {
 		return err
 	}
-	if newer := have.newer; newer != "" {
-		i.done("transform "+newer, Kept, "a newer version installed it")
-		return nil
+	for id := range have {
+		if compareVersions(strings.TrimPrefix(id, assets.TransformPrefix), assets.Version()) > 0 {
+			i.done("transform "+id, Kept, "a newer version installed it")
+			return nil
+		}
 	}
 	if withTemplate && i.cfg.Template.Enabled {
 		// Without it the index would become a data stream.
@@ -225,19 +195,16 @@ func (i *Installer) transforms(ctx context.Context, withTemplate bool) error {
 	if err := i.removeLeftovers(ctx, dest); err != nil {
 		return err
 	}
-	return i.checkTransform(ctx, slices.ContainsFunc(slices.Collect(maps.Values(have.states)), func(s transformStats) bool {
-		return s.State == "failed"
-	}))
+	return i.checkTransform(ctx, have)
 }
 
 // onConnect installs what is missing or older and belongs to a running beat.
 func (i *Installer) onConnect(ctx context.Context) error {
-	i.when = replaceOlder
-	steps := []step{i.checkServer, i.pipeline, i.policy}
-	if i.cfg.Template.Enabled {
-		steps = append(steps, i.customTemplate, i.template)
+	i.running = true
+	if err := inOrder(ctx, i.checkServer, i.pipeline, i.policy); err != nil || !i.cfg.Template.Enabled {
+		return err
 	}
-	return inOrder(ctx, steps...)
+	return inOrder(ctx, i.customTemplate, i.template)
 }
 
 // checkServer refuses a server that is too old and notes what it is.
@@ -246,17 +213,16 @@ func (i *Installer) checkServer(context.Context) error {
 	if i.server.Serverless {
 		return nil
 	}
-	const asset = "Elasticsearch"
 	if !i.server.Version.IsValid() {
 		return &Error{
-			Kind: KindServer, Asset: asset, Doing: "reading the version of",
+			Doing:  "reading the version of " + serverAsset,
 			Cause:  "the server doesn't tell it",
 			Remedy: "Check that output.elasticsearch.hosts names Elasticsearch itself and not something before it.",
 		}
 	}
 	if i.server.Version.LessThan(version.MustNew(minVersion)) {
 		return &Error{
-			Kind: KindVersion, Asset: asset, Doing: "checking the version of",
+			Doing:  "checking the version of " + serverAsset,
 			Cause:  fmt.Sprintf("it is %s, and the assets need %s or later", i.server.Version.String(), minVersion),
 			Remedy: "Upgrade Elasticsearch, or ship to a cluster that is new enough. Nothing was changed.",
 		}
@@ -265,9 +231,8 @@ func (i *Installer) checkServer(context.Context) error {
 }
 
 func (i *Installer) done(asset string, action Action, detail string) {
-	r := Report{Asset: asset, Action: action, Detail: detail}
 	i.log.Infow("Asset installed.", "asset", asset, "action", string(action), "detail", detail)
-	i.report(r)
+	i.report(Report{Asset: asset, Action: action, Detail: detail})
 }
 
 // poll calls look, waiting between two calls, until it says that it is done or
@@ -287,16 +252,5 @@ func (i *Installer) poll(ctx context.Context, attempts int, look func() (done bo
 			return false, err
 		}
 		wait = min(2*wait, longest)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }

@@ -9,12 +9,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
+
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/elastic/beats/v7/libbeat/version"
 	"github.com/elastic/elastic-agent-libs/config"
@@ -24,52 +25,32 @@ import (
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
-// Kibana is what the installer needs of a connection with Kibana; a
-// kibana.Client is one.
-type Kibana interface {
-	// Request sends body and returns the status and the answer. The error of an
-	// answer with a status of 300 or more carries its text.
-	Request(method, path string, params url.Values, headers http.Header, body io.Reader) (int, []byte, error)
-	// GetVersion returns Kibana's version.
-	GetVersion() libversion.V
-	// KibanaIsServerless says whether Kibana is of a Serverless project.
-	KibanaIsServerless() (bool, error)
-}
-
 const (
 	kibanaAsset     = "Kibana dashboards"
+	withoutKibana   = "leave the dashboards out: run setup with --index-management --pipelines --transforms."
 	privSavedObject = "the Kibana privileges all for Dashboard and Saved Objects Management in the space (setup.kibana.space.id)"
 )
 
 // ConnectKibana connects with Kibana as setup.kibana says; cfg has the
 // credentials of output.elasticsearch where it has no credentials, as
 // instance.InitKibanaConfig adds them. An error is an *Error.
-func ConnectKibana(cfg *config.C, beatName, beatVersion string) (Kibana, error) {
+func ConnectKibana(cfg *config.C, beatName, beatVersion string) (*kibana.Client, error) {
 	client, err := kibana.NewKibanaClient(cfg, beatName, beatVersion, version.Commit(), version.BuildTime().String())
 	if err != nil {
 		status := statusOf(err)
-		e := errorOf("connecting for", kibanaAsset, privSavedObject, status, nil, err)
+		e := errorOf("connecting for "+kibanaAsset, privSavedObject, status, nil, err)
+		var u *url.Error
 		switch {
-		case status == 0 && errors.As(err, new(*url.Error)):
-			e.Cause = "Kibana can't be reached: " + shorten(urlCause(err))
-			e.Remedy = "Start Kibana and check setup.kibana.host, or leave the dashboards out: run setup with --index-management --pipelines --transforms."
+		case status == 0 && errors.As(err, &u):
+			e.Cause = "Kibana can't be reached: " + shorten(u.Err.Error())
+			e.Remedy = "Start Kibana and check setup.kibana.host, or " + withoutKibana
 		case status == 0:
-			e.Kind = KindServer
 			e.Cause = shorten(err.Error())
 			e.Remedy = "Check the settings under setup.kibana."
 		}
 		return nil, e
 	}
 	return client, nil
-}
-
-// urlCause returns why a request failed, without the URL in front.
-func urlCause(err error) string {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err.Error()
-	}
-	return err.Error()
 }
 
 var statusPattern = regexp.MustCompile(`(?:^|status=|returned |response code: )(\d{3})\b`)
@@ -92,9 +73,9 @@ func (i *Installer) dashboards(ctx context.Context) error {
 	}
 	if i.kibana == nil {
 		return &Error{
-			Kind: KindUnreachable, Asset: kibanaAsset, Doing: "importing",
+			Doing:  "importing " + kibanaAsset,
 			Cause:  "Kibana is not configured",
-			Remedy: "Set setup.kibana.host, or leave the dashboards out: run setup with --index-management --pipelines --transforms.",
+			Remedy: "Set setup.kibana.host, or " + withoutKibana,
 		}
 	}
 	client, err := i.kibana()
@@ -106,45 +87,36 @@ func (i *Installer) dashboards(ctx context.Context) error {
 		v := client.GetVersion()
 		if v.LessThan(libversion.MustNew(assets.MinimumKibana)) {
 			return &Error{
-				Kind: KindVersion, Asset: kibanaAsset, Doing: "importing",
+				Doing:  "importing " + kibanaAsset,
 				Cause:  fmt.Sprintf("Kibana is %s, and they need %s or later", v.String(), assets.MinimumKibana),
-				Remedy: "Upgrade Kibana, or leave the dashboards out: run setup with --index-management --pipelines --transforms.",
+				Remedy: "Upgrade Kibana, or " + withoutKibana,
 			}
 		}
 	}
-	objects := assets.KibanaObjects()
-	ndjson := assets.KibanaNDJSON()
-	action, status, err := importObjects(client, ndjson, serverless)
+	action, status, err := importObjects(client, serverless)
 	if err != nil {
-		e := errorOf("importing", kibanaAsset, privSavedObject, status, nil, err)
+		e := errorOf("importing "+kibanaAsset, privSavedObject, status, nil, err)
 		switch {
 		case status >= http.StatusOK && status < http.StatusMultipleChoices:
 			e.Cause = "Kibana took the file but not every object: " + shorten(err.Error())
-		case e.Kind == KindServer, e.Kind == KindPrivilege:
+		case status != 0 && status != http.StatusUnauthorized:
 			e.Cause += ": " + shorten(err.Error())
 		}
 		return e
 	}
-	i.done(fmt.Sprintf("%s (%s)", kibanaAsset, plural(len(objects), "saved object")), action, "")
+	i.done(fmt.Sprintf("%s (%s)", kibanaAsset, english.Plural(len(assets.KibanaObjects()), "saved object", "")), action, "")
 	return nil
 }
 
 // importObjects sends the saved objects to Kibana. They are created when Kibana had
 // none of them, and updated otherwise. With an error it returns the HTTP status, 0
 // when there was no answer.
-func importObjects(client Kibana, ndjson []byte, serverless bool) (Action, int, error) {
+func importObjects(client *kibana.Client, serverless bool) (Action, int, error) {
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
-	file, err := form.CreateFormFile("file", "threatqbeat.ndjson") // Kibana wants a name that ends so
-	if err != nil {
-		return "", 0, err
-	}
-	if _, err := file.Write(ndjson); err != nil {
-		return "", 0, err
-	}
-	if err := form.Close(); err != nil {
-		return "", 0, err
-	}
+	file, _ := form.CreateFormFile("file", "threatqbeat.ndjson") // Kibana wants a name that ends so
+	_, _ = file.Write(assets.KibanaNDJSON())
+	_ = form.Close() // writing to memory does not fail
 	headers := http.Header{"Content-Type": {form.FormDataContentType()}}
 	if serverless {
 		headers.Set("X-Elastic-Internal-Origin", "threatqbeat") // Serverless refuses this API without it

@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/kibana"
+	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
@@ -73,18 +75,18 @@ func (k *fakeKibana) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func newFakeKibana(t *testing.T) (*fakeKibana, func() (Kibana, error)) {
+func newFakeKibana(t *testing.T) (*fakeKibana, func() (*kibana.Client, error)) {
 	k := &fakeKibana{t: t, version: "8.3.0", objects: map[string]object_{}}
 	s := httptest.NewServer(k)
 	t.Cleanup(s.Close)
-	return k, func() (Kibana, error) {
+	return k, func() (*kibana.Client, error) {
 		return ConnectKibana(conf.MustNewConfigFrom(map[string]any{"host": s.URL, "username": "u", "password": "hunter2"}), "threatqbeat", "0.1.0")
 	}
 }
 
-func importInto(connect func() (Kibana, error)) ([]Report, error) {
+func importInto(connect func() (*kibana.Client, error)) ([]Report, error) {
 	var reports []Report
-	err := New(nil, config.DefaultSetup(), WithKibana(connect), WithReport(func(r Report) { reports = append(reports, r) })).
+	err := New(nil, connect, config.DefaultSetup(), logp.NewNopLogger(), func(r Report) { reports = append(reports, r) }).
 		Setup(context.Background(), Dashboards)
 	return reports, err
 }
@@ -107,7 +109,7 @@ func TestDashboardsGoToTheSpace(t *testing.T) {
 	k := &fakeKibana{t: t, version: "9.0.0", objects: map[string]object_{}}
 	s := httptest.NewServer(k)
 	t.Cleanup(s.Close)
-	_, err := importInto(func() (Kibana, error) {
+	_, err := importInto(func() (*kibana.Client, error) {
 		return ConnectKibana(conf.MustNewConfigFrom(map[string]any{"host": s.URL, "space.id": "soc"}), "threatqbeat", "0.1.0")
 	})
 	require.NoError(t, err)
@@ -118,32 +120,31 @@ func TestDashboardRefusals(t *testing.T) {
 	for name, tc := range map[string]struct {
 		version string
 		refuse  func(path string) (int, string)
-		kind    Kind
 		want    []string
 	}{
-		"too old": {"8.2.3", nil, KindVersion, []string{"8.2.3", assets.MinimumKibana}},
+		"too old": {"8.2.3", nil, []string{"8.2.3", assets.MinimumKibana}},
 		"credentials": {"8.3.0", func(string) (int, string) { return 401, `{"statusCode":401,"message":"Unauthorized"}` },
-			KindCredentials, []string{"401", "setup.kibana"}},
+			[]string{"401", "setup.kibana"}},
 		"not ready": {"8.3.0", func(string) (int, string) { return 503, `Kibana server is not ready yet` },
-			KindServer, []string{"503", "recovered"}},
+			[]string{"503", "recovered"}},
 		"privilege": {"8.3.0", func(path string) (int, string) {
 			if strings.HasSuffix(path, "_import") {
 				return 403, `{"statusCode":403,"error":"Forbidden","message":"Unable to bulk_create dashboard,index-pattern"}`
 			}
 			return 0, ""
-		}, KindPrivilege, []string{"Unable to bulk_create", "Saved Objects Management"}},
+		}, []string{"Unable to bulk_create", "Saved Objects Management"}},
 		"some objects": {"8.3.0", func(path string) (int, string) {
 			if strings.HasSuffix(path, "_import") {
 				return 200, `{"success":false,"errors":[{"id":"threatq-files","type":"dashboard","error":{"type":"missing_references"}}]}`
 			}
 			return 0, ""
-		}, KindServer, []string{"threatq-files", "missing_references"}},
+		}, []string{"threatq-files", "missing_references"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k, connect := newFakeKibana(t)
 			k.version, k.refuse = tc.version, tc.refuse
 			_, err := importInto(connect)
-			refusedFor(t, err, tc.kind, append(tc.want, "Kibana dashboards")...)
+			refusedFor(t, err, append(tc.want, "Kibana dashboards")...)
 			assert.NotContains(t, err.Error(), "hunter2")
 			assert.Empty(t, k.objects)
 		})
@@ -151,11 +152,11 @@ func TestDashboardRefusals(t *testing.T) {
 }
 
 func TestKibanaAbsent(t *testing.T) {
-	_, err := importInto(func() (Kibana, error) {
+	_, err := importInto(func() (*kibana.Client, error) {
 		return ConnectKibana(conf.MustNewConfigFrom(map[string]any{"host": "http://" + closedPort(t)}), "threatqbeat", "0.1.0")
 	})
-	refusedFor(t, err, KindUnreachable, "Kibana", "connection refused", "setup.kibana.host", "--index-management --pipelines --transforms")
+	refusedFor(t, err, "Kibana", "connection refused", "setup.kibana.host", "--index-management --pipelines --transforms")
 
 	_, err = importInto(nil)
-	refusedFor(t, err, KindUnreachable, "Kibana is not configured")
+	refusedFor(t, err, "Kibana is not configured")
 }

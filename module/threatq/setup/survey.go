@@ -6,7 +6,6 @@ package setup
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"path"
 	"slices"
 	"strings"
@@ -45,18 +44,15 @@ func (i *Installer) surveyTemplates(ctx context.Context) error {
 			} `json:"index_template"`
 		} `json:"index_templates"`
 	}
-	if _, err := i.do(ctx, Request{
-		Doing: "reading", Asset: "the index templates", Privilege: privTemplates,
-		Method: http.MethodGet, Path: "/_index_template/*", okStatus: http.StatusNotFound,
-		// There are hundreds, with the mappings of Fleet's integrations.
-		Params: map[string]string{"filter_path": "*.name,*.*.index_patterns,*.*.priority,*.*._meta"},
-	}, &list); err != nil {
+	// There are hundreds, with the mappings of Fleet's integrations.
+	const filter = "?filter_path=*.name,*.*.index_patterns,*.*.priority,*.*._meta"
+	if _, err := i.find(ctx, "the index templates", "/_index_template/*"+filter, &list); err != nil {
 		return err
 	}
 	for name, want := range map[string]assets.Body{
 		assets.TemplateName: assets.Template(i.server), assets.DestTemplateName: assets.DestTemplate(i.server),
 	} {
-		patterns, _ := want["index_patterns"].([]any)
+		patterns, priority := want["index_patterns"].([]any), want["priority"].(int)
 		for _, t := range list.Templates {
 			asset := "index template " + t.Name
 			owner := ownerOf(assets.Body{"_meta": t.Template.Meta})
@@ -69,32 +65,22 @@ func (i *Installer) surveyTemplates(ctx context.Context) error {
 			over := slices.ContainsFunc(t.Template.Patterns, func(p string) bool {
 				return slices.ContainsFunc(patterns, func(ours any) bool { return overlap(p, fmt.Sprint(ours)) })
 			})
-			if !over || t.Template.Priority < priorityOf(want) {
+			if !over || t.Template.Priority < priority {
 				continue
 			}
 			if owner != "" {
 				return foreignError(asset, owner)
 			}
 			return &Error{
-				Kind: KindForeign, Asset: asset, Doing: "looking at",
+				Doing: "looking at " + asset,
 				Cause: fmt.Sprintf("it takes the place of the index template %s: its pattern %s matches as well, and its priority %d is as high or higher",
 					name, strings.Join(t.Template.Patterns, ","), t.Template.Priority),
 				Remedy: fmt.Sprintf("Remove it with DELETE _index_template/%s, or give it a priority below %d; settings of your own go to the component template %s. Nothing was changed.",
-					t.Name, priorityOf(want), assets.CustomTemplateName),
+					t.Name, priority, assets.CustomTemplateName),
 			}
 		}
 	}
 	return nil
-}
-
-func priorityOf(template assets.Body) int {
-	switch p := template["priority"].(type) {
-	case int:
-		return p
-	case float64:
-		return int(p)
-	}
-	return 0
 }
 
 // overlap says whether an index can match both patterns; ours ends with its only
@@ -127,7 +113,7 @@ const elasticsPackage = "ti_threatq"
 
 func foreignError(asset, owner string) *Error {
 	return &Error{
-		Kind: KindForeign, Asset: asset, Doing: "replacing",
+		Doing: "replacing " + asset,
 		Cause: "it belongs to " + owner,
 		Remedy: "With it, setup isn't needed and would take away what it works with. To use this beat's own assets instead, " +
 			"follow docs/upgrading.md, \"From an integration of Fleet\". Nothing was changed.",
@@ -138,7 +124,7 @@ func foreignError(asset, owner string) *Error {
 // active indicators.
 func foreignWriter(id, owner string) *Error {
 	e := &Error{
-		Kind: KindForeign, Asset: "transform " + id, Doing: "looking at",
+		Doing:  "looking at transform " + id,
 		Cause:  "it writes to the index of active indicators, and setup didn't make it",
 		Remedy: "Two that write there undo each other's work. Remove it: " + removeTransform(id) + ". Then run setup again. Nothing was changed.",
 	}

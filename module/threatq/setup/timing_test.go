@@ -10,13 +10,21 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 func TestTimingOfServerless(t *testing.T) {
-	frequency, delay := timing(config.SetupTransforms{}, false)
-	assert.Equal(t, []time.Duration{5 * time.Second, 20 * time.Second}, []time.Duration{frequency, delay})
-	frequency, delay = timing(config.SetupTransforms{}, true)
-	assert.Equal(t, []time.Duration{120 * time.Second, 120 * time.Second}, []time.Duration{frequency, delay})
-	frequency, delay = timing(config.SetupTransforms{Frequency: time.Second, SyncDelay: 2 * time.Second}, true)
-	assert.Equal(t, []time.Duration{time.Second, 2 * time.Second}, []time.Duration{frequency, delay})
+	for _, tt := range []struct {
+		serverless       bool
+		cfg              config.SetupTransforms
+		frequency, delay string
+	}{
+		{false, config.SetupTransforms{}, "5s", "20s"},
+		{true, config.SetupTransforms{}, "120s", "120s"},
+		{true, config.SetupTransforms{Frequency: time.Second, SyncDelay: 2 * time.Second}, "1s", "2s"},
+	} {
+		body := transformBody(assets.Server{Serverless: tt.serverless}, tt.cfg, "dest")
+		assert.Equal(t, tt.frequency, body["frequency"])
+		assert.Equal(t, tt.delay, object(object(body["sync"])["time"])["delay"])
+	}
 }

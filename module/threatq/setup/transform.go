@@ -26,75 +26,45 @@ const stopAttempts = 60
 // had failed fails again: about five seconds.
 const failAttempts = 7
 
-// transforms is what the server has of our transform, in all its versions.
-type transforms struct {
-	configs map[string]assets.Body // by id
-	states  map[string]transformStats
-	newer   string // the id of one that is newer than ours
-}
-
-// destOf returns the index that a transform writes to.
-func destOf(config assets.Body) string {
-	index, _ := object(config["dest"])["index"].(string)
-	return index
-}
+// transforms is what the server has of our transform, in all its versions, by id.
+type transforms map[string]Transform
 
 // stopped says whether a transform does nothing.
-func (t transforms) stopped(id string) bool { return t.states[id].State == "stopped" }
+func (t transforms) stopped(id string) bool { return t[id].State == "stopped" }
 
 // running returns the ids of those that are not stopped.
 func (t transforms) running() []string {
-	var ids []string
-	for _, id := range slices.Sorted(maps.Keys(t.configs)) {
-		if !t.stopped(id) {
-			ids = append(ids, id)
-		}
-	}
-	return ids
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(t)), t.stopped)
 }
 
 // listTransforms reads our transforms, and refuses any other that writes to the
 // same index.
 func (i *Installer) listTransforms(ctx context.Context) (transforms, error) {
-	t := transforms{}
-	var err error
-	if t.configs, err = i.writers(ctx); err != nil {
-		return t, err
+	have, err := i.writers(ctx)
+	if err != nil {
+		return nil, err
 	}
-	ours := assets.Version()
-	for _, id := range slices.Sorted(maps.Keys(t.configs)) {
-		version, named := strings.CutPrefix(id, assets.TransformPrefix)
-		if owner := ownerOf(t.configs[id]); !named || owner != "" {
-			return t, foreignWriter(id, owner)
-		}
-		if compareVersions(version, ours) > 0 {
-			t.newer = id
+	for _, id := range slices.Sorted(maps.Keys(have)) {
+		if owner := ownerOf(have[id].config); owner != "" || !strings.HasPrefix(id, assets.TransformPrefix) {
+			return nil, foreignWriter(id, owner)
 		}
 	}
-	t.states, err = i.transformStats(ctx, slices.Sorted(maps.Keys(t.configs)))
-	return t, err
+	return have, nil
 }
 
 // ensureTransform makes sure that the transform of this version, and no other,
 // fills the index. After an error it starts again what it had stopped.
 func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error) {
 	id := assets.TransformID()
-	frequency, delay := timing(i.cfg.Transforms, i.server.Serverless)
-	want := assets.Transform(i.server, assets.TransformOptions{
-		DestIndex: dest, Frequency: frequency, SyncDelay: delay,
-	})
+	want := transformBody(i.server, i.cfg.Transforms, dest)
 	have, err := i.listTransforms(ctx)
 	if err != nil {
 		return err
 	}
 	asset := "transform " + id
-	mine, exists := have.configs[id]
-	changed := exists && assets.Hash(mine) != assets.Hash(want)
-	others := maps.Clone(have.configs)
-	delete(others, id)
-	obsolete := slices.Sorted(maps.Keys(others))
-
-	if exists && !changed && len(obsolete) == 0 && have.states[id].active() {
+	mine, exists := have[id]
+	changed := exists && assets.Hash(mine.config) != assets.Hash(want)
+	if exists && !changed && len(have) == 1 && mine.active() {
 		i.done(asset, Unchanged, "")
 		return nil
 	}
@@ -108,16 +78,9 @@ func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error
 		}
 		action = Created
 	}
-	var stop []string
-	for _, other := range obsolete {
-		if !have.stopped(other) {
-			stop = append(stop, other)
-		}
-	}
-	if exists && !have.stopped(id) && (changed || !have.states[id].active()) {
-		stop = append(stop, id)
-	}
-	stopped, err := i.stopTransforms(ctx, have, stop...)
+	stopped, err := i.stopTransforms(ctx, have, slices.DeleteFunc(have.running(), func(other string) bool {
+		return other == id && !changed && mine.active()
+	}))
 	defer func() {
 		if err != nil {
 			i.restart(ctx, stopped)
@@ -127,18 +90,21 @@ func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error
 		return err
 	}
 	if changed {
-		if err := i.replaceTransform(ctx, id, mine, want); err != nil {
+		if err := i.replaceTransform(ctx, id, mine.config, want); err != nil {
 			return err
 		}
 		action = Updated
 	}
-	if !exists || changed || !have.states[id].active() {
+	if changed || !mine.active() {
 		if err := i.startTransform(ctx, id); err != nil {
 			return err
 		}
 	}
 	stopped = nil // the new one runs, so nothing is started again from here on
-	for _, other := range obsolete {
+	for _, other := range slices.Sorted(maps.Keys(have)) {
+		if other == id {
+			continue
+		}
 		if err := i.deleteTransform(ctx, other); err != nil {
 			return err
 		}
@@ -147,7 +113,7 @@ func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error
 	detail := "and started"
 	if action == Started {
 		detail = ""
-		if was := have.states[id].problem(); was != nil {
+		if was := mine.Problem(); was != nil {
 			detail = was.Cause
 		}
 	}
@@ -156,34 +122,36 @@ func (i *Installer) ensureTransform(ctx context.Context, dest string) (err error
 }
 
 // checkTransform looks whether the transform does its work, once setup has made or
-// started it. One that failed may need a moment to fail again.
-func (i *Installer) checkTransform(ctx context.Context, hadFailed bool) error {
-	id := assets.TransformID()
+// started it. One that failed before may need a moment to fail again.
+func (i *Installer) checkTransform(ctx context.Context, before transforms) error {
 	attempts := 1
-	if hadFailed {
-		attempts = failAttempts
+	for _, t := range before {
+		if t.State == "failed" {
+			attempts = failAttempts
+		}
 	}
-	var now transformStats
+	var now Transform
 	if _, err := i.poll(ctx, attempts, func() (bool, error) {
-		stats, err := i.transformStats(ctx, []string{id})
-		now = stats[id]
+		found := transforms{}
+		err := i.addStats(ctx, found, assets.TransformID())
+		now = found[assets.TransformID()]
 		return !now.active(), err
 	}); err != nil {
 		return err
 	}
-	problem := now.problem()
+	problem := now.Problem()
 	if problem == nil {
 		return nil
 	}
 	if now.active() && now.Health.Status == "yellow" {
-		i.done(problem.Asset, Unhealthy, problem.Cause+". "+problem.Remedy)
+		i.done("transform "+assets.TransformID(), Unhealthy, problem.Cause+". "+problem.Remedy)
 		return nil
 	}
 	return problem
 }
 
 func (i *Installer) putTransform(ctx context.Context, id string, body assets.Body) error {
-	return i.send(ctx, "creating", "transform "+id, privTransform, "PUT /_transform/"+id, body)
+	return i.send(ctx, "creating transform "+id, "PUT /_transform/"+id, body)
 }
 
 // replaceTransform gives a stopped transform another configuration. What it
@@ -201,7 +169,7 @@ func (i *Installer) replaceTransform(ctx context.Context, id string, have, want 
 	}
 	update := maps.Clone(want)
 	delete(update, "latest")
-	return i.send(ctx, "updating", "transform "+id, privTransform, "POST /_transform/"+id+"/_update", update)
+	return i.send(ctx, "updating transform "+id, "POST /_transform/"+id+"/_update", update)
 }
 
 // putBack creates a transform again as it was before it was deleted.
@@ -217,34 +185,29 @@ func (i *Installer) putBack(ctx context.Context, id string, was assets.Body) {
 
 func (i *Installer) startTransform(ctx context.Context, id string) error {
 	const runsAlready = http.StatusConflict
-	return i.send(ctx, "starting", "transform "+id, privTransform, "POST /_transform/"+id+"/_start", nil, runsAlready)
+	return i.send(ctx, "starting transform "+id, "POST /_transform/"+id+"/_start", nil, runsAlready)
 }
 
 func (i *Installer) deleteTransform(ctx context.Context, id string) error {
-	return i.send(ctx, "removing", "transform "+id, privTransform, "DELETE /_transform/"+id, nil, http.StatusNotFound)
+	return i.send(ctx, "removing transform "+id, "DELETE /_transform/"+id, nil, http.StatusNotFound)
 }
 
 // stopTransforms stops transforms and waits until they have. It returns those
 // that it stopped or was about to, also with an error.
-func (i *Installer) stopTransforms(ctx context.Context, have transforms, ids ...string) ([]string, error) {
-	var stopped []string
+func (i *Installer) stopTransforms(ctx context.Context, have transforms, ids []string) (stopped []string, err error) {
 	for _, id := range ids {
 		asset := "transform " + id
 		stopped = append(stopped, id)
-		params := map[string]string{"wait_for_completion": "false"}
-		if have.states[id].State == "failed" {
-			params["force"] = "true"
+		force := ""
+		if have[id].State == "failed" {
+			force = "force=true&"
 		}
-		if _, err := i.do(ctx, Request{
-			Doing: "stopping", Asset: asset, Privilege: privTransform,
-			Method: http.MethodPost, Path: "/_transform/" + id + "/_stop", Params: params,
-		}, nil); err != nil {
+		if err := i.send(ctx, "stopping "+asset, "POST /_transform/"+id+"/_stop?"+force+"wait_for_completion=false", nil); err != nil {
 			return stopped, err
 		}
-		state := ""
-		done, err := i.poll(ctx, stopAttempts, func() (bool, error) {
-			now, err := i.listTransforms(ctx)
-			state = now.states[id].State
+		var now transforms
+		done, err := i.poll(ctx, stopAttempts, func() (done bool, err error) {
+			now, err = i.listTransforms(ctx)
 			return now.stopped(id), err
 		})
 		if err != nil {
@@ -252,8 +215,8 @@ func (i *Installer) stopTransforms(ctx context.Context, have transforms, ids ...
 		}
 		if !done {
 			return stopped, &Error{
-				Kind: KindServer, Asset: asset, Doing: "stopping",
-				Cause:  fmt.Sprintf("it is still %s after two minutes", state),
+				Doing:  "stopping " + asset,
+				Cause:  fmt.Sprintf("it is still %s after two minutes", now[id].State),
 				Remedy: "Look at its messages in Kibana (Stack Management, Transforms), and run setup again.",
 			}
 		}
@@ -286,10 +249,14 @@ const (
 	serverlessSyncDelay = 120 * time.Second
 )
 
-// timing returns frequency and delay with their defaults.
-func timing(t config.SetupTransforms, serverless bool) (frequency, delay time.Duration) {
-	if serverless {
-		return cmp.Or(t.Frequency, serverlessFrequency), cmp.Or(t.SyncDelay, serverlessSyncDelay)
+// transformBody returns the transform that writes to the index dest, with the defaults of
+// frequency and delay.
+func transformBody(server assets.Server, cfg config.SetupTransforms, dest string) assets.Body {
+	frequency, delay := defaultFrequency, defaultSyncDelay
+	if server.Serverless {
+		frequency, delay = serverlessFrequency, serverlessSyncDelay
 	}
-	return cmp.Or(t.Frequency, defaultFrequency), cmp.Or(t.SyncDelay, defaultSyncDelay)
+	return assets.Transform(server, assets.TransformOptions{
+		DestIndex: dest, Frequency: cmp.Or(cfg.Frequency, frequency), SyncDelay: cmp.Or(cfg.SyncDelay, delay),
+	})
 }

@@ -171,16 +171,16 @@ func TestTransformThatFails(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, states, 1)
 	assert.Equal(t, "failed", states[0].State)
-	require.NotNil(t, states[0].Problem)
-	assert.Contains(t, states[0].Problem.Error(), "pipeline with id [threatqbeat-integration-none] does not exist")
-	assert.Contains(t, states[0].Problem.Remedy, "POST _transform/"+id+"/_start")
+	require.NotNil(t, states[0].Problem())
+	assert.Contains(t, states[0].Problem().Error(), "pipeline with id [threatqbeat-integration-none] does not exist")
+	assert.Contains(t, states[0].Problem().Remedy, "POST _transform/"+id+"/_start")
 
 	output := c.setup(dir)
 	assert.Contains(t, output, "moved (from "+assets.DestIndexPrefix+"1 to "+assets.DestIndexPrefix+"2")
 	c.eventually("the indicators are active", patience, func() bool { return len(c.active()) == 3 })
 	states, err = setup.LookAtTransforms(t.Context(), es)
 	require.NoError(t, err)
-	assert.Nil(t, states[0].Problem)
+	assert.Nil(t, states[0].Problem())
 
 	// One that can't be mended by setup.
 	c.must("PUT", "/"+assets.DestIndexPrefix+"2/_settings", object{"index.final_pipeline": "threatqbeat-integration-none"})
