@@ -38,15 +38,6 @@ type Beater struct {
 	stopOnce sync.Once
 }
 
-// Option changes how a Beater is made.
-type Option func(*Beater)
-
-// OnAcknowledged has f called with the number of events whenever the output has
-// acknowledged some. f must not block.
-func OnAcknowledged(f func(events int)) Option {
-	return func(bt *Beater) { bt.inflight.onACK = f }
-}
-
 // Factory reads the configurations of inputs and creates their runners.
 type Factory interface {
 	cfgfile.RunnerFactory
@@ -68,22 +59,26 @@ type Inputs struct {
 	Health *health.Board
 }
 
-// ManagedBy has Run call follow before it starts Libbeat's manager, so that follow can
-// register with it what runs the inputs that the manager brings. The stop function
-// that follow returns is called at the end of Run.
-func ManagedBy(follow func(b *beat.Beat, inputs Inputs) (stop func())) Option {
-	return func(bt *Beater) { bt.follow = follow }
+// Options say what a Beater does beside running the inputs of its configuration.
+type Options struct {
+	// OnAcknowledged is called with the number of events whenever the output has
+	// acknowledged some. It must not block.
+	OnAcknowledged func(events int)
+	// Follow is called by Run before it starts Libbeat's manager, so that it can
+	// register with it what runs the inputs that the manager brings. The function that
+	// it returns is called at the end of Run.
+	Follow func(b *beat.Beat, inputs Inputs) (stop func())
 }
 
 // New returns the creator of a Beater. It reads and checks the configuration,
 // and refuses what could not run before anything is started.
-func New(opts ...Option) beat.Creator {
+func New(opts Options) beat.Creator {
 	return func(b *beat.Beat, section *conf.C) (beat.Beater, error) {
 		return newBeater(b, section, opts)
 	}
 }
 
-func newBeater(b *beat.Beat, section *conf.C, opts []Option) (*Beater, error) {
+func newBeater(b *beat.Beat, section *conf.C, opts Options) (*Beater, error) {
 	if err := checkSelectors(logp.HasSelector); err != nil {
 		return nil, err
 	}
@@ -109,11 +104,9 @@ func newBeater(b *beat.Beat, section *conf.C, opts []Option) (*Beater, error) {
 		inputs:   inputs,
 		files:    files,
 		log:      b.Info.Logger,
-		inflight: newInflight(b.Monitoring.StatsRegistry()),
+		inflight: newInflight(b.Monitoring.StatsRegistry(), opts.OnAcknowledged),
+		follow:   opts.Follow,
 		stop:     make(chan struct{}),
-	}
-	for _, option := range opts {
-		option(bt)
 	}
 	// Libbeat closes the pipeline before it stops the Beater. Closing it through
 	// this wrapper stops the inputs first, so that nothing is published to a
@@ -213,7 +206,7 @@ func (bt *Beater) drain() {
 	closesWithin(time.Until(deadline), bt.pipeline.stopped)
 	if bt.config.ShutdownTimeout > 0 && !bt.inflight.wait(time.Until(deadline)) {
 		bt.log.Warnw("The output has not acknowledged everything before shutdown_timeout. What is left is collected again at the next start.",
-			"shutdown_timeout", bt.config.ShutdownTimeout.String(), "events", bt.inflight.count())
+			"shutdown_timeout", bt.config.ShutdownTimeout.String(), "events", bt.inflight.active.Get())
 	}
 }
 
@@ -233,14 +226,11 @@ func checkSelectors(has func(selector string) bool) error {
 	return nil
 }
 
-// healthKey is where the HTTP endpoint's first page tells the inputs' health.
-const healthKey = "health"
-
 // registerHealth adds the health of the inputs to what the HTTP endpoint answers
 // at its root: the worst of all with its reason, and how many inputs there are of
 // each state.
 func registerHealth(reg *monitoring.Registry, board *health.Board) {
-	monitoring.NewFunc(reg, healthKey, func(_ monitoring.Mode, v monitoring.Visitor) {
+	monitoring.NewFunc(reg, "health", func(_ monitoring.Mode, v monitoring.Visitor) {
 		worst, inputs := board.Summary()
 		v.OnRegistryStart()
 		defer v.OnRegistryFinished()

@@ -5,7 +5,7 @@
 //
 // It starts the inputs of the configuration, follows those in
 // threatqbeat.config.inputs while running, and keeps their cursors in one store.
-// Whoever brings other inputs, as beater/agent does, runs them by way of ManagedBy.
+// Whoever brings other inputs, as beater/agent does, runs them by way of Options.Follow.
 // It knows nothing of ThreatQ: what an input does is module/threatq/threat's.
 //
 // A shutdown first stops the inputs, then waits up to

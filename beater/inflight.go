@@ -16,37 +16,33 @@ import (
 
 // inflight counts the events that the queue holds or the output works on.
 type inflight struct {
-	mu     sync.Mutex
-	active int64
-	idle   chan struct{} // non-nil while drain waits
-	onACK  func(events int)
-
-	gauge *monitoring.Int
-	added *monitoring.Uint
-	done  *monitoring.Uint
+	active *monitoring.Int
+	added  *monitoring.Uint
+	done   *monitoring.Uint
+	onACK  func(events int) // nil for none
 }
 
-func newInflight(reg *monitoring.Registry) *inflight {
+func newInflight(reg *monitoring.Registry, onACK func(events int)) *inflight {
 	return &inflight{
-		gauge: monitoring.NewInt(reg, "threatqbeat.events.active"),
-		added: monitoring.NewUint(reg, "threatqbeat.events.added"),
-		done:  monitoring.NewUint(reg, "threatqbeat.events.done"),
+		active: monitoring.NewInt(reg, "threatqbeat.events.active"),
+		added:  monitoring.NewUint(reg, "threatqbeat.events.added"),
+		done:   monitoring.NewUint(reg, "threatqbeat.events.done"),
+		onACK:  onACK,
 	}
 }
 
 // AddEvent counts an event that was published and not dropped by a processor.
 func (f *inflight) AddEvent(_ beat.Event, published bool) {
-	if !published {
-		return
+	if published {
+		f.added.Inc()
+		f.active.Inc()
 	}
-	f.added.Inc()
-	f.add(1)
 }
 
 // ACKEvents counts events that the output has acknowledged.
 func (f *inflight) ACKEvents(n int) {
 	f.done.Add(uint64(n))
-	f.add(-int64(n))
+	f.active.Sub(int64(n))
 	if f.onACK != nil {
 		f.onACK(n)
 	}
@@ -56,36 +52,16 @@ func (f *inflight) ACKEvents(n int) {
 // still acknowledged.
 func (f *inflight) ClientClosed() {}
 
-func (f *inflight) add(n int64) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.active += n
-	f.gauge.Set(f.active)
-	if f.active <= 0 && f.idle != nil {
-		close(f.idle)
-		f.idle = nil
+// wait waits until nothing is in flight, and tells whether that was within the limit.
+func (f *inflight) wait(limit time.Duration) bool {
+	end := time.Now().Add(limit)
+	for f.active.Get() > 0 {
+		if !time.Now().Before(end) {
+			return false
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
-}
-
-func (f *inflight) count() int64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.active
-}
-
-// wait waits until nothing is in flight, and tells whether that was within the timeout.
-func (f *inflight) wait(timeout time.Duration) bool {
-	f.mu.Lock()
-	if f.active <= 0 {
-		f.mu.Unlock()
-		return true
-	}
-	if f.idle == nil {
-		f.idle = make(chan struct{})
-	}
-	idle := f.idle
-	f.mu.Unlock()
-	return closesWithin(timeout, idle)
+	return true
 }
 
 // closesWithin waits for a channel to be closed, and tells whether it was in time.

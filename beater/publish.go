@@ -25,7 +25,7 @@ type Connect func(input *conf.C) (beat.Client, error)
 func NewPublisher(work func(ctx context.Context, connect Connect) error) beat.Creator {
 	return func(b *beat.Beat, _ *conf.C) (beat.Beater, error) {
 		ctx, stop := context.WithCancel(context.Background())
-		return &publisher{work: work, ctx: ctx, stop: stop, inflight: newInflight(b.Monitoring.StatsRegistry())}, nil
+		return &publisher{work: work, ctx: ctx, stop: stop, inflight: newInflight(b.Monitoring.StatsRegistry(), nil)}, nil
 	}
 }
 
@@ -51,7 +51,7 @@ func (p *publisher) Run(b *beat.Beat) error {
 	}
 	for !p.inflight.wait(time.Second) {
 		if p.ctx.Err() != nil {
-			return fmt.Errorf("publishing: the output had not acknowledged %d events when it was stopped", p.inflight.count())
+			return fmt.Errorf("publishing: the output had not acknowledged %d events when it was stopped", p.inflight.active.Get())
 		}
 	}
 	return nil

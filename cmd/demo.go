@@ -5,7 +5,6 @@ package cmd
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -127,13 +126,11 @@ func (o demoOptions) changes() int { return min(demoChanges, o.indicators) }
 func collectDemo(out io.Writer, settings instance.Settings, appliance *simulator.Simulator, configFile, work string, opts demoOptions) (string, time.Duration, error) {
 	// The Beat takes its file names from the command line's flags only. All of
 	// them are set, so that the demo opens no files of an installed beat.
-	for name, value := range map[string]string{
-		"c": configFile, "path.home": work, "path.config": work,
-		"path.data": filepath.Join(work, "data"), "path.logs": filepath.Join(work, "logs"),
-	} {
-		if err := flag.Set(name, value); err != nil {
-			return "", 0, fmt.Errorf("setting -%s: %w", name, err)
-		}
+	if err := setFlags([][2]string{
+		{"c", configFile}, {"path.home", work}, {"path.config", work},
+		{"path.data", filepath.Join(work, "data")}, {"path.logs", filepath.Join(work, "logs")},
+	}...); err != nil {
+		return "", 0, err
 	}
 
 	bar := newProgress(out, opts.indicators)
@@ -141,7 +138,7 @@ func collectDemo(out io.Writer, settings instance.Settings, appliance *simulator
 	var acknowledged, took atomic.Int64
 	var running atomic.Pointer[beat.Beater]
 	start := time.Now()
-	create := beater.New(beater.OnAcknowledged(func(n int) {
+	create := beater.New(beater.Options{OnAcknowledged: func(n int) {
 		bar.add(n)
 		now := acknowledged.Add(int64(n))
 		if before := now - int64(n); before < int64(opts.indicators) && now >= int64(opts.indicators) {
@@ -153,7 +150,7 @@ func collectDemo(out io.Writer, settings instance.Settings, appliance *simulator
 		if now >= int64(opts.indicators+2*opts.changes()) {
 			(*running.Load()).Stop()
 		}
-	}))
+	}})
 	err := instance.Run(settings, func(b *beat.Beat, section *conf.C) (beat.Beater, error) {
 		bt, err := create(b, section)
 		running.Store(&bt)

@@ -33,7 +33,7 @@ func newRootCmd() *cmd.BeatsRootCmd {
 	delivery.ReplaceOutput("kafka", kafka.Around)
 	settings.IndexManagement = loader.indexManagement
 	elasticAgent := &agent.Agent{}
-	create := loader.install(beater.New(beater.ManagedBy(elasticAgent.Follow)))
+	create := loader.install(beater.New(beater.Options{Follow: elasticAgent.Follow}))
 	root := cmd.GenRootCmdWithSettings(create, settings)
 	root.SetOut(secrets.Writer(os.Stdout))
 	root.SetErr(secrets.Writer(os.Stderr))

@@ -6,7 +6,7 @@ package agent
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
+	"regexp"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/common/reload"
@@ -61,7 +61,7 @@ func (f *runnerFactory) registerDiagnosis(input *reload.ConfigWithMeta, refused 
 	}
 	input.DiagCallback.Register("threatq_"+name,
 		"Configuration without secrets, cursor, last error and last cycle of the stream "+name+".",
-		"threatq_"+fileName(name)+".json", "application/json",
+		"threatq_"+unfit.ReplaceAllString(name, "_")+".json", "application/json",
 		func() []byte { return f.diagnose(input.Config, refused) })
 }
 
@@ -99,13 +99,5 @@ func (f *runnerFactory) diagnosisOf(input *conf.C, refused error) diagnosis {
 	return d
 }
 
-// fileName makes an id fit to be a part of a file's name anywhere.
-func fileName(id string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
-			return r
-		}
-		return '_'
-	}, id)
-}
+// unfit is what can't be a part of a file's name everywhere.
+var unfit = regexp.MustCompile(`[^a-zA-Z0-9._-]`)
