@@ -20,18 +20,8 @@ import (
 	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
 )
 
-// setupParts are the flags of setup and what each of them installs.
-var setupParts = []struct {
-	flag, usage string
-	part        setup.Parts
-}{
-	{"index-management", "install the ILM policy, the index templates and the index of active indicators with its alias", setup.IndexManagement},
-	{"pipelines", "install the ingest pipeline", setup.Pipelines},
-	{"transforms", "install and start the transform that keeps the active indicators", setup.Transforms},
-	{"dashboards", "install the data view and the dashboards in Kibana", setup.Dashboards},
-}
-
 func newSetupCmd(settings instance.Settings) *cobra.Command {
+	var parts setup.Parts
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "Install the Elasticsearch assets and the Kibana dashboards",
@@ -45,21 +35,17 @@ interruption left undone is completed. docs/elasticsearch.md describes the asset
 and the privileges that setup needs.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var parts setup.Parts
-			for _, p := range setupParts {
-				if on, err := cmd.Flags().GetBool(p.flag); err == nil && on {
-					parts |= p.part
-				}
-			}
-			if parts == 0 {
+			if parts == (setup.Parts{}) {
 				parts = setup.All
 			}
 			return runSetup(cmd, settings, parts)
 		},
 	}
-	for _, p := range setupParts {
-		cmd.Flags().Bool(p.flag, false, p.usage)
-	}
+	flags := cmd.Flags()
+	flags.BoolVar(&parts.IndexManagement, "index-management", false, "install the ILM policy, the index templates and the index of active indicators with its alias")
+	flags.BoolVar(&parts.Pipelines, "pipelines", false, "install the ingest pipeline")
+	flags.BoolVar(&parts.Transforms, "transforms", false, "install and start the transform that keeps the active indicators")
+	flags.BoolVar(&parts.Dashboards, "dashboards", false, "install the data view and the dashboards in Kibana")
 	return cmd
 }
 
@@ -106,7 +92,7 @@ func runSetup(cmd *cobra.Command, settings instance.Settings, parts setup.Parts)
 	defer stop()
 
 	var es setup.Elasticsearch
-	if parts != setup.Dashboards {
+	if parts != (setup.Parts{Dashboards: true}) {
 		connected, err := setup.Connect(ctx, b.Config.Output, settings.Name, b.Info.Logger)
 		if err != nil {
 			return err

@@ -21,25 +21,22 @@ import (
 // minVersion is the oldest Elasticsearch that has all APIs.
 const minVersion = "8.0.0"
 
-// Parts says what to install.
-type Parts uint8
-
-// The parts, as the flags of the setup command name them.
-const (
+// Parts says what to install, as the flags of the setup command name it.
+type Parts struct {
 	// IndexManagement is the policy, the templates and the first index of
 	// active indicators with its alias.
-	IndexManagement Parts = 1 << iota
+	IndexManagement bool
 	// Pipelines is the ingest pipeline.
-	Pipelines
+	Pipelines bool
 	// Transforms is the index of active indicators, also its move to a new
 	// mapping, and the transform that fills it.
-	Transforms
+	Transforms bool
 	// Dashboards is the data view and the dashboards.
-	Dashboards
+	Dashboards bool
+}
 
-	// All is every part.
-	All = IndexManagement | Pipelines | Transforms | Dashboards
-)
+// All is every part.
+var All = Parts{IndexManagement: true, Pipelines: true, Transforms: true, Dashboards: true}
 
 // Action is what was done with an asset.
 type Action string
@@ -97,23 +94,22 @@ func New(es Elasticsearch, connect func() (*kibana.Client, error), cfg config.Se
 // Setup installs parts. It stops at the first error, an *Error; what was
 // there before still works then. Run again, it goes on where it stopped.
 func (i *Installer) Setup(ctx context.Context, parts Parts) error {
-	has := func(part Parts) bool { return parts&part != 0 }
 	var steps []func(context.Context) error
-	if has(IndexManagement | Pipelines | Transforms) {
+	if parts.IndexManagement || parts.Pipelines || parts.Transforms {
 		steps = append(steps, i.checkServer, func(ctx context.Context) error { return i.survey(ctx, parts) })
 	}
 	// The pipeline comes first: an index refuses every document while the
 	// default pipeline that its settings name is missing.
-	if has(Pipelines) {
+	if parts.Pipelines {
 		steps = append(steps, i.pipeline)
 	}
-	if has(IndexManagement) {
-		steps = append(steps, func(ctx context.Context) error { return i.indexManagement(ctx, !has(Transforms)) })
+	if parts.IndexManagement {
+		steps = append(steps, func(ctx context.Context) error { return i.indexManagement(ctx, !parts.Transforms) })
 	}
-	if has(Transforms) {
-		steps = append(steps, func(ctx context.Context) error { return i.transforms(ctx, !has(IndexManagement)) })
+	if parts.Transforms {
+		steps = append(steps, func(ctx context.Context) error { return i.transforms(ctx, !parts.IndexManagement) })
 	}
-	if has(Dashboards) {
+	if parts.Dashboards {
 		steps = append(steps, i.dashboards)
 	}
 	return inOrder(ctx, steps...)

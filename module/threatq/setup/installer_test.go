@@ -30,7 +30,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 // server is what the tests install: everything but the dashboards.
-const server = IndexManagement | Pipelines | Transforms
+var server = Parts{IndexManagement: true, Pipelines: true, Transforms: true}
 
 // setupWith connects with the fake and installs parts, without waiting.
 func setupWith(t *testing.T, f *fakeElasticsearch, cfg config.Setup, parts Parts) ([]Report, error) {
@@ -201,15 +201,15 @@ func TestPartsInstallWhatTheyName(t *testing.T) {
 		parts Parts
 		want  []string
 	}{
-		"pipelines": {Pipelines, []string{"PUT /_ingest/pipeline/logs-ti_threatq.threat"}},
-		"index management": {IndexManagement, []string{
+		"pipelines": {Parts{Pipelines: true}, []string{"PUT /_ingest/pipeline/logs-ti_threatq.threat"}},
+		"index management": {Parts{IndexManagement: true}, []string{
 			"PUT /_ilm/policy/logs-ti_threatq.threat-default_policy",
 			"PUT /_component_template/logs-ti_threatq.threat@custom?create=true",
 			"PUT /_index_template/logs-ti_threatq.threat",
 			"PUT /_index_template/logs-ti_threatq_latest.dest_threat",
 			"PUT /logs-ti_threatq_latest.dest_threat-1",
 		}},
-		"transforms": {Transforms, []string{
+		"transforms": {Parts{Transforms: true}, []string{
 			"PUT /_index_template/logs-ti_threatq_latest.dest_threat",
 			"PUT /logs-ti_threatq_latest.dest_threat-1",
 			"PUT /_transform/" + transformID(t),
@@ -261,7 +261,7 @@ func TestEditedPolicyIsKept(t *testing.T) {
 	policy := f.policies[assets.PolicyName]["policy"].(object_)
 	policy["phases"].(object_)["delete"].(object_)["min_age"] = "30d"
 
-	reports, err := setupWith(t, f, config.DefaultSetup(), IndexManagement)
+	reports, err := setupWith(t, f, config.DefaultSetup(), Parts{IndexManagement: true})
 	require.NoError(t, err)
 	assert.Equal(t, Kept, reports[0].Action)
 	assert.Contains(t, reports[0].Detail, "setup.ilm.overwrite")
@@ -269,7 +269,7 @@ func TestEditedPolicyIsKept(t *testing.T) {
 
 	cfg := config.DefaultSetup()
 	cfg.ILM.Overwrite = true
-	reports, err = setupWith(t, f, cfg, IndexManagement)
+	reports, err = setupWith(t, f, cfg, Parts{IndexManagement: true})
 	require.NoError(t, err)
 	assert.Equal(t, Updated, reports[0].Action)
 	want := assets.Policy()

@@ -87,7 +87,7 @@ func newFakeKibana(t *testing.T) (*fakeKibana, func() (*kibana.Client, error)) {
 func importInto(connect func() (*kibana.Client, error)) ([]Report, error) {
 	var reports []Report
 	err := New(nil, connect, config.DefaultSetup(), logp.NewNopLogger(), func(r Report) { reports = append(reports, r) }).
-		Setup(context.Background(), Dashboards)
+		Setup(context.Background(), Parts{Dashboards: true})
 	return reports, err
 }
 

@@ -17,7 +17,7 @@ import (
 // that write to one index, or fill one data stream through different templates,
 // undo each other's work.
 func (i *Installer) survey(ctx context.Context, parts Parts) error {
-	if parts&(IndexManagement|Transforms) == 0 {
+	if !parts.IndexManagement && !parts.Transforms {
 		return nil
 	}
 	if i.cfg.Transforms.Enabled {
@@ -25,7 +25,7 @@ func (i *Installer) survey(ctx context.Context, parts Parts) error {
 			return err
 		}
 	}
-	if i.cfg.Template.Enabled && parts&IndexManagement != 0 {
+	if i.cfg.Template.Enabled && parts.IndexManagement {
 		return i.surveyTemplates(ctx)
 	}
 	return nil
