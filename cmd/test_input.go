@@ -61,7 +61,7 @@ func testInputs(ctx context.Context, out io.Writer, settings instance.Settings, 
 		if err != nil {
 			return err
 		}
-		if !report.Passed() {
+		if !report.Passed {
 			failed = append(failed, fmt.Sprintf("%q", in.ID))
 		}
 		switch {

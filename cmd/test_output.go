@@ -50,7 +50,7 @@ everything passed.`,
 					return fmt.Errorf("writing the report on the output: %w", err)
 				}
 			}
-			if !report.Passed() {
+			if !report.Passed {
 				return fmt.Errorf("output.%s failed", report.Output)
 			}
 			return nil
@@ -115,7 +115,7 @@ func testOutput(ctx context.Context, settings instance.Settings, show testing.Dr
 			report.Run(show, func(d testing.Driver) { d.Info("output."+output.Name(), "there is nothing to test") })
 		}
 	}
-	if output.Name() != "elasticsearch" || !report.Passed() {
+	if output.Name() != "elasticsearch" || !report.Passed {
 		return report, nil
 	}
 	es, err := setup.Connect(ctx, output, settings.Name, b.Info.Logger)

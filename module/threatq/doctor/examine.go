@@ -60,7 +60,7 @@ func Examine(ctx context.Context, target Target) (*Report, error) {
 		target:    target,
 		client:    cl,
 		endpoints: differing(cl.Endpoints()),
-		report:    &Report{Input: target.Input.ID, URL: cfg.URL, DataCollectionID: cfg.DataCollectionID, Total: -1},
+		report:    &Report{Input: target.Input.ID, URL: cfg.URL, DataCollectionID: cfg.DataCollectionID, Passed: true},
 	}
 	e.step(StepResolve, func() finding { return e.resolve(ctx) })
 	e.step(StepConnect, func() finding { return e.connect(ctx) })
@@ -78,7 +78,6 @@ type examination struct {
 	client    *client.Client
 	endpoints []client.Endpoint
 	report    *Report
-	failed    bool
 
 	page    *client.Page
 	fetched time.Time
@@ -93,7 +92,7 @@ type finding struct {
 
 // step takes a step, unless one before it has failed.
 func (e *examination) step(name string, take func() finding) {
-	if e.failed {
+	if !e.report.Passed {
 		e.report.Steps = append(e.report.Steps, Step{Name: name, Verdict: Skipped})
 		return
 	}
@@ -104,7 +103,7 @@ func (e *examination) step(name string, take func() finding) {
 	case found.err != nil:
 		step.Verdict = Failed
 		step.Detail, step.Advice = explain(found.err)
-		e.failed = true
+		e.report.Passed = false
 	case found.skipped:
 		step.Verdict, step.Duration = Skipped, 0
 	}
@@ -223,12 +222,14 @@ func (e *examination) readPage(ctx context.Context) finding {
 		return finding{err: err}
 	}
 	e.page = page
-	e.report.Total, e.report.Read = page.Total, len(page.Indicators)
+	e.report.Read = len(page.Indicators)
 	read := fmt.Sprintf("%s on the first page (%s)", humanize.Comma(int64(len(page.Indicators))), humanize.IBytes(uint64(page.Bytes)))
-	if page.Total < 0 {
+	total := page.Total
+	if total < 0 {
 		return finding{detail: read + ", the appliance does not say how many there are in all"}
 	}
-	return finding{detail: count(page.Total, "indicator") + " in all, " + read}
+	e.report.Total = &total
+	return finding{detail: count(total, "indicator") + " in all, " + read}
 }
 
 // mapPage maps the whole page as the input would before its processors, because one bad

@@ -122,13 +122,13 @@ func TestEverythingIsFine(t *testing.T) {
 	server := start(t, true, 25)
 	report := examine(t, target(t, server, map[string]any{"page_size": 10}))
 	require.Equal(t, allOverTLS, verdicts(report), report.Text())
-	assert.True(t, report.Passed())
+	assert.True(t, report.Passed)
 	assert.Equal(t, "127.0.0.1 is an IP address", find(t, report, StepResolve).Detail)
 	assert.Equal(t, "to "+strings.TrimPrefix(server.url, "https://"), find(t, report, StepConnect).Detail)
 	assert.Regexp(t, `^TLS 1\.3, certificate of O=Acme Co, valid until \d{4}-\d\d-\d\d$`, find(t, report, StepTLS).Detail)
 	assert.Regexp(t, `^25 indicators in all, 10 on the first page \(`, find(t, report, StepPage).Detail)
 	assert.Equal(t, "10 of 10 indicators", find(t, report, StepMap).Detail)
-	assert.EqualValues(t, 25, report.Total)
+	assert.EqualValues(t, 25, *report.Total)
 	assert.Equal(t, 10, report.Read)
 	var event struct {
 		Timestamp string `json:"@timestamp"`
@@ -235,7 +235,7 @@ func TestFirstFailureEndsTheWay(t *testing.T) {
 			began := time.Now()
 			report := examine(t, tgt)
 			assert.Equal(t, test.verdicts, verdicts(report), report.Text())
-			assert.False(t, report.Passed())
+			assert.False(t, report.Passed)
 			step := find(t, report, test.step)
 			assert.Contains(t, step.Detail, test.detail)
 			assert.Contains(t, step.Advice, test.advice)
@@ -256,7 +256,7 @@ func refusedAddress(t *testing.T) string {
 func TestEmptyCollectionPasses(t *testing.T) {
 	report := examine(t, target(t, start(t, false, 0), nil))
 	assert.Equal(t, "resolve:ok connect:ok tls:skipped token:ok page:ok map:skipped", verdicts(report))
-	assert.True(t, report.Passed())
+	assert.True(t, report.Passed)
 	assert.Equal(t, "the data collection is empty", find(t, report, StepMap).Detail)
 	assert.Nil(t, report.Indicator)
 }
@@ -273,7 +273,7 @@ func TestUnreadableIndicators(t *testing.T) {
 	require.NoError(t, server.PutRaw(2, []byte(`[]`)))
 	require.NoError(t, server.PutRaw(3, []byte(`null`)))
 	report = examine(t, target(t, server, nil))
-	assert.False(t, report.Passed())
+	assert.False(t, report.Passed)
 	step := find(t, report, StepMap)
 	assert.Equal(t, Failed, step.Verdict)
 	assert.Equal(t, "none of 3 indicators can be read, the first because of: "+noID, step.Detail)

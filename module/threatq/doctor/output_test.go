@@ -90,7 +90,7 @@ func TestExamineElasticsearch(t *testing.T) {
 			report.Run(libtesting.NullDriver, func(d libtesting.Driver) {
 				ExamineElasticsearch(t.Context(), d, es, []string{"default"})
 			})
-			assert.Equal(t, tt.verdict != Failed, report.Passed(), report.Steps)
+			assert.Equal(t, tt.verdict != Failed, report.Passed, report.Steps)
 			for _, step := range report.Steps {
 				if step.Verdict == tt.verdict {
 					assert.Contains(t, step.Detail, tt.detail)
@@ -118,7 +118,7 @@ func TestExamineFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			report := &OutputReport{Output: "file"}
 			report.Run(libtesting.NullDriver, func(d libtesting.Driver) { ExamineFile(d, tt.dir, "threatqbeat") })
-			assert.Equal(t, tt.passed, report.Passed())
+			assert.Equal(t, tt.passed, report.Passed)
 			text, err := json.Marshal(report)
 			require.NoError(t, err)
 			assert.Contains(t, string(text), tt.want)
@@ -136,7 +136,7 @@ func TestRefusedCredentials(t *testing.T) {
 	report.Run(libtesting.NullDriver, func(d libtesting.Driver) {
 		d.Fatal("talk to server", errors.New(`401 Unauthorized: {"error":{}}`))
 	})
-	assert.False(t, report.Passed())
+	assert.False(t, report.Passed)
 	require.Len(t, report.Steps, 1)
 	assert.Contains(t, report.Steps[0].Detail, "the server refuses the credentials (401): check api_key, which takes id:api_key")
 }

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -55,44 +54,22 @@ func (d Duration) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(time.Duration(d).Microseconds()) / 1000)
 }
 
-// Report is what the examination of one input has found.
+// Report is what the examination of one input has found, also as it is written for
+// machines.
 type Report struct {
-	// Input, URL and DataCollectionID say what was examined.
-	Input, URL, DataCollectionID string
+	Input            string `json:"input_id"`
+	URL              string `json:"url"`
+	DataCollectionID string `json:"data_collection_id"`
+	// Passed tells whether no step failed.
+	Passed bool `json:"passed"`
 	// Steps holds all steps, those that were skipped included.
-	Steps []Step
-	// Total is the number of indicators in the collection, -1 when unknown.
-	Total int64
+	Steps []Step `json:"steps"`
+	// Total is the number of indicators in the collection, nil when unknown.
+	Total *int64 `json:"total,omitempty"`
 	// Read is the number of indicators on the page that was read.
-	Read int
-	// Indicator is one indicator as published, in JSON; nil when there is none.
-	Indicator json.RawMessage
-}
-
-// Passed tells whether no step failed.
-func (r *Report) Passed() bool {
-	return !slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Verdict == Failed })
-}
-
-// MarshalJSON writes the report for machines, and nothing where nothing is known.
-func (r *Report) MarshalJSON() ([]byte, error) {
-	out := struct {
-		Input            string          `json:"input_id"`
-		URL              string          `json:"url"`
-		DataCollectionID string          `json:"data_collection_id"`
-		Passed           bool            `json:"passed"`
-		Steps            []Step          `json:"steps"`
-		Total            *int64          `json:"total,omitempty"`
-		Read             int             `json:"read"`
-		Indicator        json.RawMessage `json:"indicator,omitempty"`
-	}{
-		Input: r.Input, URL: r.URL, DataCollectionID: r.DataCollectionID,
-		Passed: r.Passed(), Steps: r.Steps, Read: r.Read, Indicator: r.Indicator,
-	}
-	if r.Total >= 0 {
-		out.Total = &r.Total
-	}
-	return json.Marshal(out)
+	Read int `json:"read"`
+	// Indicator is one indicator as published, nil when there is none.
+	Indicator json.RawMessage `json:"indicator,omitempty"`
 }
 
 // Text returns the report for people.

@@ -18,9 +18,10 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func reports() map[string]*Report {
+	total := int64(4090)
 	return map[string]*Report{
 		"passed": {
-			Input: "threatq-default", URL: "https://threatq.example.com", DataCollectionID: "0123456789abcdef", Total: 4090, Read: 1000,
+			Input: "threatq-default", URL: "https://threatq.example.com", DataCollectionID: "0123456789abcdef", Passed: true, Total: &total, Read: 1000,
 			Steps: []Step{
 				{StepResolve, OK, Duration(1234 * time.Microsecond), "threatq.example.com is 192.0.2.1, 2001:db8::1", ""},
 				{StepConnect, OK, Duration(40 * time.Microsecond), "to threatq.example.com:443", ""},
@@ -33,7 +34,7 @@ func reports() map[string]*Report {
 			Indicator: json.RawMessage(`{"@timestamp":"2026-03-01T12:00:00.000Z","threat":{"indicator":{"description":"\u001b[2Ja` + "\u009b\u202e" + `b","type":"ipv4-addr"}}}`),
 		},
 		"failed": {
-			Input: "a\x1b[31mb", URL: "http://threatq.example.com", DataCollectionID: "0123456789abcdef", Total: -1,
+			Input: "a\x1b[31mb", URL: "http://threatq.example.com", DataCollectionID: "0123456789abcdef",
 			Steps: []Step{
 				{StepResolve, OK, Duration(time.Millisecond), "threatq.example.com is 192.0.2.1", ""},
 				{StepConnect, OK, Duration(time.Millisecond), "to threatq.example.com:80", ""},
@@ -53,7 +54,6 @@ func TestReportForPeopleAndMachines(t *testing.T) {
 			text, err := json.MarshalIndent(report, "", "  ")
 			require.NoError(t, err)
 			golden(t, name+".json", append(text, '\n'))
-			assert.Equal(t, name == "passed", report.Passed())
 		})
 	}
 }

@@ -4,7 +4,6 @@
 package doctor
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"slices"
@@ -29,20 +28,8 @@ type OutputStep struct {
 type OutputReport struct {
 	Output string       `json:"output"`
 	Steps  []OutputStep `json:"steps"`
-}
-
-// Passed tells whether no step failed.
-func (r *OutputReport) Passed() bool {
-	return !slices.ContainsFunc(r.Steps, func(s OutputStep) bool { return s.Verdict == Failed })
-}
-
-// MarshalJSON adds whether the output passed.
-func (r *OutputReport) MarshalJSON() ([]byte, error) {
-	type report OutputReport
-	return json.Marshal(struct {
-		*report
-		Passed bool `json:"passed"`
-	}{(*report)(r), r.Passed()})
+	// Passed tells whether no step failed.
+	Passed bool `json:"passed"`
 }
 
 // Run calls test with a driver that adds its steps to the report and shows them by
@@ -54,6 +41,7 @@ func (r *OutputReport) Run(show testing.Driver, test func(testing.Driver)) {
 		test(&recorder{report: r, show: show})
 	}()
 	<-done
+	r.Passed = !slices.ContainsFunc(r.Steps, func(s OutputStep) bool { return s.Verdict == Failed })
 }
 
 // recorder is a testing.Driver that keeps what it is told.

@@ -18,22 +18,28 @@ import (
 // Difference tells what is wrong with an indicator.
 type Difference string
 
-// The differences between the data collections and the active indicators.
+// The differences between the data collections and the active indicators; the list of
+// differences says what each is.
 const (
-	// Missing is active in a data collection and not under the alias.
-	Missing Difference = "missing"
-	// Older is under the alias in an older version than in the data collection.
-	Older Difference = "older"
-	// Expired has expired in the data collection and is under the alias.
-	Expired Difference = "expired"
-	// Foreign is under the alias and in none of the data collections.
-	Foreign Difference = "foreign"
-	// Repeated is under the alias in more than one document.
+	Missing  Difference = "missing"
+	Older    Difference = "older"
+	Expired  Difference = "expired"
+	Foreign  Difference = "foreign"
 	Repeated Difference = "repeated"
 )
 
-// Differences lists them in the order of reports.
-var Differences = []Difference{Missing, Older, Expired, Foreign, Repeated}
+// differences are all of them in the order of reports, what each is and what to do about
+// it.
+var differences = []struct {
+	Difference
+	what, advice string
+}{
+	{Missing, "active in ThreatQ, not under the alias", "verify --repair publishes them"},
+	{Older, "under the alias in an older version", "verify --repair publishes them"},
+	{Expired, "expired in ThreatQ, under the alias", "verify --repair publishes them, so that the transform takes them out"},
+	{Foreign, "under the alias, in none of the data collections", "the next sweep retires those that this beat delivered, verify --retire-foreign all of them"},
+	{Repeated, "under the alias in several documents", "look for a second transform or index: threatqbeat setup names them"},
+}
 
 // Finding is one indicator that differs.
 type Finding struct {
@@ -75,11 +81,8 @@ type Verifier struct {
 // only if it still differs then. The error says that a side could not be read.
 func (v *Verifier) Verify(ctx context.Context) (*Comparison, error) {
 	started := v.Now()
-	if v.collections == nil {
-		var err error
-		if v.collections, err = newCollections(v.Targets, v.Now); err != nil {
-			return nil, err
-		}
+	if err := v.connect(); err != nil {
+		return nil, err
 	}
 	result, err := v.look(ctx, nil)
 	if err != nil {
@@ -99,6 +102,18 @@ func (v *Verifier) Verify(ctx context.Context) (*Comparison, error) {
 	}
 	result.Duration = v.Now().Sub(started)
 	return result, nil
+}
+
+// connect makes what reads the data collections, once.
+func (v *Verifier) connect() error {
+	for _, target := range v.Targets[len(v.collections):] {
+		c, err := newCollection(target, v.Now)
+		if err != nil {
+			return err
+		}
+		v.collections = append(v.collections, c)
+	}
+	return nil
 }
 
 // Close closes the connections with the appliances.
@@ -243,17 +258,6 @@ type ComparedInput struct {
 
 // Equal reports whether nothing differs.
 func (c *Comparison) Equal() bool { return len(c.Findings) == 0 }
-
-// Count returns how many findings are of a difference.
-func (c *Comparison) Count(d Difference) int {
-	n := 0
-	for _, f := range c.Findings {
-		if f.Difference == d {
-			n++
-		}
-	}
-	return n
-}
 
 // Summary says in one line how the comparison ended.
 func (c *Comparison) Summary() string {

@@ -6,7 +6,6 @@ package doctor
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -165,19 +164,4 @@ func (m *merged) next(now int64) (best collected, from int, ok bool) {
 		}
 	}
 	return best, from, true
-}
-
-func newCollections(targets []Target, now func() time.Time) ([]*collection, error) {
-	var collections []*collection
-	for _, target := range targets {
-		c, err := newCollection(target, now)
-		if err != nil {
-			return nil, err
-		}
-		collections = append(collections, c)
-	}
-	if len(collections) == 0 {
-		return nil, errors.New("there is no input to compare")
-	}
-	return collections, nil
 }

@@ -19,15 +19,6 @@ import (
 // maxExamples is how many indicators of each difference a report names.
 const maxExamples = 5
 
-// described says what a difference is and what to do about it.
-var described = map[Difference]struct{ what, advice string }{
-	Missing:  {"active in ThreatQ, not under the alias", "verify --repair publishes them"},
-	Older:    {"under the alias in an older version", "verify --repair publishes them"},
-	Expired:  {"expired in ThreatQ, under the alias", "verify --repair publishes them, so that the transform takes them out"},
-	Foreign:  {"under the alias, in none of the data collections", "the next sweep retires those that this beat delivered, verify --retire-foreign all of them"},
-	Repeated: {"under the alias in several documents", "look for a second transform or index: threatqbeat setup names them"},
-}
-
 // Text returns the comparison for people.
 func (c *Comparison) Text() string {
 	var b strings.Builder
@@ -40,22 +31,22 @@ func (c *Comparison) Text() string {
 	}
 	fmt.Fprintf(&b, "Alias %s, namespace %s\n", assets.Alias, strings.Join(c.Namespaces, ", "))
 	fmt.Fprintf(&b, "  %s active indicators, %s in the data collections\n", humanize.Comma(int64(c.Active)), humanize.Comma(int64(c.Collected)))
-	for _, d := range Differences {
-		n := c.Count(d)
+	for _, d := range differences {
+		n, examples := c.of(d.Difference)
 		if n == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "  %-8s  %s  %s\n", d, humanize.Comma(int64(n)), described[d].what)
-		for _, f := range c.examples(d) {
-			fmt.Fprintf(&b, "              %s\n", c.describe(f))
+		fmt.Fprintf(&b, "  %-8s  %s  %s\n", d.Difference, humanize.Comma(int64(n)), d.what)
+		for _, f := range examples {
+			fmt.Fprintf(&b, "              %s\n", f.describe())
 		}
-		fmt.Fprintf(&b, "            What to do: %s.\n", described[d].advice)
+		fmt.Fprintf(&b, "            What to do: %s.\n", d.advice)
 	}
 	fmt.Fprintf(&b, "%s (%s)\n", c.Summary(), c.Duration.Round(10*time.Millisecond))
 	return b.String()
 }
 
-func (c *Comparison) describe(f Finding) string {
+func (f Finding) describe() string {
 	var parts []string
 	for _, id := range []struct {
 		name  string
@@ -87,14 +78,17 @@ func dateOf(v registry.Version) string {
 	return time.Unix(int64(v), 0).UTC().Format(time.RFC3339)
 }
 
-func (c *Comparison) examples(d Difference) []Finding {
-	var found []Finding
+// of returns how many findings are of a difference, and a few of them.
+func (c *Comparison) of(d Difference) (count int, examples []Finding) {
 	for _, f := range c.Findings {
-		if f.Difference == d && len(found) < maxExamples {
-			found = append(found, f)
+		if f.Difference != d {
+			continue
+		}
+		if count++; count <= maxExamples {
+			examples = append(examples, f)
 		}
 	}
-	return found
+	return count, examples
 }
 
 // MarshalJSON writes the comparison for machines.
@@ -130,16 +124,17 @@ func (c *Comparison) MarshalJSON() ([]byte, error) {
 		}
 		return &v
 	}
-	for _, d := range Differences {
-		entry := difference{Count: c.Count(d), Examples: []example{}}
-		for _, f := range c.examples(d) {
+	for _, d := range differences {
+		n, examples := c.of(d.Difference)
+		entry := difference{Count: n, Examples: []example{}}
+		for _, f := range examples {
 			e := example{ID: id(f.ID), IndicatorID: id(f.IndicatorID), Collected: dateOf(f.Collected), Active: dateOf(f.Active)}
 			if f.Input >= 0 {
 				e.Input = c.Inputs[f.Input].ID
 			}
 			entry.Examples = append(entry.Examples, e)
 		}
-		out.Differences[d] = entry
+		out.Differences[d.Difference] = entry
 	}
 	return json.Marshal(out)
 }

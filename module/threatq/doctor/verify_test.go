@@ -133,9 +133,7 @@ func verifying(t *testing.T, indicators ...int) (*Verifier, *fakeAlias, []*simul
 	es := &fakeAlias{t: t}
 	v.Elasticsearch = es
 	t.Cleanup(v.Close)
-	var err error
-	v.collections, err = newCollections(v.Targets, v.Now)
-	require.NoError(t, err)
+	require.NoError(t, v.connect())
 	for _, c := range v.collections {
 		require.NoError(t, c.read(t.Context(), nil, func(int) {}))
 		for _, i := range c.indicators {
@@ -201,12 +199,13 @@ func TestVerify(t *testing.T) {
 			tt.change(v, es)
 			result, err := v.Verify(t.Context())
 			require.NoError(t, err)
-			for _, d := range Differences {
-				want := tt.want[d]
+			for _, d := range differences {
+				want := tt.want[d.Difference]
 				if want < 0 {
 					want = active
 				}
-				assert.Equal(t, want, result.Count(d), d)
+				count, _ := result.of(d.Difference)
+				assert.Equal(t, want, count, d.Difference)
 			}
 			assert.Equal(t, tt.want == nil, result.Equal())
 			assert.Equal(t, active, result.Collected)
