@@ -34,8 +34,8 @@ type Beater struct {
 	pipeline *drainingPipeline
 	follow   func(*beat.Beat, Inputs) (stop func()) // nil without a manager
 
-	stop     chan struct{}
-	stopOnce sync.Once
+	ctx  context.Context // ends with Stop
+	stop context.CancelFunc
 }
 
 // Factory reads the configurations of inputs and creates their runners.
@@ -106,8 +106,8 @@ func newBeater(b *beat.Beat, section *conf.C, opts Options) (*Beater, error) {
 		log:      b.Info.Logger,
 		inflight: newInflight(b.Monitoring.StatsRegistry(), opts.OnAcknowledged),
 		follow:   opts.Follow,
-		stop:     make(chan struct{}),
 	}
+	bt.ctx, bt.stop = context.WithCancel(context.Background())
 	// Libbeat closes the pipeline before it stops the Beater. Closing it through
 	// this wrapper stops the inputs first, so that nothing is published to a
 	// pipeline that takes nothing any more.
@@ -167,13 +167,13 @@ func (bt *Beater) Run(b *beat.Beat) error {
 	}
 	defer b.Manager.Stop()
 
-	<-bt.stop
+	<-bt.ctx.Done()
 	return nil
 }
 
 // publishing is the pipeline by which inputs publish: it gives up no event and counts
 // those in flight. It spares each event the copy by which Libbeat brings the types of
-// arbitrary events into a common form: the mapper uses no others.
+// arbitrary events into a common form: the mapper uses these types only.
 func publishing(pipeline beat.PipelineConnector, counted *inflight) beat.PipelineConnector {
 	pipeline = pipetool.WithDefaultGuarantees(pipetool.WithACKer(pipeline, counted), beat.GuaranteedSend)
 	return pipetool.WithClientConfigEdit(pipeline, func(cfg beat.ClientConfig) (beat.ClientConfig, error) {
@@ -184,9 +184,7 @@ func publishing(pipeline beat.PipelineConnector, counted *inflight) beat.Pipelin
 }
 
 // Stop ends Run. It may be called more than once.
-func (bt *Beater) Stop() {
-	bt.stopOnce.Do(func() { close(bt.stop) })
-}
+func (bt *Beater) Stop() { bt.stop() }
 
 // inputStopGrace is how long a shutdown without shutdown_timeout waits for the
 // inputs. They stop at once, unless the output is blocked and the queue full:

@@ -5,6 +5,7 @@ package beater
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -40,10 +41,7 @@ func newInputFiles(cfg *config.Beat, taken []*config.Input, p *paths.Path, log *
 // mistake, those that ran go on as they are until the mistake is corrected: the error
 // names the file, the input and what would be right.
 func (f *inputFiles) scan(files []string) ([]*config.Input, error) {
-	places := map[string]string{}
-	for id, place := range f.taken {
-		places[id] = place
-	}
+	places := maps.Clone(f.taken)
 	// Of two inputs with one id the one that runs already goes on.
 	before := map[string]string{}
 	for file, inputs := range f.running {

@@ -15,22 +15,20 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 )
 
-// Connect returns a client that publishes as the input of this configuration does:
-// with its tags, processors, index and pipeline. Close it after the last event.
-type Connect func(input *conf.C) (beat.Client, error)
-
-// NewPublisher returns the creator of a Beater that runs no input. Its Run calls
-// work once, waits until the output has acknowledged what work has published, and
-// returns. Stop ends the context of work, and the wait.
-func NewPublisher(work func(ctx context.Context, connect Connect) error) beat.Creator {
+// NewPublisher returns the creator of a Beater that runs no input. Its Run calls work
+// once with a function that publishes as one of the inputs does, with its tags,
+// processors, index and pipeline. It waits until the output has acknowledged what was
+// published, and returns. Stop ends the context of work, and the wait.
+func NewPublisher(inputs []*conf.C, work func(ctx context.Context, publish func(input int, event beat.Event)) error) beat.Creator {
 	return func(b *beat.Beat, _ *conf.C) (beat.Beater, error) {
 		ctx, stop := context.WithCancel(context.Background())
-		return &publisher{work: work, ctx: ctx, stop: stop, inflight: newInflight(b.Monitoring.StatsRegistry(), nil)}, nil
+		return &publisher{inputs: inputs, work: work, ctx: ctx, stop: stop, inflight: newInflight(b.Monitoring.StatsRegistry(), nil)}, nil
 	}
 }
 
 type publisher struct {
-	work     func(context.Context, Connect) error
+	inputs   []*conf.C
+	work     func(context.Context, func(int, beat.Event)) error
 	ctx      context.Context
 	stop     context.CancelFunc
 	inflight *inflight
@@ -39,14 +37,20 @@ type publisher struct {
 // Run implements beat.Beater.
 func (p *publisher) Run(b *beat.Beat) error {
 	pipeline := publishing(b.Publisher, p.inflight)
-	connect := func(input *conf.C) (beat.Client, error) {
+	clients := make([]beat.Client, len(p.inputs))
+	for n, input := range p.inputs {
 		var caught catcher
 		if _, err := channel.RunnerFactoryWithCommonInputSettings(b.Info, &caught).Create(pipeline, input); err != nil {
-			return nil, fmt.Errorf("applying the settings of the input: %w", err)
+			return fmt.Errorf("applying the settings of the input: %w", err)
 		}
-		return caught.pipeline.Connect()
+		client, err := caught.pipeline.Connect()
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		clients[n] = client
 	}
-	if err := p.work(p.ctx, connect); err != nil {
+	if err := p.work(p.ctx, func(input int, event beat.Event) { clients[input].Publish(event) }); err != nil {
 		return err
 	}
 	for !p.inflight.wait(time.Second) {

@@ -159,7 +159,7 @@ func repair(ctx context.Context, warn io.Writer, v *doctor.Verifier, inputs []*c
 	settings instance.Settings, install func(beat.Creator) beat.Creator, opts verifyOptions,
 ) (*doctor.Comparison, error) {
 	published := 0
-	err := publishAside(l, settings, install, inputs, func(ctx context.Context, publish doctor.Publish) error {
+	err := publishAside(l, settings, install, inputs, func(ctx context.Context, publish func(int, beat.Event)) error {
 		if opts.repair {
 			n, err := v.Repair(ctx, found, publish)
 			published += n

@@ -15,14 +15,13 @@ import (
 	"github.com/elastic/elastic-agent-libs/paths"
 
 	"github.com/threatqbeat/threatqbeat/beater"
-	"github.com/threatqbeat/threatqbeat/module/threatq/doctor"
 )
 
 // publishAside publishes through a beat of its own with the configuration of this
 // one, its keystore included, and returns when the output has acknowledged all. It
 // has a data directory of its own, because a beat that runs has locked the other.
 func publishAside(l *loaded, settings instance.Settings, install func(beat.Creator) beat.Creator, inputs []*conf.C,
-	work func(context.Context, doctor.Publish) error,
+	work func(context.Context, func(int, beat.Event)) error,
 ) error {
 	data, err := os.MkdirTemp("", "threatqbeat-verify-")
 	if err != nil {
@@ -42,19 +41,7 @@ func publishAside(l *loaded, settings instance.Settings, install func(beat.Creat
 	}...); err != nil {
 		return err
 	}
-	create := beater.NewPublisher(func(ctx context.Context, connect beater.Connect) error {
-		clients := make([]beat.Client, len(inputs))
-		for n, input := range inputs {
-			client, err := connect(input)
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			clients[n] = client
-		}
-		return work(ctx, func(target int, event beat.Event) { clients[target].Publish(event) })
-	})
-	if err := instance.Run(settings, install(create)); err != nil {
+	if err := instance.Run(settings, install(beater.NewPublisher(inputs, work))); err != nil {
 		return fmt.Errorf("publishing: %w", err)
 	}
 	return nil

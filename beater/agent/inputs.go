@@ -53,7 +53,7 @@ func Processors() processors.PluginConfig {
 // a unit: one for each stream, in order, because the n-th is what the state of the
 // n-th stream is reported of.
 //
-// Nothing makes it fail: an error here would keep the other units from being
+// It never fails, because an error here would keep the other units from being
 // configured (to be reported to elastic/beats: reload of managerV2.go gives up at
 // the first). A stream that can't be an input becomes one that fails with the reason.
 func inputsOf(unit *agentproto.UnitExpectedConfig, info *client.AgentInfo) ([]*reload.ConfigWithMeta, error) {
@@ -113,8 +113,8 @@ func inputID(unit *agentproto.UnitExpectedConfig, stream *agentproto.Stream) str
 }
 
 // dropFleetQuotes takes off the double quotes without which Fleet refuses a text
-// that begins with an asterisk or an ampersand (elastic/kibana#184972). They are in
-// the way of a package that quotes its texts, as ours does.
+// that begins with an asterisk or an ampersand (elastic/kibana#184972). In a package that
+// quotes its texts, as ours does, they would become a part of the text.
 func dropFleetQuotes(input map[string]any) {
 	for _, name := range []string{"fields_param", "expired_statuses", "tags"} {
 		switch value := input[name].(type) {
