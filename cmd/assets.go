@@ -21,8 +21,8 @@ type assets struct {
 	// and not to the Beater.
 	root *conf.C
 	// asks is set for a command that asks on standard output and ends the process
-	// itself. The guard would keep its question, which ends no line, and its last
-	// words; Libbeat's keystore commands print no value.
+	// itself. The guard would hold back its question, which ends no line, and what it
+	// prints last; Libbeat's keystore commands print no value.
 	asks bool
 }
 

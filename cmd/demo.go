@@ -135,19 +135,18 @@ func collectDemo(out io.Writer, settings instance.Settings, appliance *simulator
 
 	bar := newProgress(out, opts.indicators)
 	defer bar.finish()
-	var acknowledged, took atomic.Int64
+	var took atomic.Int64
 	var running atomic.Pointer[beat.Beater]
 	start := time.Now()
 	create := beater.New(beater.Options{OnAcknowledged: func(n int) {
-		bar.add(n)
-		now := acknowledged.Add(int64(n))
-		if before := now - int64(n); before < int64(opts.indicators) && now >= int64(opts.indicators) {
+		now := bar.add(n)
+		if now-n < opts.indicators && now >= opts.indicators {
 			took.Store(int64(time.Since(start)))
-			// Of none of this the cursor tells.
+			// The cursor tells nothing of this.
 			appliance.Leave(opts.changes())
 			appliance.Join(opts.changes())
 		}
-		if now >= int64(opts.indicators+2*opts.changes()) {
+		if now >= opts.indicators+2*opts.changes() {
 			(*running.Load()).Stop()
 		}
 	}})

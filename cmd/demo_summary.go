@@ -5,6 +5,7 @@ package cmd
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -33,21 +34,6 @@ type latestEvent struct {
 	reason  string
 }
 
-// summarised is what the summary reads of an event.
-type summarised struct {
-	Threat struct {
-		Indicator struct {
-			Type string `json:"type"`
-		} `json:"indicator"`
-	} `json:"threat"`
-	ThreatQ struct {
-		ID          *int64    `json:"id"`
-		IndicatorID int64     `json:"indicator_id"`
-		ExpiredAt   time.Time `json:"ioc_expired_at"`
-		Reason      string    `json:"ioc_expiration_reason"`
-	} `json:"threatq"`
-}
-
 func summariseFile(name string, now time.Time) (*summary, error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -57,27 +43,32 @@ func summariseFile(name string, now time.Time) (*summary, error) {
 	sum := &summary{now: now, latest: map[int64]latestEvent{}}
 	decoder := json.NewDecoder(bufio.NewReaderSize(file, 1<<20))
 	for n := 1; ; n++ {
-		var event summarised
+		var event struct {
+			Threat struct {
+				Indicator struct {
+					Type string `json:"type"`
+				} `json:"indicator"`
+			} `json:"threat"`
+			ThreatQ struct {
+				ID          int64     `json:"id"`
+				IndicatorID int64     `json:"indicator_id"`
+				ExpiredAt   time.Time `json:"ioc_expired_at"`
+				Reason      string    `json:"ioc_expiration_reason"`
+			} `json:"threatq"`
+		}
 		if err := decoder.Decode(&event); err == io.EOF {
 			return sum, nil
 		} else if err != nil {
 			return nil, fmt.Errorf("reading the collected events: event %d of %s: %w", n, name, err)
 		}
-		sum.add(event)
+		// The appliance gives each indicator one of the two, or both alike.
+		id := cmp.Or(event.ThreatQ.ID, event.ThreatQ.IndicatorID)
+		kind := event.Threat.Indicator.Type
+		if event.ThreatQ.Reason == threat.RetiredReason {
+			kind = sum.latest[id].kind
+		}
+		sum.latest[id] = latestEvent{kind, event.ThreatQ.ExpiredAt, event.ThreatQ.Reason}
 	}
-}
-
-func (s *summary) add(event summarised) {
-	// The appliance gives each indicator one of the two, or both alike.
-	id := event.ThreatQ.IndicatorID
-	if event.ThreatQ.ID != nil {
-		id = *event.ThreatQ.ID
-	}
-	kind := event.Threat.Indicator.Type
-	if event.ThreatQ.Reason == threat.RetiredReason {
-		kind = s.latest[id].kind
-	}
-	s.latest[id] = latestEvent{kind, event.ThreatQ.ExpiredAt, event.ThreatQ.Reason}
 }
 
 // differences counts the indicators that the appliance holds and that are missing or
@@ -114,14 +105,8 @@ func (s *summary) print(out io.Writer) {
 		_ = table.Flush()
 		fmt.Fprintln(out)
 		fmt.Fprintf(table, "\t  %s\n", title)
-		// Most frequent first.
-		labels := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
-			if counts[a] != counts[b] {
-				return counts[b] - counts[a]
-			}
-			return strings.Compare(a, b)
-		})
-		for _, label := range labels {
+		mostFrequentFirst := func(a, b string) int { return cmp.Or(counts[b]-counts[a], strings.Compare(a, b)) }
+		for _, label := range slices.SortedFunc(maps.Keys(counts), mostFrequentFirst) {
 			row(counts[label], label)
 		}
 	}

@@ -75,11 +75,14 @@ func loadFile(settings instance.Settings) (*conf.C, error) {
 	if err := cfgfile.HandleFlags(); err != nil {
 		return nil, fmt.Errorf("reading the flags: %w", err)
 	}
-	var errs []error
+	var errs, scalars []error
 	if !management.UnderAgent() { // Libbeat reads no file then
 		for _, file := range configFiles() {
 			_, err := config.ReadLines(file)
 			errs = append(errs, err)
+			if alone, err := common.LoadFile(file); err == nil { // else Load fails
+				scalars = append(scalars, config.CheckSections(alone))
+			}
 		}
 	}
 	cfg, err := cfgfile.Load("", settings.ConfigOverrides)
@@ -102,12 +105,6 @@ func loadFile(settings instance.Settings) (*conf.C, error) {
 	useVariables(store)
 	takeTexts(cfg)
 	secrets.LearnConfig(cfg)
-	var scalars []error
-	for _, file := range configFiles() {
-		if alone, err := common.LoadFile(file); err == nil { // else errs has it
-			scalars = append(scalars, config.CheckSections(alone))
-		}
-	}
 	if err := config.Join(scalars...); err != nil {
 		return nil, err
 	}

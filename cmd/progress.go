@@ -45,19 +45,20 @@ func newProgress(out io.Writer, total int) *progress {
 	return p
 }
 
-func (p *progress) add(n int) {
+// add counts n more, and returns how many there are. What a sweep publishes comes on top
+// of the total, and is not shown.
+func (p *progress) add(n int) (done int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := p.done
-	n = min(n, p.total-p.done) // what a sweep publishes comes on top
+	before := min(p.done, p.total)
 	p.done += n
+	shown := min(p.done, p.total)
 	if p.bar != nil {
-		_ = p.bar.Add(n)
-		return
+		_ = p.bar.Set(shown)
+	} else if shown*10/p.total > before*10/p.total {
+		fmt.Fprintf(p.out, "%3d %%  %d of %d indicators, %.1f s\n", shown*100/p.total, shown, p.total, time.Since(p.start).Seconds())
 	}
-	if p.done*10/p.total > before*10/p.total {
-		fmt.Fprintf(p.out, "%3d %%  %d of %d indicators, %.1f s\n", p.done*100/p.total, p.done, p.total, time.Since(p.start).Seconds())
-	}
+	return p.done
 }
 
 func (p *progress) finish() {
