@@ -66,7 +66,8 @@ func SetupFrom(root *config.C) (cfg Setup, err error) {
 	if err != nil {
 		return Setup{}, err
 	}
-	return cfg, readSection(section, "setup", &cfg)
+	err = readSection(section, "setup", &cfg)
+	return cfg, err
 }
 
 // SettingsUnder returns the settings under a key of a configuration, none when the key is

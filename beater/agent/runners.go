@@ -74,17 +74,11 @@ type managedInputs struct {
 // Reload starts, stops and keeps inputs, until what runs is what is configured.
 func (m *managedInputs) Reload(configs []*reload.ConfigWithMeta) error {
 	err := m.runners.Reload(m.runnable(configs))
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return err
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		reported := func(err error) bool { return errors.As(err, new(reportedError)) }
+		err = errors.Join(slices.DeleteFunc(slices.Clone(joined.Unwrap()), reported)...)
 	}
-	var unreported []error
-	for _, err := range joined.Unwrap() {
-		if !errors.As(err, new(reportedError)) {
-			unreported = append(unreported, err)
-		}
-	}
-	return errors.Join(unreported...)
+	return err
 }
 
 // runnable leaves out the streams that are switched off, and refuses those that

@@ -26,12 +26,12 @@ import (
 // GuardLog makes every line that is logged from now on pass through Hide: by the
 // logger, by the loggers made of it or of the package logp from now on, and by the
 // standard library's. section is the section logging, nil when it isn't known yet.
-// Calls after the first do nothing.
+// Further calls for the same logger do nothing.
 func GuardLog(logger *logp.Logger, section *conf.C) error {
-	if guarded {
+	if logger == guarded {
 		return nil
 	}
-	guarded = true
+	guarded = logger
 	selectors, err := selectors(section)
 	if err != nil {
 		return err
@@ -53,8 +53,9 @@ func GuardLog(logger *logp.Logger, section *conf.C) error {
 	return nil
 }
 
-// guarded is true once the log of the process has its guard.
-var guarded bool
+// guarded is the logger that was guarded last. Libbeat makes another when it configures
+// the log of a command that has configured one already.
+var guarded *logp.Logger
 
 // selectors returns which debug messages are switched on, which the package logp
 // keeps for itself.

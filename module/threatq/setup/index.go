@@ -4,7 +4,6 @@
 package setup
 
 import (
-	"cmp"
 	"fmt"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
@@ -38,16 +37,16 @@ func (supporter) Enabled() bool { return false }
 // BuildSelector returns what finds the index of an event, from the settings
 // index and indices of the output.
 func (s supporter) BuildSelector(output *conf.C) (outputs.IndexSelector, error) {
-	var selector outputs.IndexSelector
 	var settings struct {
 		Index string `config:"index"`
 	}
 	err := output.Unpack(&settings)
+	if err == nil && settings.Index == "" {
+		output, err = conf.MergeConfigs(output, conf.MustNewConfigFrom(map[string]any{"index": defaultIndex}))
+	}
+	var selector outputs.IndexSelector
 	if err == nil {
-		index := conf.MustNewConfigFrom(map[string]any{"index": cmp.Or(settings.Index, defaultIndex)})
-		if output, err = conf.MergeConfigs(output, index); err == nil {
-			selector, err = s.Supporter.BuildSelector(output)
-		}
+		selector, err = s.Supporter.BuildSelector(output)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the settings index and indices of the output: %w", err)

@@ -84,8 +84,8 @@ type Installer struct {
 }
 
 // New returns an Installer. es is a connected server, nil where the dashboards alone are
-// installed; connect connects with Kibana, nil where it isn't configured. report is
-// called after each asset.
+// installed; connect connects with Kibana, which is done for the dashboards only. report
+// is called after each asset.
 func New(es Elasticsearch, connect func() (*kibana.Client, error), cfg config.Setup, log *logp.Logger, report func(Report)) *Installer {
 	sleep := func(ctx context.Context, d time.Duration) error { return timed.Wait(ctx, d) }
 	return &Installer{es: es, kibana: connect, cfg: cfg, log: log.Named("setup"), report: report, sleep: sleep}

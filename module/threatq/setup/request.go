@@ -81,7 +81,7 @@ func (i *Installer) do(ctx context.Context, doing, call string, body, out any, f
 	}
 	if err := json.Unmarshal(answer, out); err != nil {
 		return status, &Error{
-			Doing: doing, Err: err,
+			Doing:  doing,
 			Cause:  "the server's answer is not the JSON that this API gives",
 			Remedy: "Check that output.elasticsearch.hosts names Elasticsearch itself and not something before it.",
 		}
