@@ -8,7 +8,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
@@ -268,3 +270,46 @@ func (c *client) examineTopics(events []publisher.Event) error {
 	}
 	return nil
 }
+
+// attempt is a batch that an output is given in place of the pipeline's, to learn
+// what becomes of it before the pipeline does. It ends once.
+type attempt struct {
+	events []publisher.Event
+	failed chan []publisher.Event // what the output would have sent again, once it is done
+}
+
+func newAttempt(events []publisher.Event) *attempt {
+	// The output may reorder what it is given.
+	return &attempt{slices.Clone(events), make(chan []publisher.Event, 1)}
+}
+
+func (a *attempt) end(failed []publisher.Event) {
+	select {
+	case a.failed <- failed:
+	default: // ended before
+	}
+}
+
+func (a *attempt) Events() []publisher.Event            { return a.events }
+func (a *attempt) ACK()                                 { a.end(nil) } // some outputs have dropped a few
+func (a *attempt) Drop()                                { a.end(a.events) }
+func (a *attempt) Retry()                               { a.end(a.events) }
+func (a *attempt) RetryEvents(events []publisher.Event) { a.end(events) }
+func (a *attempt) Cancelled()                           { a.end(a.events) }
+func (a *attempt) SplitRetry() bool                     { return false } // who made the attempt divides it
+
+// tally is the observer of an output whose batches are attempts: it counts the
+// events that the output drops, and leaves it to whoever makes the attempts to
+// count the events of the pipeline. The rest it passes on.
+type tally struct {
+	outputs.Observer
+	dropped atomic.Int64
+}
+
+// Dropped returns how many events were dropped since the last call.
+func (t *tally) Dropped() int { return int(t.dropped.Swap(0)) }
+
+func (t *tally) PermanentErrors(n int) { t.dropped.Add(int64(n)) }
+func (t *tally) NewBatch(int)          {}
+func (t *tally) AckedEvents(int)       {}
+func (t *tally) RetryableErrors(int)   {}

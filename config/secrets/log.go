@@ -90,12 +90,10 @@ func levelOf(level zapcore.Level) logp.Level {
 // core hides secrets in what it hands on.
 type core struct{ zapcore.Core }
 
-// Enabled tells whether lines of a level are logged.
 func (c *core) Enabled(level zapcore.Level) bool {
 	return logp.GetLevel().Enabled(level) && c.Core.Enabled(level)
 }
 
-// With returns a core that adds fields to each line.
 func (c *core) With(fields []zapcore.Field) zapcore.Core {
 	return &core{c.Core.With(process.hideFields(fields))}
 }
@@ -109,14 +107,12 @@ func (c *core) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcor
 	return checked.AddCore(entry, c)
 }
 
-// Write writes a line.
 func (c *core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	entry.Message = process.hide(entry.Message)
 	entry.Stack = process.hide(entry.Stack)
 	return c.Core.Write(entry, process.hideFields(fields))
 }
 
-// Close closes the files of the log.
 func (c *core) Close() error {
 	if closer, ok := c.Core.(io.Closer); ok {
 		return closer.Close()

@@ -234,16 +234,9 @@ func (c *Client) Close() {
 
 // metrics counts what a Client does; docs/monitoring.md says what each counts.
 type metrics struct {
-	requests       *monitoring.Uint
-	status         [6]*monitoring.Uint // by class
-	failed         *monitoring.Uint
-	retries        *monitoring.Uint
-	pages          *monitoring.Uint
-	bytes          *monitoring.Uint
-	tokens         *monitoring.Uint
-	tokenErrors    *monitoring.Uint
-	tooMany        *monitoring.Uint
-	rateLimitWaits *monitoring.Uint
+	requests, failed, retries, pages, bytes      *monitoring.Uint
+	tokens, tokenErrors, tooMany, rateLimitWaits *monitoring.Uint
+	status                                       [6]*monitoring.Uint // by the first digit
 }
 
 func newMetrics(reg *monitoring.Registry) *metrics {
@@ -261,15 +254,15 @@ func newMetrics(reg *monitoring.Registry) *metrics {
 		tooMany:        monitoring.NewUint(reg, "http_too_many_requests_total"),
 		rateLimitWaits: monitoring.NewUint(reg, "http_rate_limit_waits_total"),
 	}
-	for class, name := range map[int]string{1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"} {
-		m.status[class] = monitoring.NewUint(reg, "http_responses_"+name+"_total")
+	for digit := 1; digit < len(m.status); digit++ {
+		m.status[digit] = monitoring.NewUint(reg, fmt.Sprintf("http_responses_%dxx_total", digit))
 	}
 	return m
 }
 
 func (m *metrics) response(status int) {
-	if class := status / 100; class >= 1 && class <= 5 {
-		m.status[class].Inc()
+	if digit := status / 100; digit >= 1 && digit < len(m.status) {
+		m.status[digit].Inc()
 	}
 	if status == http.StatusTooManyRequests {
 		m.tooMany.Inc()

@@ -72,61 +72,50 @@ func canceled(ctx context.Context, op string) *Error {
 // nothing to read. The call says what was asked for, body is how the answer's
 // body begins.
 func (c *Client) statusError(call *call, resp *http.Response, body []byte) *Error {
-	e := &Error{Op: call.op, Status: resp.StatusCode, Kind: KindStatus}
-	answered := fmt.Sprintf("the appliance answered %s", statusText(resp.StatusCode))
-	switch status := resp.StatusCode; {
-	case otherProduct(resp.Header, body) != "":
-		e.Kind = KindAnswer
-		e.Reason = fmt.Sprintf("%s answers there, and not ThreatQ (%d)", otherProduct(resp.Header, body), status)
-		e.Hint = "set url to the address of the ThreatQ appliance"
-	case status == http.StatusTooManyRequests:
-		e.Kind = KindRateLimited
-		e.Reason = "the appliance answers that there are too many requests (429)"
-		e.Hint = "lower the load with request.rate_limit.limit or a longer interval"
-		e.RetryAfter = retryAfter(resp.Header, c.now())
-	case status == http.StatusRequestTimeout || status >= 500:
-		e.Kind = KindServer
-		e.Reason = answered
-		e.Hint = "look at the appliance's own logs"
-		e.RetryAfter = retryAfter(resp.Header, c.now())
-	case status == http.StatusProxyAuthRequired:
-		e.Reason = "the proxy wants a user name and a password (407)"
-		e.Hint = "put them into request.proxy_url"
-	case status >= 300 && status < 400:
-		e.Reason = answered + " without saying where to"
-		e.Hint = "check url"
-	case call.token && (status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden):
-		e.Kind = KindCredentials
-		e.Reason = fmt.Sprintf("the appliance refuses the client's id or secret (%d)", status)
-		e.Hint = "check auth.oauth2.client.id and auth.oauth2.client.secret"
-	case call.token:
-		e.Reason = answered
-		e.Hint = "check url or auth.oauth2.token_url"
-	case status == http.StatusUnauthorized:
-		e.Kind = KindCredentials
-		e.Reason = "the appliance refuses a token that it issued a moment ago (401)"
-		e.Hint = "check in ThreatQ that the API client is enabled and may read threat data"
-	case status == http.StatusForbidden:
-		e.Kind = KindForbidden
-		e.Reason = "the API client may not read it (403)"
-		e.Hint = "give the API client of auth.oauth2.client.id a role in ThreatQ that may read the data collection"
-	case status == http.StatusNotFound:
-		e.Kind = KindCollectionUnknown
-		e.Reason = "the appliance knows no such data collection (404)"
-		e.Hint = "check data_collection_id and url"
-	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && !isJSONObject(body):
-		e.Kind = KindAnswer
-		e.Reason = answered + " without the JSON of an appliance's answer"
-		e.Hint = "something in between may refuse the request; if it is the appliance that refuses the cursor, run threatqbeat cursor reset"
-	case (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && call.mark != StartMark:
-		e.Kind = KindCursorRejected
-		e.Reason = fmt.Sprintf("the appliance rejects the cursor mark %q (%d)", scrub(call.mark), status)
-		e.Hint = "collection has to start over from the beginning"
-	default:
-		e.Reason = answered
-		e.Hint = "check url, page_size and fields_param"
+	status := resp.StatusCode
+	e := &Error{Op: call.op, Status: status}
+	is := func(kind Kind, reason, hint string) *Error {
+		e.Kind, e.Reason, e.Hint = kind, reason, hint
+		return e
 	}
-	return e
+	answered := "the appliance answered " + statusText(status)
+	rejected := status == http.StatusBadRequest || status == http.StatusUnprocessableEntity
+	switch {
+	case otherProduct(resp.Header, body) != "":
+		return is(KindAnswer, fmt.Sprintf("%s answers there, and not ThreatQ (%d)", otherProduct(resp.Header, body), status),
+			"set url to the address of the ThreatQ appliance")
+	case status == http.StatusTooManyRequests:
+		e.RetryAfter = retryAfter(resp.Header, c.now())
+		return is(KindRateLimited, "the appliance answers that there are too many requests (429)",
+			"lower the load with request.rate_limit.limit or a longer interval")
+	case status == http.StatusRequestTimeout || status >= 500:
+		e.RetryAfter = retryAfter(resp.Header, c.now())
+		return is(KindServer, answered, "look at the appliance's own logs")
+	case status == http.StatusProxyAuthRequired:
+		return is(KindStatus, "the proxy wants a user name and a password (407)", "put them into request.proxy_url")
+	case status >= 300 && status < 400:
+		return is(KindStatus, answered+" without saying where to", "check url")
+	case call.token && (status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden):
+		return is(KindCredentials, fmt.Sprintf("the appliance refuses the client's id or secret (%d)", status),
+			"check auth.oauth2.client.id and auth.oauth2.client.secret")
+	case call.token:
+		return is(KindStatus, answered, "check url or auth.oauth2.token_url")
+	case status == http.StatusUnauthorized:
+		return is(KindCredentials, "the appliance refuses a token that it issued a moment ago (401)",
+			"check in ThreatQ that the API client is enabled and may read threat data")
+	case status == http.StatusForbidden:
+		return is(KindForbidden, "the API client may not read it (403)",
+			"give the API client of auth.oauth2.client.id a role in ThreatQ that may read the data collection")
+	case status == http.StatusNotFound:
+		return is(KindCollectionUnknown, "the appliance knows no such data collection (404)", "check data_collection_id and url")
+	case rejected && !isJSONObject(body):
+		return is(KindAnswer, answered+" without the JSON of an appliance's answer",
+			"something in between may refuse the request; if it is the appliance that refuses the cursor, run threatqbeat cursor reset")
+	case rejected && call.mark != StartMark:
+		return is(KindCursorRejected, fmt.Sprintf("the appliance rejects the cursor mark %q (%d)", scrub(call.mark), status),
+			"collection has to start over from the beginning")
+	}
+	return is(KindStatus, answered, "check url, page_size and fields_param")
 }
 
 func isJSONObject(body []byte) bool {

@@ -154,7 +154,38 @@ func (t *tracer) close() {
 	}
 }
 
-func (t *tracer) append(entry map[string]any) {
+// write writes a request with its answer. A nil tracer, which is off, writes nothing.
+func (t *tracer) write(r *record, bytes int64, duration time.Duration, problem string) {
+	if t == nil {
+		return
+	}
+	entry := map[string]any{
+		"@timestamp":               r.start.UTC().Format(time.RFC3339Nano),
+		"transaction.id":           strconv.FormatUint(t.count.Add(1), 10),
+		"http.request.method":      r.req.Method,
+		"url.full":                 secrets.Hide(r.req.URL.Redacted()),
+		"http.request.headers":     headers(r.req.Header),
+		"attempt":                  r.attempt,
+		"event.duration":           duration.Nanoseconds(),
+		"http.response.body.bytes": bytes,
+	}
+	if r.status > 0 {
+		entry["http.response.status_code"] = r.status
+		entry["http.response.headers"] = headers(r.header)
+	}
+	if r.call.token {
+		entry["http.request.body.content"] = config.Redacted
+	}
+	switch {
+	case r.call.token && bytes > 0:
+		entry["http.response.body.content"] = config.Redacted
+	case len(r.body) > 0:
+		entry["http.response.body.content"] = secrets.Hide(strings.ToValidUTF8(string(r.body), "\ufffd"))
+		entry["http.response.body.truncated"] = int64(len(r.body)) < bytes
+	}
+	if problem != "" {
+		entry["error.message"] = problem
+	}
 	line, err := json.Marshal(entry)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -168,41 +199,6 @@ func (t *tracer) append(entry map[string]any) {
 		t.c.log.Warnw("The request tracer can't write its file", logp.Error(err))
 	}
 	t.broken = err != nil
-}
-
-// write writes a request with its answer. A nil tracer, which is off, writes nothing.
-func (t *tracer) write(r *record, bytes int64, duration time.Duration, problem string) {
-	if t == nil {
-		return
-	}
-	line := map[string]any{
-		"@timestamp":               r.start.UTC().Format(time.RFC3339Nano),
-		"transaction.id":           strconv.FormatUint(t.count.Add(1), 10),
-		"http.request.method":      r.req.Method,
-		"url.full":                 secrets.Hide(r.req.URL.Redacted()),
-		"http.request.headers":     headers(r.req.Header),
-		"attempt":                  r.attempt,
-		"event.duration":           duration.Nanoseconds(),
-		"http.response.body.bytes": bytes,
-	}
-	if r.status > 0 {
-		line["http.response.status_code"] = r.status
-		line["http.response.headers"] = headers(r.header)
-	}
-	if r.call.token {
-		line["http.request.body.content"] = config.Redacted
-	}
-	switch {
-	case r.call.token && bytes > 0:
-		line["http.response.body.content"] = config.Redacted
-	case len(r.body) > 0:
-		line["http.response.body.content"] = secrets.Hide(strings.ToValidUTF8(string(r.body), "\ufffd"))
-		line["http.response.body.truncated"] = int64(len(r.body)) < bytes
-	}
-	if problem != "" {
-		line["error.message"] = problem
-	}
-	t.append(line)
 }
 
 // headers copies headers for the trace, without what must not be shown.

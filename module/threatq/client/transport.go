@@ -111,7 +111,6 @@ type dialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 // body.
 type roundTripper struct{ c *Client }
 
-// RoundTrip sends one request.
 func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := rt.c
 	transport := c.transports[req.URL.Hostname()]

@@ -63,21 +63,17 @@ func aroundElasticsearch(factory outputs.Factory) outputs.Factory {
 			group.EncoderFactory = func() queue.Encoder { return encoder{encoders()} }
 		}
 		return WrapClients(group, func(inner outputs.NetworkClient) outputs.NetworkClient {
-			return &elasticsearch{
-				NetworkClient: inner, observer: observer, log: log, deadLetters: userDeadLetters,
-				pause: newHolding(log, settings.Backoff.Init, settings.Backoff.Max),
-			}
+			return &elasticsearch{pausing{inner, newHolding(log, settings.Backoff.Init, settings.Backoff.Max)}, observer, log, userDeadLetters}
 		})
 	}
 }
 
 // elasticsearch is a client of the output elasticsearch.
 type elasticsearch struct {
-	outputs.NetworkClient
+	pausing
 	observer    outputs.Observer
 	log         *logp.Logger
 	deadLetters bool // refused documents go to an index of the user's
-	pause       *holding
 }
 
 // Publish sends a batch. An error has Libbeat connect anew, which installs assets that
@@ -102,12 +98,6 @@ func (c *elasticsearch) Publish(ctx context.Context, original publisher.Batch) e
 	//lint:ignore ST1005 it begins with a name
 	return fmt.Errorf("Elasticsearch refuses %s, which are held and sent again until it accepts them: %s",
 		english.Plural(b.held, "document", ""), b.heldWhy)
-}
-
-// Close ends Publish's waiting as well.
-func (c *elasticsearch) Close() error {
-	c.pause.end()
-	return c.NetworkClient.Close()
 }
 
 // without returns a copy of a configuration that lacks a setting.

@@ -151,5 +151,4 @@ func (f *fileOutput) Close() error {
 	return f.rotator.Close()
 }
 
-// String names the output and the file.
 func (f *fileOutput) String() string { return "file(" + f.name + ")" }

@@ -37,17 +37,16 @@ func aroundRedis(factory outputs.Factory) outputs.Factory {
 			return group, nil
 		}
 		return WrapClients(group, func(inner outputs.NetworkClient) outputs.NetworkClient {
-			return &redis{NetworkClient: inner, observer: observer, key: key, pause: newHolding(log, time.Second, time.Minute)}
+			return &redis{pausing{inner, newHolding(log, time.Second, time.Minute)}, observer, key}
 		})
 	}
 }
 
 // redis is a client of the output redis whose key depends on the event.
 type redis struct {
-	outputs.NetworkClient
+	pausing
 	observer outputs.Observer
 	key      outil.Selector
-	pause    *holding
 }
 
 var errNoKey = errors.New("no rule fits")
@@ -73,10 +72,4 @@ func (c *redis) Publish(ctx context.Context, batch publisher.Batch) error {
 	}
 	c.pause.resume()
 	return c.NetworkClient.Publish(ctx, batch)
-}
-
-// Close ends Publish's waiting as well.
-func (c *redis) Close() error {
-	c.pause.end()
-	return c.NetworkClient.Close()
 }

@@ -145,6 +145,18 @@ func (h *holding) resume() {
 // end ends the waiting for good.
 func (h *holding) end() { h.closeOnce.Do(func() { close(h.closed) }) }
 
+// pausing is a client whose Publish waits where it has to.
+type pausing struct {
+	outputs.NetworkClient
+	pause *holding
+}
+
+// Close ends the waiting as well.
+func (c pausing) Close() error {
+	c.pause.end()
+	return c.NetworkClient.Close()
+}
+
 // Refuse takes note of events that the output refuses for their content, before they
 // are acknowledged, and writes them to the log of events.
 func Refuse(log *logp.Logger, events []publisher.Event, why string) {

@@ -81,12 +81,10 @@ type watchedClient struct {
 	target *target
 }
 
-// Connect connects.
 func (c *watchedClient) Connect(ctx context.Context) error {
 	return c.note(c.NetworkClient.Connect(ctx))
 }
 
-// Publish sends a batch.
 func (c *watchedClient) Publish(ctx context.Context, batch publisher.Batch) error {
 	return c.note(c.NetworkClient.Publish(ctx, &kept{batch, ctx}))
 }
@@ -99,25 +97,17 @@ type kept struct {
 	ctx context.Context
 }
 
-// Retry gives back the batch.
-func (b *kept) Retry() {
+func (b *kept) giveBack(by func()) {
 	if b.ctx.Err() == nil {
-		b.Batch.Retry()
+		by()
 	}
 }
 
-// RetryEvents gives back some events, and says that the others have arrived.
+func (b *kept) Retry()     { b.giveBack(b.Batch.Retry) }
+func (b *kept) Cancelled() { b.giveBack(b.Batch.Cancelled) }
+
 func (b *kept) RetryEvents(events []publisher.Event) {
-	if b.ctx.Err() == nil {
-		b.Batch.RetryEvents(events)
-	}
-}
-
-// Cancelled gives back the batch.
-func (b *kept) Cancelled() {
-	if b.ctx.Err() == nil {
-		b.Batch.Cancelled()
-	}
+	b.giveBack(func() { b.Batch.RetryEvents(events) })
 }
 
 func (c *watchedClient) note(err error) error {
