@@ -29,8 +29,14 @@ func Build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	binaries, err := source.Build(ctx, targets...)
-	return show(binaries, err)
+	for _, target := range targets {
+		binary, err := source.Build(ctx, target, ".")
+		if err != nil {
+			return err
+		}
+		fmt.Println(binary)
+	}
+	return nil
 }
 
 // Test runs the tests.

@@ -46,7 +46,7 @@ func measure(grow bool, runs, indicators, large int, profile string) error {
 		return fmt.Errorf("creating a directory: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	programs, err := build(context.Background(), dir)
+	programs, err := build(context.Background())
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 
 	"github.com/threatqbeat/threatqbeat/dev-tools/packaging"
@@ -35,23 +34,23 @@ type wanted struct{ cpu, shipping, speed, peak string }
 
 // build builds what is compared as the packages are built, because that is what
 // users run. Filebeat is only run.
-func build(ctx context.Context, dir string) ([]program, error) {
+func build(ctx context.Context) ([]program, error) {
 	source, err := packaging.OpenSource(ctx, ".")
 	if err != nil {
 		return nil, err
 	}
 	target := packaging.Target{OS: runtime.GOOS, Arch: runtime.GOARCH}
-	binaries, err := source.Build(ctx, target)
+	binary, err := source.Build(ctx, target, ".")
 	if err != nil {
 		return nil, err
 	}
-	floor := filepath.Join(dir, "floor")
-	if err := source.BuildWith(ctx, target, "./dev-tools/bench/floor", floor); err != nil {
+	floor, err := source.Build(ctx, target, "./dev-tools/bench/floor")
+	if err != nil {
 		return nil, err
 	}
 	run := []string{"run"}
 	programs := []program{
-		{name: "threatqbeat", binary: binaries[0], args: run, config: beatConfig},
+		{name: "threatqbeat", binary: binary, args: run, config: beatConfig},
 		{name: "Libbeat's floor", binary: floor, args: run, floor: true, config: func(_ string, n int) string {
 			return fmt.Sprintf("floor.events: %d\n", n)
 		}},

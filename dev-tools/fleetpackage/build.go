@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -14,7 +15,9 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+	"time"
 
+	"github.com/threatqbeat/threatqbeat/dev-tools/archive"
 	"github.com/threatqbeat/threatqbeat/dev-tools/generated"
 )
 
@@ -23,6 +26,10 @@ const Name = "threatq"
 
 // own is the folder of the files that belong to the package alone.
 const own = "_meta/fleet"
+
+// modified is the time of every file in the archive: the earliest that the format has. A real one
+// would make two builds of the same sources differ.
+var modified = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // Files whose version, and more, is filled in.
 var templates = []string{"manifest.yml", "docs/README.md"}
@@ -37,18 +44,18 @@ func Build(root, dst, version string) error {
 	if err != nil {
 		return fmt.Errorf("building the integration package: %w", err)
 	}
-	folder := Name + "-" + version
-	archive, err := zipOf(folder, files)
-	if err != nil {
-		return fmt.Errorf("archiving the integration package: %w", err)
-	}
-	if err := os.RemoveAll(filepath.Join(dst, folder)); err != nil {
+	folder := filepath.Join(dst, Name+"-"+version)
+	if err := os.RemoveAll(folder); err != nil {
 		return fmt.Errorf("removing the former package: %w", err)
 	}
-	if err := generated.Write(filepath.Join(dst, folder), files); err != nil {
+	if err := generated.Write(folder, files); err != nil {
 		return err
 	}
-	return generated.Write(dst, map[string][]byte{folder + ".zip": archive})
+	var archived []archive.File
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		archived = append(archived, archive.File{Name: name, Source: filepath.Join(folder, filepath.FromSlash(name)), Mode: 0o644})
+	}
+	return archive.Write(folder+".zip", filepath.Base(folder), archived, modified)
 }
 
 // contents returns all files of the package by their paths within it.

@@ -98,7 +98,7 @@ func TestBuiltArchives(t *testing.T) {
 		documents, err := b.documents()
 		require.NoError(t, err)
 		for _, f := range documents {
-			modes[f.name] = 0o644
+			modes[f.Name] = 0o644
 		}
 		entries := readArchive(t, format, content)
 		assert.Len(t, entries, len(modes))
@@ -137,7 +137,7 @@ func (b built) linuxPaths(t *testing.T, group, zsh string) map[string]string {
 	documents, err := b.documents()
 	require.NoError(t, err)
 	for _, f := range documents {
-		paths["usr/share/doc/threatqbeat/"+f.name] = "-rw-r--r-- root:root"
+		paths["usr/share/doc/threatqbeat/"+f.Name] = "-rw-r--r-- root:root"
 	}
 	return paths
 }

@@ -4,6 +4,7 @@
 package packaging
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -24,7 +25,7 @@ type Chroot struct{ Root string }
 // DEBIAN_SUITE (default: stable) and DEBIAN_MIRROR (default: debootstrap's own)
 // say which Debian.
 func NewChroot(ctx context.Context, log io.Writer, packages ...string) (*Chroot, error) {
-	root, err := os.MkdirTemp("", Name+"-chroot-")
+	root, err := os.MkdirTemp("", "threatqbeat-chroot-")
 	if err != nil {
 		return nil, fmt.Errorf("making a directory for the chroot: %w", err)
 	}
@@ -37,11 +38,7 @@ func NewChroot(ctx context.Context, log io.Writer, packages ...string) (*Chroot,
 	if len(packages) > 0 {
 		args = append(args, "--include="+strings.Join(packages, ","))
 	}
-	suite := os.Getenv("DEBIAN_SUITE")
-	if suite == "" {
-		suite = "stable"
-	}
-	args = append(args, suite, root)
+	args = append(args, cmp.Or(os.Getenv("DEBIAN_SUITE"), "stable"), root)
 	if mirror := os.Getenv("DEBIAN_MIRROR"); mirror != "" {
 		args = append(args, mirror)
 	}

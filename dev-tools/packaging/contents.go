@@ -8,33 +8,28 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/threatqbeat/threatqbeat/dev-tools/archive"
 )
 
-// file is one file of an archive.
-type file struct {
-	name   string // slash-separated, below the archive's directory
-	source string // where it is read from
-	mode   fs.FileMode
-}
-
 // archiveFiles lists what a tar.gz or zip holds, in order.
-func (s *Source) archiveFiles(t Target, binary string) ([]file, error) {
+func (s *Source) archiveFiles(t Target, binary string) ([]archive.File, error) {
 	documents, err := s.documents()
-	return append([]file{
-		{t.Binary(), binary, 0o755},
-		{"LICENSE.txt", s.path("LICENSE"), 0o644},
-		{"threatqbeat.spec.yml", s.path("threatqbeat.spec.yml"), 0o644},
+	return append([]archive.File{
+		{Name: t.Binary(), Source: binary, Mode: 0o755},
+		{Name: "LICENSE.txt", Source: s.path("LICENSE"), Mode: 0o644},
+		{Name: "threatqbeat.spec.yml", Source: s.path("threatqbeat.spec.yml"), Mode: 0o644},
 		// It will hold credentials, and Libbeat refuses a file that others may write.
-		{"threatqbeat.yml", s.path("threatqbeat.yml"), 0o600},
+		{Name: "threatqbeat.yml", Source: s.path("threatqbeat.yml"), Mode: 0o600},
 	}, documents...), err
 }
 
 // documents lists what is there to read. The links between the pages are
 // relative, so that they hold wherever all of it is put.
-func (s *Source) documents() ([]file, error) {
-	files := []file{
-		{"NOTICE.txt", s.path("NOTICE"), 0o644},
-		{"README.md", s.path("dev-tools/packaging/README.md"), 0o644},
+func (s *Source) documents() ([]archive.File, error) {
+	files := []archive.File{
+		{Name: "NOTICE.txt", Source: s.path("NOTICE"), Mode: 0o644},
+		{Name: "README.md", Source: s.path("dev-tools/packaging/README.md"), Mode: 0o644},
 	}
 	for _, name := range []string{"CHANGELOG.md", "SECURITY.md", "deploy", "docs", "fields.yml", "threatqbeat.reference.yml"} {
 		err := filepath.WalkDir(s.path(name), func(path string, entry fs.DirEntry, err error) error {
@@ -42,7 +37,7 @@ func (s *Source) documents() ([]file, error) {
 				return err
 			}
 			relative, err := filepath.Rel(s.Root, path)
-			files = append(files, file{filepath.ToSlash(relative), path, 0o644})
+			files = append(files, archive.File{Name: filepath.ToSlash(relative), Source: path, Mode: 0o644})
 			return err
 		})
 		if err != nil {

@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 func readFile(t *testing.T, elements ...string) string {
@@ -154,7 +156,7 @@ func TestKubernetesManifest(t *testing.T) {
 	for _, doc := range docs {
 		metadata, ok := doc["metadata"].(map[string]any)
 		require.True(t, ok)
-		assert.Equal(t, Name, metadata["name"])
+		assert.Equal(t, config.Name, metadata["name"])
 	}
 
 	var deployment struct {
@@ -174,14 +176,12 @@ func TestKubernetesManifest(t *testing.T) {
 	assert.True(t, spec.SecurityContext.RunAsNonRoot)
 	require.Len(t, spec.Containers, 1)
 	container := spec.Containers[0]
-	version, err := readVersion(filepath.Join("..", "..", "config", "version.go"))
-	require.NoError(t, err)
-	assert.Equal(t, Name+":"+version, container.Image)
+	assert.Equal(t, config.Name+":"+config.Version, container.Image)
 	assert.True(t, container.SecurityContext.ReadOnlyRootFilesystem)
 	require.NotNil(t, container.SecurityContext.AllowPrivilegeEscalation)
 	assert.False(t, *container.SecurityContext.AllowPrivilegeEscalation)
 	assert.Equal(t, []string{"ALL"}, container.SecurityContext.Capabilities.Drop)
-	assert.Equal(t, Name, container.EnvFrom[0].SecretRef.Name)
+	assert.Equal(t, config.Name, container.EnvFrom[0].SecretRef.Name)
 
 	require.Len(t, container.Ports, 1)
 	for _, p := range []probe{container.StartupProbe, container.LivenessProbe, container.ReadinessProbe} {
@@ -206,7 +206,7 @@ func TestKubernetesManifest(t *testing.T) {
 	}
 	volumes := map[string]bool{}
 	for _, volume := range spec.Volumes {
-		volumes[volume.Name] = volume.ConfigMap.Name == Name || volume.Claim.ClaimName == Name
+		volumes[volume.Name] = volume.ConfigMap.Name == "threatqbeat" || volume.Claim.ClaimName == "threatqbeat"
 	}
 	for _, mount := range container.VolumeMounts {
 		assert.True(t, volumes[mount.Name], mount.Name)
@@ -261,10 +261,10 @@ func TestUnit(t *testing.T) {
 		}
 	}
 	exec := strings.Fields(settings["ExecStart"][0])
-	assert.Contains(t, (built{Source: &Source{Root: "../.."}}).linuxPaths(t, Name, "site-functions"), strings.TrimPrefix(exec[0], "/"))
+	assert.Contains(t, (built{Source: &Source{Root: "../.."}}).linuxPaths(t, config.Name, "site-functions"), strings.TrimPrefix(exec[0], "/"))
 	assert.Equal(t, "run", exec[1])
 	for _, key := range []string{"User", "Group", "StateDirectory", "LogsDirectory", "ConfigurationDirectory"} {
-		assert.Equal(t, []string{Name}, settings[key], key)
+		assert.Equal(t, []string{config.Name}, settings[key], key)
 	}
 	for _, key := range []string{
 		"NoNewPrivileges", "PrivateDevices", "PrivateTmp", "ProtectClock", "ProtectControlGroups", "ProtectHome",

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/threatqbeat/threatqbeat/dev-tools/archive"
 )
 
 // linuxPackages builds a deb and an rpm from the description in
@@ -20,11 +22,8 @@ func (s *Source) linuxPackages(ctx context.Context, t Target, binary, dist strin
 	if err := s.stage(ctx, stage, binary); err != nil {
 		return nil, fmt.Errorf("staging the files of the %s packages: %w", t, err)
 	}
-	nfpm, err := s.tool(ctx, "nfpm")
-	if err != nil {
-		return nil, err
-	}
 	env := []string{
+		"GOOS=", "GOARCH=", "GOFLAGS=",
 		"STAGE=" + stage,
 		"VERSION=" + s.Version,
 		"PACKAGE_ARCH=" + t.Arch,
@@ -34,7 +33,8 @@ func (s *Source) linuxPackages(ctx context.Context, t Target, binary, dist strin
 	var built []string
 	for format, name := range map[string]string{"deb": t.DebFile(s.Version), "rpm": t.RPMFile(s.Version)} {
 		target := filepath.Join(dist, name)
-		if _, err := Command(ctx, s.Root, env, nfpm, "package", "--config", config, "--packager", format, "--target", target); err != nil {
+		if _, err := Command(ctx, s.Root, env, "go", "tool", "-modfile=dev-tools/tools/go.mod", "nfpm",
+			"package", "--config", config, "--packager", format, "--target", target); err != nil {
 			return nil, fmt.Errorf("building %s: %w", name, err)
 		}
 		built = append(built, target)
@@ -48,23 +48,23 @@ func (s *Source) stage(ctx context.Context, stage, binary string) error {
 	if err := os.RemoveAll(stage); err != nil {
 		return err
 	}
-	files := []file{
-		{"threatqbeat", binary, 0o755},
-		{"threatqbeat.spec.yml", s.path("threatqbeat.spec.yml"), 0o644},
-		{"threatqbeat.yml", s.path("threatqbeat.yml"), 0o600},
-		{"threatqbeat.service", s.path("dev-tools/packaging/linux/threatqbeat.service"), 0o644},
-		{"threatqbeat.sh", s.path("dev-tools/packaging/linux/threatqbeat.sh"), 0o644},
-		{"doc/copyright", s.path("LICENSE"), 0o644},
+	files := []archive.File{
+		{Name: "threatqbeat", Source: binary, Mode: 0o755},
+		{Name: "threatqbeat.spec.yml", Source: s.path("threatqbeat.spec.yml"), Mode: 0o644},
+		{Name: "threatqbeat.yml", Source: s.path("threatqbeat.yml"), Mode: 0o600},
+		{Name: "threatqbeat.service", Source: s.path("dev-tools/packaging/linux/threatqbeat.service"), Mode: 0o644},
+		{Name: "threatqbeat.sh", Source: s.path("dev-tools/packaging/linux/threatqbeat.sh"), Mode: 0o644},
+		{Name: "doc/copyright", Source: s.path("LICENSE"), Mode: 0o644},
 	}
 	documents, err := s.documents()
 	if err != nil {
 		return err
 	}
 	for _, f := range documents {
-		files = append(files, file{"doc/" + f.name, f.source, f.mode})
+		files = append(files, archive.File{Name: "doc/" + f.Name, Source: f.Source, Mode: f.Mode})
 	}
 	for _, f := range files {
-		if err := copyFile(f.source, filepath.Join(stage, filepath.FromSlash(f.name)), f.mode); err != nil {
+		if err := copyFile(f.Source, filepath.Join(stage, filepath.FromSlash(f.Name)), f.Mode); err != nil {
 			return err
 		}
 	}
@@ -78,15 +78,4 @@ func (s *Source) stage(ctx context.Context, stage, binary string) error {
 		}
 		return os.Chtimes(path, s.Time, s.Time)
 	})
-}
-
-// tool builds one of the tools that dev-tools/tools/go.mod pins and returns its
-// path.
-func (s *Source) tool(ctx context.Context, name string) (string, error) {
-	bin := filepath.Join(s.Root, "build", "bin")
-	env := []string{"GOBIN=" + bin, "GOOS=", "GOARCH=", "GOFLAGS="}
-	if _, err := Command(ctx, s.Root, env, "go", "install", "-C", filepath.Join("dev-tools", "tools"), "tool"); err != nil {
-		return "", fmt.Errorf("building the tools of dev-tools/tools: %w", err)
-	}
-	return filepath.Join(bin, name), nil
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/threatqbeat/threatqbeat/dev-tools/archive"
 	"github.com/threatqbeat/threatqbeat/dev-tools/fleetpackage"
 )
 
@@ -24,21 +25,25 @@ func (s *Source) Package(ctx context.Context, dist string, targets ...Target) ([
 	if err := os.MkdirAll(dist, 0o755); err != nil {
 		return nil, fmt.Errorf("creating the directory for packages: %w", err)
 	}
-	binaries, err := s.Build(ctx, targets...)
-	if err != nil {
-		return nil, err
-	}
 	var packages []string
-	for i, t := range targets {
-		archive, err := s.archive(t, binaries[i], dist)
+	for _, t := range targets {
+		binary, err := s.Build(ctx, t, ".")
 		if err != nil {
 			return nil, err
 		}
-		packages = append(packages, archive)
+		target := filepath.Join(dist, t.ArchiveFile(s.Version))
+		files, err := s.archiveFiles(t, binary)
+		if err != nil {
+			return nil, err
+		}
+		if err := archive.Write(target, t.ArchiveName(s.Version), files, s.Time); err != nil {
+			return nil, err
+		}
+		packages = append(packages, target)
 		if t.OS != "linux" {
 			continue
 		}
-		native, err := s.linuxPackages(ctx, t, binaries[i], dist)
+		native, err := s.linuxPackages(ctx, t, binary, dist)
 		if err != nil {
 			return nil, err
 		}
@@ -60,15 +65,6 @@ func (s *Source) Package(ctx context.Context, dist string, targets ...Target) ([
 	}
 	slices.Sort(written)
 	return written, nil
-}
-
-func (s *Source) archive(t Target, binary, dist string) (string, error) {
-	target := filepath.Join(dist, t.ArchiveFile(s.Version))
-	files, err := s.archiveFiles(t, binary)
-	if err != nil {
-		return "", err
-	}
-	return target, writeArchive(target, t.ArchiveName(s.Version), files, s.Time)
 }
 
 // integrationPackage builds the package that Kibana takes as an upload.

@@ -21,6 +21,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/dev-tools/archive"
 )
 
 func TestParseTargets(t *testing.T) {
@@ -59,7 +62,7 @@ func TestDocumentsLinkToEachOther(t *testing.T) {
 	require.NoError(t, err)
 	packaged := map[string]bool{}
 	for _, f := range documents {
-		for name := f.name; name != "."; name = path.Dir(name) {
+		for name := f.Name; name != "."; name = path.Dir(name) {
 			packaged[name] = true
 		}
 	}
@@ -71,15 +74,15 @@ func TestDocumentsLinkToEachOther(t *testing.T) {
 	}
 	links := regexp.MustCompile(`\]\(([^)#]+)`)
 	for _, f := range documents {
-		if path.Ext(f.name) != ".md" {
+		if path.Ext(f.Name) != ".md" {
 			continue
 		}
-		text, err := os.ReadFile(f.source)
+		text, err := os.ReadFile(f.Source)
 		require.NoError(t, err)
-		assert.NotContains(t, string(text), "go run . ", f.name)
+		assert.NotContains(t, string(text), "go run . ", f.Name)
 		for _, link := range links.FindAllStringSubmatch(string(text), -1) {
 			if !strings.Contains(link[1], ":") {
-				assert.True(t, packaged[path.Join(path.Dir(f.name), link[1])], "%s links to %s", f.name, link[1])
+				assert.True(t, packaged[path.Join(path.Dir(f.Name), link[1])], "%s links to %s", f.Name, link[1])
 			}
 		}
 	}
@@ -89,7 +92,7 @@ func TestDocumentsLinkToEachOther(t *testing.T) {
 func sourceTree(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	write(t, filepath.Join(root, "config", "version.go"), "package config\n\nconst (\n\tName = \"x\"\n\tVersion = \"1.2.3\"\n)\n")
+	write(t, filepath.Join(root, "main.go"), "package main\n")
 	return root
 }
 
@@ -105,7 +108,7 @@ func TestOpenSourceWithoutGit(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
 	s, err := OpenSource(t.Context(), root)
 	require.NoError(t, err)
-	assert.Equal(t, &Source{Root: root, Version: "1.2.3", Commit: "0123abc", Time: time.Unix(1700000000, 0).UTC()}, s)
+	assert.Equal(t, &Source{Root: root, Version: config.Version, Commit: "0123abc", Time: time.Unix(1700000000, 0).UTC()}, s)
 
 	t.Setenv("SOURCE_DATE_EPOCH", "yesterday")
 	_, err = OpenSource(t.Context(), root)
@@ -136,24 +139,10 @@ func TestOpenSourceFromGit(t *testing.T) {
 	assert.Equal(t, git("rev-parse", "HEAD"), s.Commit)
 	assert.Equal(t, time.Date(2026, 1, 2, 2, 4, 5, 0, time.UTC), s.Time)
 
-	write(t, filepath.Join(root, "config", "version.go"), "package config\n\nconst Version = \"1.2.4\"\n")
+	write(t, filepath.Join(root, "main.go"), "package main // changed\n")
 	s, err = OpenSource(t.Context(), root)
 	require.NoError(t, err)
-	assert.Equal(t, "1.2.4", s.Version)
 	assert.Equal(t, git("rev-parse", "HEAD")+"-modified", s.Commit)
-}
-
-func TestVersionMustBeThere(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "version.go")
-	write(t, file, "package config\n\nvar Version = \"1.2.3\"\n")
-	_, err := readVersion(file)
-	assert.ErrorContains(t, err, "has no string constant Version")
-}
-
-func TestVersionOfThisTree(t *testing.T) {
-	version, err := readVersion(filepath.Join("..", "..", "config", "version.go"))
-	require.NoError(t, err)
-	assert.Regexp(t, `^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$`, version)
 }
 
 func TestDropImports(t *testing.T) {
@@ -214,8 +203,8 @@ func TestArchivesDependOnContentOnly(t *testing.T) {
 				past := time.Unix(int64(1e9*i), 0)
 				require.NoError(t, os.Chtimes(filepath.Join(dir, "a"), past, past))
 				target := filepath.Join(dir, "archive."+name)
-				require.NoError(t, writeArchive(target, "top", []file{
-					{"a", filepath.Join(dir, "a"), 0o644}, {"b", filepath.Join(dir, "b"), 0o755},
+				require.NoError(t, archive.Write(target, "top", []archive.File{
+					{Name: "a", Source: filepath.Join(dir, "a"), Mode: 0o644}, {Name: "b", Source: filepath.Join(dir, "b"), Mode: 0o755},
 				}, modified))
 				content, err := os.ReadFile(target)
 				require.NoError(t, err)
@@ -232,7 +221,7 @@ func TestArchivesDependOnContentOnly(t *testing.T) {
 
 func TestFailedArchiveIsRemoved(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "archive.tar.gz")
-	err := writeArchive(target, "top", []file{{"a", filepath.Join(t.TempDir(), "missing"), 0o644}}, time.Now())
+	err := archive.Write(target, "top", []archive.File{{Name: "a", Source: filepath.Join(t.TempDir(), "missing"), Mode: 0o644}}, time.Now())
 	require.ErrorContains(t, err, "adding a: ")
 	assert.NoFileExists(t, target)
 }

@@ -6,7 +6,6 @@ package packaging
 import (
 	"bytes"
 	"context"
-	"crypto/sha512"
 	"errors"
 	"fmt"
 	"os"
@@ -15,8 +14,8 @@ import (
 )
 
 // Reproduce copies the source tree to another directory, builds the packages of
-// the targets there and compares them with those in dist. It returns a line for
-// each package that has the same bytes, and an error that names those that
+// the targets there and compares their sums with those in dist. It returns a line
+// for each package that has the same bytes, and an error that names those that
 // don't.
 func (s *Source) Reproduce(ctx context.Context, dist string, targets ...Target) ([]string, error) {
 	elsewhere := *s
@@ -31,11 +30,11 @@ func (s *Source) Reproduce(ctx context.Context, dist string, targets ...Target) 
 	var lines []string
 	var differ []error
 	for _, again := range packages {
-		if strings.HasSuffix(again, sumSuffix) {
+		name, isSum := strings.CutSuffix(filepath.Base(again), sumSuffix)
+		if !isSum {
 			continue
 		}
-		name := filepath.Base(again)
-		first, err := os.ReadFile(filepath.Join(dist, name))
+		first, err := os.ReadFile(filepath.Join(dist, name+sumSuffix))
 		if err != nil {
 			return nil, fmt.Errorf("reading the first build (run the target package before): %w", err)
 		}
@@ -47,7 +46,7 @@ func (s *Source) Reproduce(ctx context.Context, dist string, targets ...Target) 
 			differ = append(differ, fmt.Errorf("%s differs from one build to the next", name))
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("%s: same bytes, sha512 %.8x...", name, sha512.Sum512(first)))
+		lines = append(lines, fmt.Sprintf("%s: same bytes, sha512 %.16s...", name, first))
 	}
 	return lines, errors.Join(differ...)
 }
@@ -62,15 +61,8 @@ func (s *Source) copyTree(ctx context.Context, target string) error {
 		return err
 	}
 	for name := range strings.SplitSeq(strings.TrimRight(list, "\x00"), "\x00") {
-		source := filepath.Join(s.Root, filepath.FromSlash(name))
-		info, err := os.Lstat(source)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // deleted, but not yet from the index
-		}
-		if err != nil {
-			return err
-		}
-		if err := copyFile(source, filepath.Join(target, filepath.FromSlash(name)), info.Mode().Perm()); err != nil {
+		err := copyFile(s.path(name), filepath.Join(target, filepath.FromSlash(name)), 0o644)
+		if err != nil && !errors.Is(err, os.ErrNotExist) { // deleted, but not yet from the index
 			return err
 		}
 	}

@@ -8,13 +8,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"time"
-)
 
-// Name is the name of the Beat, its binary and its packages.
-const Name = "threatqbeat"
+	"github.com/threatqbeat/threatqbeat/config"
+)
 
 // Source is the tree that is packaged.
 type Source struct {
@@ -32,15 +30,8 @@ func OpenSource(ctx context.Context, root string) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the source tree: %w", err)
 	}
-	version, err := readVersion(filepath.Join(root, "config", "version.go"))
-	if err != nil {
-		return nil, err
-	}
-	s := &Source{Root: root, Version: version}
-	if err := s.readCommit(ctx); err != nil {
-		return nil, err
-	}
-	return s, nil
+	s := &Source{Root: root, Version: config.Version}
+	return s, s.readCommit(ctx)
 }
 
 func (s *Source) readCommit(ctx context.Context) error {
@@ -72,20 +63,4 @@ func (s *Source) readCommit(ctx context.Context) error {
 	}
 	s.Time = time.Unix(seconds, 0).UTC()
 	return nil
-}
-
-var versionConstant = regexp.MustCompile(`(?m)^(?:const|\t)\s*Version\s+= "([^"]+)"$`)
-
-// readVersion finds the constant Version in a Go file, so that the version stands
-// in one place only.
-func readVersion(file string) (string, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("reading the version: %w", err)
-	}
-	found := versionConstant.FindSubmatch(text)
-	if found == nil {
-		return "", fmt.Errorf("%s has no string constant Version", file)
-	}
-	return string(found[1]), nil
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // Target is a platform that threatqbeat is built for.
@@ -49,22 +51,23 @@ func (t Target) String() string { return t.OS + "/" + t.Arch }
 // Binary returns the name of the executable.
 func (t Target) Binary() string {
 	if t.OS == "windows" {
-		return Name + ".exe"
+		return config.Name + ".exe"
 	}
-	return Name
+	return config.Name
 }
+
+// machines are the names that architectures have in rpm packages and, but for arm64
+// on Linux, in archives.
+var machines = map[string]string{"amd64": "x86_64", "arm64": "aarch64"}
 
 // ArchiveName returns the name of the tar.gz or zip, without its ending. It is
 // also the directory that the archive unpacks to.
 func (t Target) ArchiveName(version string) string {
-	arch := "x86_64"
-	switch {
-	case t.Arch == "arm64" && t.OS == "darwin":
-		arch = "aarch64"
-	case t.Arch == "arm64":
-		arch = "arm64"
+	arch := machines[t.Arch]
+	if t.String() == "linux/arm64" {
+		arch = t.Arch
 	}
-	return fmt.Sprintf("%s-%s-%s-%s", Name, version, t.OS, arch)
+	return fmt.Sprintf("%s-%s-%s-%s", config.Name, version, t.OS, arch)
 }
 
 // ArchiveFile returns the file name of the tar.gz or zip.
@@ -77,11 +80,10 @@ func (t Target) ArchiveFile(version string) string {
 
 // DebFile returns the file name of the Debian package.
 func (t Target) DebFile(version string) string {
-	return fmt.Sprintf("%s-%s-%s.deb", Name, version, t.Arch)
+	return fmt.Sprintf("%s-%s-%s.deb", config.Name, version, t.Arch)
 }
 
 // RPMFile returns the file name of the RPM package.
 func (t Target) RPMFile(version string) string {
-	arch := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[t.Arch]
-	return fmt.Sprintf("%s-%s-%s.rpm", Name, version, arch)
+	return fmt.Sprintf("%s-%s-%s.rpm", config.Name, version, machines[t.Arch])
 }
