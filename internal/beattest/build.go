@@ -30,20 +30,11 @@ func Binary(tb testing.TB) string {
 
 // Root returns the directory of the module.
 func Root() (string, error) {
-	dir, err := os.Getwd()
+	file, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("looking for go.mod: %w", err)
 	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", fmt.Errorf("no go.mod above the working directory")
-		}
-		dir = parent
-	}
+	return filepath.Dir(string(file)), nil
 }
 
 // buildBinary builds below build/, so that a second test package finds the

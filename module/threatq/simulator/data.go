@@ -187,17 +187,17 @@ func (c *pageCache) put(req pageRequest, changes uint64, p page) {
 }
 
 // Warm renders the whole collection into the page cache, in pages of that limit and with that fields parameter, as
-// far as Config.PageCacheBytes allows. It returns the number of pages and their bytes.
-func (s *Simulator) Warm(limit int, fields string) (pages int, bytes int64) {
+// far as Config.PageCacheBytes allows. It returns their size.
+func (s *Simulator) Warm(limit int, fields string) (bytes int64) {
 	req := pageRequest{mark: StartMark, after: startPosition, limit: min(limit, maxPageSize), fields: fields}
-	for s.cache.limit > 0 {
+	for bytes < s.cache.limit {
 		p := s.page(req)
-		pages, bytes = pages+1, bytes+int64(len(p.body))
-		if p.indicators == 0 || bytes > s.cache.limit {
+		bytes += int64(len(p.body))
+		if p.indicators == 0 {
 			break
 		}
 		req.mark = p.next
 		req.after, _ = s.marker.position(p.next) // written by render
 	}
-	return pages, bytes
+	return bytes
 }

@@ -44,7 +44,7 @@ func TestUpdatesAppearAfterTheLastMark(t *testing.T) {
 
 	require.NoError(t, a.Update(17, 3))
 	added := a.Add(2)
-	require.NoError(t, a.Put(9, Fields{"status": "Expired", "score": nil, "hash": Absent, "x_new": 1}))
+	require.NoError(t, a.Put(9, Fields{"status": "Expired", "score": nil, "x_new": 1}))
 	require.NoError(t, a.Remove(30))
 
 	var got []int64
@@ -68,7 +68,6 @@ func TestUpdatesAppearAfterTheLastMark(t *testing.T) {
 	var object map[string]any
 	require.NoError(t, json.Unmarshal(a.Indicator(8), &object))
 	assert.Nil(t, object["score"])
-	assert.NotContains(t, object, "hash")
 	assert.EqualValues(t, 1, object["x_new"])
 	assert.EqualValues(t, 1, object["status_id"])
 }

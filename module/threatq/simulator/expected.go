@@ -63,41 +63,40 @@ func (s *Simulator) expected(it item) Expected {
 
 // expectedOf reads an indicator as it is served. What is of an unexpected type counts as absent.
 func expectedOf(raw []byte) Expected {
-	var object map[string]json.RawMessage
-	if json.Unmarshal(raw, &object) != nil || object == nil {
-		return Expected{}
+	var served struct {
+		ID           json.RawMessage
+		IndicatorID  json.RawMessage `json:"indicator_id"`
+		Type, Status struct{ Name string }
+		Value        string
+
+		Created   string `json:"created_at"`
+		Published string `json:"published_at"`
+		Updated   string `json:"updated_at"`
+		Expires   string `json:"expires_at"`
+		Expired   string `json:"expired_at"`
 	}
-	text := func(raw json.RawMessage) (s string) {
-		_ = json.Unmarshal(raw, &s)
-		return s
+	_ = json.Unmarshal(raw, &served) // it passes over what is of another type
+	number := func(raw json.RawMessage) bool {
+		_, err := strconv.ParseInt(strings.Trim(string(raw), `"`), 10, 64)
+		return err == nil
 	}
-	name := func(raw json.RawMessage) string {
-		var o struct{ Name json.RawMessage }
-		_ = json.Unmarshal(raw, &o)
-		return text(o.Name)
-	}
-	at := func(key string) time.Time {
-		s := text(object[key])
+	at := func(text string) time.Time {
 		for _, layout := range []string{time.DateTime, time.RFC3339} {
-			if t, err := time.Parse(layout, s); err == nil {
+			if t, err := time.Parse(layout, text); err == nil {
 				return t.UTC()
 			}
 		}
 		return time.Time{}
 	}
-	number := func(key string) bool {
-		_, err := strconv.ParseInt(strings.Trim(string(object[key]), `"`), 10, 64)
-		return err == nil
-	}
 	return Expected{
-		Readable:    number("id") || number("indicator_id"),
-		Type:        name(object["type"]),
-		Status:      name(object["status"]),
-		Value:       text(object["value"]),
-		CreatedAt:   at("created_at"),
-		PublishedAt: at("published_at"),
-		UpdatedAt:   at("updated_at"),
-		ExpiresAt:   at("expires_at"),
-		ExpiredAt:   at("expired_at"),
+		Readable:    number(served.ID) || number(served.IndicatorID),
+		Type:        served.Type.Name,
+		Status:      served.Status.Name,
+		Value:       served.Value,
+		CreatedAt:   at(served.Created),
+		PublishedAt: at(served.Published),
+		UpdatedAt:   at(served.Updated),
+		ExpiresAt:   at(served.Expires),
+		ExpiredAt:   at(served.Expired),
 	}
 }

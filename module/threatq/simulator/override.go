@@ -13,15 +13,12 @@ import (
 
 // Fields are top-level keys of an indicator and the values that Put gives them: anything that encoding/json can
 // write. A time.Time is written as the appliance writes dates. "status" and "type" also take a name, which sets
-// status_id, type_id and class as well. Absent leaves a key out.
+// status_id, type_id and class as well.
 type Fields map[string]any
-
-// Absent, as a value in Fields, leaves the key out.
-var Absent any = struct{}{}
 
 // override replaces keys of a computed indicator, or all of it.
 type override struct {
-	fields map[string]json.RawMessage // a nil value leaves the key out
+	fields map[string]json.RawMessage
 	raw    []byte
 }
 
@@ -69,10 +66,6 @@ func (f Fields) encode() (map[string]json.RawMessage, error) {
 	}
 	encoded := make(map[string]json.RawMessage, len(values))
 	for name, value := range values {
-		if value == Absent {
-			encoded[name] = nil
-			continue
-		}
 		b, err := json.Marshal(value)
 		if err != nil {
 			return nil, fmt.Errorf("encoding the value of %q: %w", name, err)
@@ -93,7 +86,7 @@ func (o *override) append(b []byte, m *model, asked fields) []byte {
 		panic(err)
 	}
 	maps.Copy(object, o.fields)
-	maps.DeleteFunc(object, func(name string, value json.RawMessage) bool { return value == nil || !asked.has(name) })
+	maps.DeleteFunc(object, func(name string, _ json.RawMessage) bool { return !asked.has(name) })
 	var buf bytes.Buffer
 	encoder := json.NewEncoder(&buf)
 	encoder.SetEscapeHTML(false)

@@ -122,9 +122,8 @@ func TestPageCacheServesTheSameBytes(t *testing.T) {
 	plain := startAppliance(t, cfg).login()
 	cfg.PageCacheBytes = 10 << 20
 	cached := startAppliance(t, cfg).login()
-	pages, bytes := cached.Warm(100, testFields)
-	assert.Equal(t, 4, pages)
-	assert.Greater(t, bytes, int64(300_000))
+	assert.Greater(t, cached.Warm(100, testFields), int64(300_000))
+	assert.Len(t, cached.cache.pages, 4)
 
 	compare := func() {
 		t.Helper()

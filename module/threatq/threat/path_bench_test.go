@@ -44,9 +44,9 @@ func BenchmarkPath(b *testing.B) {
 
 	cfg := config.DefaultInput()
 	named := cfg.FieldsParam
-	_, namedBytes := sim.Warm(cfg.PageSize, named)
+	namedBytes := sim.Warm(cfg.PageSize, named)
 	const all = "*,sources,attributes"
-	_, allBytes := sim.Warm(cfg.PageSize, all)
+	allBytes := sim.Warm(cfg.PageSize, all)
 	bytes := map[string]int64{named: namedBytes, all: allBytes}
 	cfg.URL, cfg.DataCollectionID = server.URL, sim.Config().DataCollectionID
 	cfg.Auth.OAuth2.Client.ID, cfg.Auth.OAuth2.Client.Secret = sim.Config().ClientID, config.NewSecret(sim.Config().ClientSecret)
