@@ -15,9 +15,8 @@ import (
 
 // checker compares a configuration with the definitions of its settings.
 type checker struct {
-	scope   *Scope
-	options map[string]Option
-	names   []string
+	scope *Scope
+	names []string
 	// where continues a message on an unknown setting, as in ` in input "a"`.
 	where string
 	// unresolved are the settings whose variables can't be resolved, which may be
@@ -29,11 +28,7 @@ type checker struct {
 }
 
 func newChecker(scope *Scope, where string) *checker {
-	c := &checker{scope: scope, options: map[string]Option{}, names: scope.Names(), where: where}
-	for _, option := range scope.All() {
-		c.options[option.Name] = option
-	}
-	return c
+	return &checker{scope: scope, names: scope.Names(), where: where}
 }
 
 // walk visits the settings below cfg, which stands at prefix ("" or a path with
@@ -47,7 +42,7 @@ func (c *checker) walk(cfg *config.C, prefix string) {
 			c.wrong = append(c.wrong, wrongf(path, "can't be set: %s", instead))
 			continue
 		}
-		if option, ok := c.options[path]; ok {
+		if option, ok := c.scope.Lookup(path); ok {
 			c.value(cfg, field, option)
 			continue
 		}

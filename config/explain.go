@@ -87,9 +87,8 @@ func checkTLS(path string, settings *tlscommon.Config) []error {
 	if len(p) > 0 {
 		return p
 	}
-	_, err := tlscommon.LoadTLSConfig(settings, logp.NewNopLogger())
-	if problem := explainTLS(path, err); problem != nil {
-		p = append(p, problem)
+	if _, err := tlscommon.LoadTLSConfig(settings, logp.NewNopLogger()); err != nil {
+		p = append(p, explainTLS(path, err))
 	}
 	return p
 }
@@ -97,8 +96,6 @@ func checkTLS(path string, settings *tlscommon.Config) []error {
 // explainTLS names the setting that an error of the TLS settings is about.
 func explainTLS(path string, err error) error {
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, tlscommon.ErrKeyUnspecified):
 		return fmt.Errorf("%s.key is missing: it must name the private key of %[1]s.certificate", path)
 	case errors.Is(err, tlscommon.ErrCertificateUnspecified):

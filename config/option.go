@@ -90,23 +90,14 @@ type FleetVariable struct {
 
 // Free reports whether anything may stand below the setting.
 func (o Option) Free() bool {
-	switch o.Type {
-	case TypeObject, TypeProcessors, TypeInputs:
-		return true
-	default:
-		return false
-	}
+	return slices.Contains([]Type{TypeObject, TypeProcessors, TypeInputs}, o.Type)
 }
 
 // Secret reports whether the value must not be shown: it is a text, or anything
 // that texts stand in, and not said to be harmless.
 func (o Option) Secret() bool {
-	switch o.Type {
-	case TypeString, TypeURL, TypeList, TypeObject, TypeProcessors, TypeInputs:
-		return !o.Harmless && len(o.Values) == 0
-	default:
-		return false
-	}
+	texts := o.Free() || slices.Contains([]Type{TypeString, TypeURL, TypeList}, o.Type)
+	return texts && !o.Harmless && len(o.Values) == 0
 }
 
 // smallestDuration is the Min of a duration that must not be 0.
@@ -125,9 +116,8 @@ func (o Option) RangeText() string {
 		return o.Min + " or more"
 	case o.Max != "":
 		return "up to " + o.Max
-	default:
-		return ""
 	}
+	return ""
 }
 
 // Section is a group of settings that are documented together.
@@ -182,10 +172,12 @@ func (s *Scope) Names() []string {
 
 // Lookup returns the setting of that name.
 func (s *Scope) Lookup(name string) (Option, bool) {
-	all := s.All()
-	at := slices.IndexFunc(all, func(option Option) bool { return option.Name == name })
-	if at < 0 {
-		return Option{}, false
+	for _, section := range s.Sections {
+		for _, option := range section.Options {
+			if option.Name == name {
+				return option, true
+			}
+		}
 	}
-	return all[at], true
+	return Option{}, false
 }

@@ -42,8 +42,6 @@ func (h hidden) Format(f fmt.State, verb rune) {
 // MarshalText returns what is shown, for encoding/json and the YAML libraries.
 func (h hidden) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 
-func hide(shown string) hidden { return hidden{&shown} }
-
 // Secret is a text that is never printed, but a placeholder. Reveal gives the text
 // itself.
 type Secret struct {
@@ -56,7 +54,7 @@ func NewSecret(text string) Secret {
 	if text == "" {
 		return Secret{}
 	}
-	return Secret{hide(Redacted), &text}
+	return Secret{hidden{new(Redacted)}, &text}
 }
 
 // Reveal returns the text, "" for the zero Secret.
@@ -85,7 +83,7 @@ type ProxyURL struct{ Secret }
 func NewProxyURL(address string) ProxyURL {
 	p := ProxyURL{NewSecret(address)}
 	if u, err := p.URL(); err == nil && u.Host != "" {
-		p.hidden = hide(u.Scheme + "://" + u.Host)
+		p.hidden = hidden{new(u.Scheme + "://" + u.Host)}
 	}
 	return p
 }
@@ -113,7 +111,7 @@ type SSL struct {
 }
 
 // NewSSL wraps settings, which may be nil.
-func NewSSL(settings *tlscommon.Config) SSL { return SSL{hide(Redacted), &settings} }
+func NewSSL(settings *tlscommon.Config) SSL { return SSL{hidden{new(Redacted)}, &settings} }
 
 // Unpack takes the settings from a configuration.
 func (s *SSL) Unpack(cfg *config.C) error {

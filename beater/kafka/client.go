@@ -33,8 +33,8 @@ const closeWait = time.Second
 func Around(factory outputs.Factory) outputs.Factory {
 	return func(im outputs.IndexManager, info beat.Info, observer outputs.Observer, cfg *conf.C) (outputs.Group, error) {
 		log := info.Logger.Named(loggerName)
-		heard := &complaints{}
-		info.Logger = heard.listen(info.Logger)
+		read := &failures{}
+		info.Logger = read.from(info.Logger)
 		counted := &tally{Observer: observer}
 		group, err := factory(im, info, counted, cfg)
 		if err != nil {
@@ -47,7 +47,7 @@ func Around(factory outputs.Factory) outputs.Factory {
 		return delivery.WrapClients(group, func(inner outputs.NetworkClient) outputs.NetworkClient {
 			done := make(chan struct{})
 			return &client{
-				NetworkClient: inner, log: log, observer: observer, tally: counted, heard: heard, settings: settings,
+				NetworkClient: inner, log: log, observer: observer, tally: counted, failures: read, settings: settings,
 				examine:  settings.examine,
 				blocked:  delivery.Blocked,
 				refuse:   func(events []publisher.Event, why string) { delivery.Refuse(log, events, why) },
@@ -65,7 +65,7 @@ type client struct {
 	log      *logp.Logger
 	observer outputs.Observer // the pipeline's
 	tally    *tally
-	heard    *complaints
+	failures *failures
 	settings *settings
 	examine  func(topic string) (notes []string, err error)
 	blocked  func(why string)
@@ -145,22 +145,22 @@ var errClosing = errors.New("the output is closing")
 // deliver sends events. It returns those that are to be sent again and why, and how
 // many were refused for good.
 func (c *client) deliver(ctx context.Context, events []publisher.Event) (rest []publisher.Event, refused int, err error) {
-	failed, dropped, heard, err := c.try(ctx, events)
+	failed, dropped, why, err := c.try(ctx, events)
 	switch {
 	case err != nil:
 		return events, 0, err
 	case dropped == 0 && len(failed) == 0:
 		return nil, 0, nil
-	case dropped > 0 && heard.verdict != divide:
-		return events, 0, c.settings.explain(heard)
-	case dropped == 0 && (heard.verdict != divide || c.settings.Key == ""):
-		return failed, 0, c.settings.explain(heard)
+	case dropped > 0 && why.action != divide:
+		return events, 0, c.settings.explain(why)
+	case dropped == 0 && (why.action != divide || c.settings.Key == ""):
+		return failed, 0, c.settings.explain(why)
 	}
 	if dropped == 0 {
 		events = failed
 	}
 	if len(events) == 1 {
-		c.refuse(events, heard.reason)
+		c.refuse(events, why.reason)
 		return nil, 1, nil
 	}
 	// The output doesn't say which event it was. Those of the other half that have
@@ -178,27 +178,27 @@ func (c *client) deliver(ctx context.Context, events []publisher.Event) (rest []
 
 // try hands events to Libbeat's client and waits until it is done with them. An
 // error says that the client closes before.
-func (c *client) try(ctx context.Context, events []publisher.Event) (failed []publisher.Event, dropped int, heard complaint, err error) {
+func (c *client) try(ctx context.Context, events []publisher.Event) (failed []publisher.Event, dropped int, why failure, err error) {
 	c.tally.Dropped()
-	c.heard.take()
+	c.failures.take()
 	sent := newAttempt(events)
 	c.publishing.Lock()
 	select {
 	case <-c.done:
 		c.publishing.Unlock()
-		return nil, 0, complaint{}, errClosing
+		return nil, 0, failure{}, errClosing
 	default:
 	}
 	err = c.NetworkClient.Publish(ctx, sent)
 	c.publishing.Unlock()
 	if err != nil {
-		return events, 0, complaint{reason: err.Error()}, nil
+		return events, 0, failure{reason: err.Error()}, nil
 	}
 	select {
 	case failed = <-sent.failed:
-		return failed, c.tally.Dropped(), c.heard.take(), nil
+		return failed, c.tally.Dropped(), c.failures.take(), nil
 	case <-c.done:
-		return nil, 0, complaint{}, errClosing
+		return nil, 0, failure{}, errClosing
 	}
 }
 

@@ -336,8 +336,8 @@ func TestClose(t *testing.T) {
 	assert.True(t, s.inner.closed)
 }
 
-func TestUnderstand(t *testing.T) {
-	for message, want := range map[string]complaint{
+func TestParse(t *testing.T) {
+	for message, want := range map[string]failure{
 		refusal(sarama.ErrTopicAuthorizationFailed):                              {hold, sarama.ErrTopicAuthorizationFailed.Error(), "t"},
 		"Kafka (topic=a.b): dropping too large message of size 5.":               {divide, "too large message of size 5.", "a.b"},
 		"Kafka (topic=t): dropping message as it exceeds max_mesage_bytes:":      {divide, "message as it exceeds max_mesage_bytes", "t"},
@@ -348,10 +348,10 @@ func TestUnderstand(t *testing.T) {
 		"Dropping event: setting kafka topic failed with x":                      {divide, "setting kafka topic failed with x", "TOPIC"},
 		"output closing, dropping event":                                         {repeat, "the output is closing", "TOPIC"},
 	} {
-		got, ok := understand(message)
+		got, ok := parse(message)
 		assert.True(t, ok, message)
 		assert.Equal(t, want, got, message)
 	}
-	_, ok := understand("Kafka connect fails with: EOF")
+	_, ok := parse("Kafka connect fails with: EOF")
 	assert.False(t, ok)
 }

@@ -18,13 +18,13 @@ import (
 // loggerName is that of Libbeat's Kafka output, whose last part it is.
 const loggerName = "kafka"
 
-// verdict is what is to be done about events that Kafka did not take. A later one is
+// action is what is to be done about events that Kafka did not take. A later one is
 // more serious: there is no use in sending less as long as nothing is taken.
-type verdict int
+type action int
 
 const (
 	// repeat: it may take them later.
-	repeat verdict = iota
+	repeat action = iota
 	// divide: it takes the others, when they are sent without the one that is the
 	// reason.
 	divide
@@ -32,78 +32,78 @@ const (
 	hold
 )
 
-// complaint is why the output dropped events or failed to send them.
-type complaint struct {
-	verdict verdict
-	reason  string
-	topic   string // "TOPIC" where the output doesn't say which
+// failure is why the output dropped events or failed to send them.
+type failure struct {
+	action action
+	reason string
+	topic  string // "TOPIC" where the output doesn't say which
 }
 
-// complaints reads what the output logs about events that it did not deliver, because
-// it tells in no other way. These lines are not logged: the client says it
+// failures reads what the output logs about events that it did not deliver, because
+// it says so in no other way. These lines are not logged: the client says it
 // once for all events.
-type complaints struct {
+type failures struct {
 	mu   sync.Mutex
-	last complaint
+	last failure
 }
 
-// take returns the most serious complaint since the last call.
-func (c *complaints) take() complaint {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	defer func() { c.last = complaint{} }()
-	return c.last
+// take returns the most serious failure since the last call.
+func (f *failures) take() failure {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	defer func() { f.last = failure{} }()
+	return f.last
 }
 
-// hear tells whether a message is a complaint.
-func (c *complaints) hear(message string) bool {
-	heard, ok := understand(message)
+// read tells whether a message is about a failure, and keeps it.
+func (f *failures) read(message string) bool {
+	found, ok := parse(message)
 	if !ok {
 		return false
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.last.reason == "" || heard.verdict > c.last.verdict {
-		c.last = heard
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.last.reason == "" || found.action > f.last.action {
+		f.last = found
 	}
 	return true
 }
 
-// understand returns what a message of Libbeat's Kafka output means.
-func understand(message string) (complaint, bool) {
+// parse returns what a message of Libbeat's Kafka output means.
+func parse(message string) (failure, bool) {
 	const unknown = "TOPIC"
 	if text, ok := strings.CutPrefix(message, "Kafka publish failed with: "); ok {
 		for _, err := range []error{sarama.ErrInvalidRecord, sarama.ErrInvalidTimestamp, sarama.ErrPolicyViolation} {
 			if strings.Contains(text, err.Error()) {
-				return complaint{divide, text, unknown}, true
+				return failure{divide, text, unknown}, true
 			}
 		}
-		return complaint{repeat, text, unknown}, true
+		return failure{repeat, text, unknown}, true
 	}
 	if text, ok := strings.CutPrefix(message, "Dropping event: "); ok {
-		return complaint{divide, text, unknown}, true
+		return failure{divide, text, unknown}, true
 	}
 	if message == "output closing, dropping event" {
-		return complaint{repeat, "the output is closing", unknown}, true
+		return failure{repeat, "the output is closing", unknown}, true
 	}
 	rest, ok := strings.CutPrefix(message, "Kafka (topic=")
 	if !ok {
-		return complaint{}, false
+		return failure{}, false
 	}
 	topic, text, _ := strings.Cut(rest, "): ")
 	if reason, ok := strings.CutPrefix(text, "authorisation error: "); ok {
-		return complaint{hold, reason, topic}, true
+		return failure{hold, reason, topic}, true
 	}
 	if reason, ok := strings.CutPrefix(text, "dropping "); ok {
-		return complaint{divide, strings.TrimSuffix(reason, ":"), topic}, true
+		return failure{divide, strings.TrimSuffix(reason, ":"), topic}, true
 	}
-	return complaint{repeat, text, topic}, true
+	return failure{repeat, text, topic}, true
 }
 
-// listen returns a logger whose lines about lost events are heard, not logged.
-func (c *complaints) listen(log *logp.Logger) *logp.Logger {
+// from returns a logger whose lines about failures are read, and not logged.
+func (f *failures) from(log *logp.Logger) *logp.Logger {
 	return delivery.FilterLog(log, func(line zapcore.Entry) bool {
 		ours := line.LoggerName == loggerName || strings.HasSuffix(line.LoggerName, "."+loggerName)
-		return ours && line.Level == zapcore.ErrorLevel && c.hear(line.Message)
+		return ours && line.Level == zapcore.ErrorLevel && f.read(line.Message)
 	})
 }

@@ -101,8 +101,8 @@ func (s *settings) onlyTopic() (string, bool) {
 	return topic, err == nil && topic != ""
 }
 
-// explain is a complaint with what to do about it.
-func (s *settings) explain(c complaint) error { return errors.New(s.advice(c.topic, c.reason)) }
+// explain returns the failure as an error that says what to do about it.
+func (s *settings) explain(f failure) error { return errors.New(s.advice(f.topic, f.reason)) }
 
 // advice adds to a reason of Kafka's what to do about it.
 func (s *settings) advice(topic, reason string) string {

@@ -68,7 +68,7 @@ func (s *settings) examine(topic string) (notes []string, err error) {
 	for _, entry := range entries {
 		values[entry.Name] = entry.Value
 	}
-	return s.judge(topic, values)
+	return s.check(topic, values)
 }
 
 // missing says what to do about a topic whose metadata can't be had.
@@ -115,8 +115,8 @@ func (s *settings) mayWrite(client sarama.Client, topic string) error {
 	return nil
 }
 
-// judge refuses settings of a topic that would lose indicators.
-func (s *settings) judge(topic string, values map[string]string) (notes []string, err error) {
+// check refuses settings of a topic that would lose indicators.
+func (s *settings) check(topic string, values map[string]string) (notes []string, err error) {
 	var errs []error
 	policy := values["cleanup.policy"]
 	if values["message.timestamp.type"] == "CreateTime" {

@@ -83,7 +83,7 @@ func TestSettingsOfATopic(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			notes, err := newSettings(t, test.settings).judge("t", test.topic)
+			notes, err := newSettings(t, test.settings).check("t", test.topic)
 			if test.want == "" {
 				require.NoError(t, err)
 			} else {

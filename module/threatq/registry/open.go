@@ -54,7 +54,8 @@ func Open(log *logp.Logger, cfg config.Registry, p *paths.Path) (*Store, error) 
 // openCursors opens the store of the cursors, and tells whether it was damaged.
 func openCursors(log *logp.Logger, cfg config.Registry, root string) (_ *Store, damaged bool, _ error) {
 	home := Files{Root: root}.Home()
-	if err := checkPlace(root, home); err != nil {
+	damage, err := checkPlace(root, home)
+	if err != nil {
 		return nil, false, err
 	}
 	open := func() (*Store, error) {
@@ -72,9 +73,8 @@ func openCursors(log *logp.Logger, cfg config.Registry, root string) (_ *Store, 
 		return s, nil
 	}
 
-	err := misplaced(home)
-	if err == nil {
-		var s *Store
+	var s *Store
+	if err = damage; err == nil {
 		if s, err = open(); err == nil {
 			return s, false, nil
 		}
@@ -88,55 +88,45 @@ func openCursors(log *logp.Logger, cfg config.Registry, root string) (_ *Store, 
 	}
 	log.Warnw("The registry of cursors is damaged. It was put aside, and each data collection is collected from its start.",
 		"error", err, "registry", home, "aside", aside)
-	s, err := open()
-	if err != nil {
+	if s, err = open(); err != nil {
 		return nil, false, fmt.Errorf("creating a new registry of cursors in %s: %w", home, err)
 	}
 	return s, true, nil
 }
 
-// checkPlace refuses a place that memlog can't look at, because it panics then.
-func checkPlace(root, home string) error {
+// checkPlace refuses a place that memlog can't look at, because it panics then. It is
+// damage when a directory stands where memlog keeps a file, or a file where it keeps
+// its files.
+func checkPlace(root, home string) (damage, err error) {
 	info, err := os.Stat(root)
 	if err == nil && !info.IsDir() {
-		return fmt.Errorf("opening the registry of cursors: threatqbeat.registry.path names %s, which is no directory: move it away, or choose another path", root)
+		return nil, fmt.Errorf("opening the registry of cursors: threatqbeat.registry.path names %s, which is no directory: move it away, or choose another path", root)
 	}
 	if err == nil {
-		_, err = os.Stat(home)
+		info, err = os.Stat(home)
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("opening the registry of cursors: %w: threatqbeat.registry.path must name a directory that can be read and written", err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("opening the registry of cursors: %w: threatqbeat.registry.path must name a directory that can be read and written", err)
+	case !info.IsDir():
+		return fmt.Errorf("%s is no directory", home), nil
 	}
-	return nil
+	entries, err := os.ReadDir(home)
+	for _, entry := range entries {
+		if entry.IsDir() {
+			return fmt.Errorf("%s is a directory", filepath.Join(home, entry.Name())), nil
+		}
+	}
+	return err, nil
 }
 
 // isDamage reports whether err is about contents that can't be read, and not about
 // files that may not be.
 func isDamage(err error) bool {
-	var pathErr *fs.PathError
-	return !errors.As(err, &pathErr) || errors.Is(err, fs.ErrNotExist)
-}
-
-// misplaced returns an error when a directory stands where memlog keeps a file,
-// or a file where it keeps its files.
-func misplaced(home string) error {
-	info, err := os.Stat(home)
-	if err != nil {
-		return nil // there is none yet, or memlog will say what is wrong
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("%s is no directory", home)
-	}
-	entries, err := os.ReadDir(home)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if entry.IsDir() {
-			return fmt.Errorf("%s is a directory", filepath.Join(home, entry.Name()))
-		}
-	}
-	return nil
+	pathErr, ok := errors.AsType[*fs.PathError](err)
+	return !ok || errors.Is(pathErr, fs.ErrNotExist)
 }
 
 // Root is the directory of the registry.
