@@ -28,6 +28,14 @@ func Binary(tb testing.TB) string {
 	return path
 }
 
+// SkipUnderRace skips a test in which the race detector has nothing to find.
+func SkipUnderRace(tb testing.TB, why string) {
+	tb.Helper()
+	if RaceEnabled {
+		tb.Skip("under the race detector: " + why)
+	}
+}
+
 // Root returns the directory of the module.
 func Root() (string, error) {
 	file, err := exec.Command("go", "env", "GOMOD").Output()
@@ -61,7 +69,7 @@ func buildBinary() (string, error) {
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
 	}
-	args := []string{"build", "-o", binary}
+	args := []string{"build", "-ldflags=-w", "-o", binary} // no debugger comes, and it links in two thirds of the time
 	if RaceEnabled {
 		args = append(args, "-race")
 	}

@@ -8,8 +8,5 @@ package beattest
 // RaceEnabled tells whether the race detector watches the tests and the binary.
 const RaceEnabled = false
 
-// MemoryFactor is how much more memory the race detector takes, about.
-const MemoryFactor = 1
-
 // Slowness is how many times longer the race detector makes a test take, about.
 const Slowness = 1

@@ -10,8 +10,5 @@ package beattest
 // collections, and leave out what only measures memory or speed.
 const RaceEnabled = true
 
-// MemoryFactor is how much more memory the race detector takes, about.
-const MemoryFactor = 8
-
 // Slowness is how many times longer the race detector makes a test take, about.
 const Slowness = 4

@@ -542,7 +542,10 @@ func TestAgentRemovesAUnit(t *testing.T) {
 // A changed output ends the component, which Elastic Agent starts again.
 func TestAgentChangesTheOutput(t *testing.T) {
 	t.Parallel()
-	const indicators = 20_000
+	indicators := 20_000
+	if beattest.RaceEnabled {
+		indicators = 5_000
+	}
 	cfg := tidy(indicators)
 	cfg.Latency = 20 * time.Millisecond
 	a := startAppliance(t, cfg)
@@ -602,6 +605,7 @@ func TestWithoutAgent(t *testing.T) {
 
 // A beat that is told to be managed and isn't says so.
 func TestManagedByNobody(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	output, code := beattest.NewDir(t).Run("run", "-E", "management.enabled=true")
 	assert.Equal(t, 1, code)

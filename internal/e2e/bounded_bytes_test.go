@@ -104,9 +104,7 @@ var pageNumber atomic.Int64
 // Whatever the appliances send, memory stays below a gigabyte at default settings,
 // whether the output is blocked or not.
 func TestPeakWithTheLargestPages(t *testing.T) {
-	if beattest.RaceEnabled {
-		t.Skip("the race detector takes memory of its own")
-	}
+	beattest.SkipUnderRace(t, "measures memory")
 	t.Parallel()
 	const size = 256 << 20 // request.max_body_size
 	for name, test := range map[string]struct {

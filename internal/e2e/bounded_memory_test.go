@@ -48,6 +48,7 @@ func memoryOf(t *testing.T, indicators int) int64 {
 
 // Memory depends on page_size and the queue, not on how much there is to collect.
 func TestMemoryDoesNotGrowWithTheCollection(t *testing.T) {
+	beattest.SkipUnderRace(t, "measures memory")
 	t.Parallel()
 	small := memoryOf(t, 20_000)
 	large := memoryOf(t, 100_000)

@@ -25,7 +25,9 @@ func TestEveryIndicatorArrivesOnce(t *testing.T) {
 	}
 	sim := startAppliance(t, tidy(indicators))
 	dir := beattest.NewDir(t)
-	dir.Configure(map[string]any{"threatqbeat.inputs": []any{sim.input("one", nil)}})
+	dir.Configure(map[string]any{
+		"threatqbeat.inputs": []any{sim.input("one", nil)}, "logging": map[string]any{"level": "info", "to_files": true},
+	})
 	beat := dir.Start("run")
 
 	beat.Eventually("the collection", func() bool { return dir.Lines() >= indicators })
@@ -77,7 +79,9 @@ func TestKilledAtRandomLosesNothing(t *testing.T) {
 	sim := startAppliance(t, cfg)
 	dir := beattest.NewDir(t)
 	// Small pages, so that there are many moments to be killed in.
-	dir.Configure(map[string]any{"threatqbeat.inputs": []any{sim.input("one", map[string]any{"page_size": 100})}})
+	dir.Configure(map[string]any{
+		"threatqbeat.inputs": []any{sim.input("one", map[string]any{"page_size": 100})}, "logging": map[string]any{"level": "info", "to_files": true},
+	})
 
 	random := rand.New(rand.NewPCG(1, 2))
 	for range kills {

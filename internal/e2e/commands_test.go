@@ -16,6 +16,7 @@ import (
 
 // A command beside a running threatqbeat leaves its log files alone.
 func TestCommandsWriteNoLogFile(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	a := startAppliance(t, tidy(5))
 	dir := beattest.NewDir(t)
@@ -33,6 +34,7 @@ func TestCommandsWriteNoLogFile(t *testing.T) {
 }
 
 func TestConfigurationFileIsMissing(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	dir := beattest.NewDir(t)
 	for _, command := range []string{"run", "test config", "test input", "setup", "keystore list", "export config"} {
@@ -47,6 +49,7 @@ func TestConfigurationFileIsMissing(t *testing.T) {
 }
 
 func TestKeystoreAsksNobody(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	dir := beattest.NewDir(t)
 	dir.Configure(map[string]any{})
@@ -90,6 +93,7 @@ func TestKeystoreAsksNobody(t *testing.T) {
 }
 
 func TestSimulatorIsNotForEverybody(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	output, code := beattest.NewDir(t).Run("simulate", "--address", "0.0.0.0:0")
 	assert.Equal(t, 1, code)

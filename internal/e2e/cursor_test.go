@@ -101,6 +101,7 @@ func TestCursorListAndReset(t *testing.T) {
 }
 
 func TestCursorsAreFoundWhereRunPutsThem(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	sim := startAppliance(t, dated(10, 1))
 	dir := beattest.NewDir(t)
@@ -126,6 +127,7 @@ func TestCursorsAreFoundWhereRunPutsThem(t *testing.T) {
 }
 
 func TestCursorOfADamagedRegistry(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	dir := beattest.NewDir(t)
 	dir.Configure(nil)

@@ -17,6 +17,12 @@ import (
 // runs other tests as well.
 const soon = beattest.Slowness * 10 * time.Second
 
+// skipCommands skips, under the race detector, a test of commands that end by themselves.
+func skipCommands(t *testing.T) {
+	t.Helper()
+	beattest.SkipUnderRace(t, "such a command runs nothing side by side")
+}
+
 // appliance is a running simulator.
 type appliance struct {
 	*simulator.Simulator

@@ -85,11 +85,14 @@ func TestHostileAppliance(t *testing.T) {
 	})
 	start := time.Now()
 	beat := dir.Start("run")
+	compared := -1
 	beat.Eventually("the collection of everything", func() bool {
 		time.Sleep(100 * time.Millisecond)
-		if dir.Lines() < len(appliances)*indicators {
+		lines := dir.Lines()
+		if lines < len(appliances)*indicators || lines == compared {
 			return false
 		}
+		compared = lines
 		counts := arrivals(dir.Events())
 		for _, sim := range appliances {
 			for indicator := range sim.Expected() {
@@ -102,7 +105,9 @@ func TestHostileAppliance(t *testing.T) {
 	})
 	t.Logf("Took %s, at most %d MiB.", time.Since(start).Round(time.Millisecond), peakMemory(t, beat.PID())>>20)
 	// The page of 100 MB is held, the next one beside it, and what is made of them.
-	assert.Less(t, peakMemory(t, beat.PID()), int64(1500<<20*beattest.MemoryFactor))
+	if !beattest.RaceEnabled { // which takes memory of its own
+		assert.Less(t, peakMemory(t, beat.PID()), int64(1500<<20))
+	}
 	beat.Stop()
 	assert.NotContains(t, beat.Output(), "panic")
 	for name, sim := range appliances {

@@ -61,6 +61,7 @@ func cycles(dir *beattest.Dir) []beattest.Event {
 
 // Between two cycles nothing polls, spins or is kept busy by what was collected.
 func TestIdleCostsNothing(t *testing.T) {
+	beattest.SkipUnderRace(t, "measures processor time")
 	if runtime.GOOS != "linux" {
 		t.Skip("reads a process's CPU time from /proc")
 	}

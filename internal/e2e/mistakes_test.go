@@ -22,6 +22,7 @@ import (
 
 // Mistakes above the inputs, most of which Libbeat would ignore.
 func TestMistakesAboveTheInputs(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	for setting, want := range map[string]string{
 		"loging.level: debug":                                    `unknown setting "loging.level": did you mean "logging.level"?`,
@@ -80,6 +81,7 @@ output.elasticsearch.allow_older_versions: true
 
 // What leads away from the data stream works, and is hardly meant.
 func TestIndexOfTheOutputIsWarnedOf(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	dir := beattest.NewDir(t)
 	dir.Configure(map[string]any{
@@ -93,6 +95,7 @@ func TestIndexOfTheOutputIsWarnedOf(t *testing.T) {
 
 // Variables reach a secret as they are, whatever they look like.
 func TestVariablesReachASecretAsTheyAre(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	for i, secret := range []string{"0123456", "1e5", " with blanks ", "0x1F", "true", "1_000", "007", "a,b", "{a", "[a]", "a${b}$$c"} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) { // whose name is part of paths
@@ -111,6 +114,7 @@ func TestVariablesReachASecretAsTheyAre(t *testing.T) {
 
 // So do those of the output, from the environment and from the keystore.
 func TestVariablesReachTheOutputAsTheyAre(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	var mu sync.Mutex
 	seen := map[string]bool{}

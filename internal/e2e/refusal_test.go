@@ -16,6 +16,7 @@ const refusedSecret = "never-to-be-printed"
 // A wrong setting is refused before anything starts, with the input's id, the
 // setting's path, its value and what would be right.
 func TestRefusals(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	tests := map[string]struct {
 		settings map[string]any
@@ -70,6 +71,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestRefusalOfTwoInputsWithOneID(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	input := beattest.Input("twice", "https://threatq.example.com", "0123456789abcdef", "client", refusedSecret, nil)
 	dir := beattest.NewDir(t)
@@ -80,6 +82,7 @@ func TestRefusalOfTwoInputsWithOneID(t *testing.T) {
 }
 
 func TestRefusalWithoutInputs(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	dir := beattest.NewDir(t)
 	dir.Configure(nil)
@@ -91,6 +94,7 @@ func TestRefusalWithoutInputs(t *testing.T) {
 // A secret from the environment is taken as it is, whatever it begins with, and
 // never quoted by an error about it.
 func TestSecretsThatLookLikeSomethingElse(t *testing.T) {
+	skipCommands(t)
 	t.Parallel()
 	for _, secret := range []string{`[` + refusedSecret, `"` + refusedSecret, `{` + refusedSecret, `'` + refusedSecret} {
 		t.Run(secret[:1], func(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatqbeat/threatqbeat/internal/beattest"
 )
 
 // someIndicators are of the kinds that appliances have, and of the strangest.
@@ -153,6 +155,7 @@ func millions() map[string][]Entry {
 }
 
 func TestSetTakesSixteenBytesAtMost(t *testing.T) {
+	beattest.SkipUnderRace(t, "measures memory")
 	for kind, entries := range millions() {
 		set := (&Set{}).with(entries)
 		each := float64(cap(set.data)+cap(set.blocks)*24) / float64(set.Len())

@@ -24,6 +24,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/internal/beattest"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
@@ -421,7 +422,11 @@ func TestCrashAtEachRequest(t *testing.T) {
 			want, steps := f.state(), len(f.sent())
 			require.Greater(t, steps, 5)
 
-			for at := 1; at <= steps; at++ {
+			every := 1
+			if beattest.RaceEnabled {
+				every = 5
+			}
+			for at := 1; at <= steps; at += every {
 				for _, after := range []bool{false, true} {
 					f := newFake(t)
 					tc.prepare(t, f)

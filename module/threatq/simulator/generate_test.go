@@ -20,6 +20,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatqbeat/threatqbeat/internal/beattest"
 )
 
 func TestSameSeedSameBytes(t *testing.T) {
@@ -64,6 +66,7 @@ func TestNewTypeShiftsNoOtherIndicator(t *testing.T) {
 
 // TestContentHasEverything looks for all that a collection has to hold in few indicators, so that small tests meet it.
 func TestContentHasEverything(t *testing.T) {
+	beattest.SkipUnderRace(t, "nothing runs side by side")
 	for seed := range uint64(20) {
 		cfg := testConfig(1000)
 		cfg.Seed = seed
@@ -160,6 +163,7 @@ var (
 )
 
 func TestValuesComeFromDocumentationRanges(t *testing.T) {
+	beattest.SkipUnderRace(t, "nothing runs side by side")
 	var networks []netip.Prefix
 	for _, n := range []string{"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"} {
 		networks = append(networks, netip.MustParsePrefix(n))
@@ -391,6 +395,7 @@ func heap() int64 {
 
 // TestMemoryOfAMillionIndicators measures the heap: at the start, with pages served, and with all indicators updated.
 func TestMemoryOfAMillionIndicators(t *testing.T) {
+	beattest.SkipUnderRace(t, "measures memory")
 	const n, mb = 1_000_000, 1 << 20
 	before := heap()
 	cfg := testConfig(n)
