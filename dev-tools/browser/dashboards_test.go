@@ -67,6 +67,8 @@ type shown struct {
 	Columns []string
 	Error   string
 	Empty   bool
+	Cut     []string // headers of columns that are longer than their columns
+	Marked  bool     // words are marked as found, though nothing is searched for
 }
 
 const panels = `[...document.querySelectorAll('[data-test-subj="embeddablePanel"]')].map(p => {
@@ -79,6 +81,9 @@ const panels = `[...document.querySelectorAll('[data-test-subj="embeddablePanel"
 		Error: error ? error.innerText || 'an error mark' : '',
 		Empty: !p.querySelector('canvas, [data-test-subj="metric_value"], [data-test-subj="markdownBody"], [role="row"]') ||
 			!!p.querySelector('[data-test-subj="emptyPlaceholder"]') || /No results found/.test(p.innerText),
+		Cut: [...p.querySelectorAll('[data-test-subj^="dataGridHeaderCell-"] *')]
+			.filter(e => getComputedStyle(e).textOverflow == 'ellipsis' && e.scrollWidth > e.clientWidth && e.innerText).map(e => e.innerText),
+		Marked: !!p.querySelector('[role="gridcell"] mark'),
 	}
 })`
 
@@ -100,6 +105,9 @@ func (t *tab) check(w wanted) {
 		}
 		if p.Empty {
 			t.t.Errorf("%s, panel %q is empty", w.ID, p.Title)
+		}
+		if len(p.Cut) > 0 || p.Marked {
+			t.t.Errorf("%s, panel %q: headers are cut (%q), or words are marked (%t)", w.ID, p.Title, p.Cut, p.Marked)
 		}
 		if p.Current != "" && p.Current != w.Title {
 			t.t.Errorf("%s says that it is %q", w.ID, p.Current)

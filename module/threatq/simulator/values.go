@@ -68,11 +68,12 @@ var (
 	fileWords   = []string{"invoice", "payment", "update", "report", "setup", "scan", "Résumé", "order form", "contract"}
 	fileExts    = []string{".exe", ".dll", ".pdf.exe", ".docm", ".js", ".zip", ".iso", ".lnk", ".ps1"}
 	folders     = []string{"/tmp/.cache/", `C:\Users\Public\`, `%APPDATA%\Sample "Vendor"\`}
-	urlExts     = []string{".php", ".html", ".exe", ".zip", ".aspx", "", ".js"}
-	hives       = []string{`HKEY_LOCAL_MACHINE`, `HKEY_CURRENT_USER`, `HKLM`, `HKCU`, `HKEY_USERS`}
+	// Few, so that some are more frequent than others, as with an appliance.
+	ports   = []string{"443", "8443", "80", "8080", "4444", "22", "53", "3389", "9001"}
+	urlExts = []string{".php", ".html", ".exe", ".zip", ".aspx", "", ".js"}
+	hives   = []string{`HKEY_LOCAL_MACHINE`, `HKEY_CURRENT_USER`, `HKLM`, `HKCU`, `HKEY_USERS`}
 
 	hexN, decN = counted(16, 0), counted(10, 0)
-	port       = number(10, 1, 65535)
 	host       = text(hostWords, "-", hexN, ".", docDomains)
 	ipv4       = text(docNetworks, number(10, 0, 256))
 	// ipv6 has n in the last 64 bits of an address in 2001:db8::/32.
@@ -85,13 +86,13 @@ var (
 // values makes the values of a type, by the name that samples.json has for it.
 var values = map[string]valueFunc{
 	// Plain addresses, addresses with a port, and IPv6 addresses: the type holds all of them in practice.
-	"ip":         choice(10, text(ipv4, ":", port), ipv6, text("[", ipv6, "]:", port), ipv4),
+	"ip":         choice(10, text(ipv4, ":", ports), ipv6, text("[", ipv6, "]:", ports), ipv4),
 	"ipv6":       ipv6,
 	"cidr":       valueCIDR,
 	"asn":        valueASN,
 	"mac":        valueMAC,
 	"fqdn":       text(maybe(4, hostWords, "."), host),
-	"url":        text([]string{"https://", "http://"}, choice(8, ipv4, text("[", ipv6, "]"), host), maybe(4, ":", number(10, 1024, 60000)), urlPath, maybe(6, "#section")),
+	"url":        text([]string{"https://", "http://"}, choice(8, ipv4, text("[", ipv6, "]"), host), maybe(4, ":", ports), urlPath, maybe(6, "#section")),
 	"url_path":   urlPath,
 	"filename":   filename,
 	"file_path":  text(folders, filename),
