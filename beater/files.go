@@ -120,21 +120,18 @@ func (f *inputFiles) follow(done <-chan struct{}, period time.Duration, factory 
 	watcher := cfgfile.NewGlobWatcher(f.pattern, f.log)
 	ticker := time.NewTicker(period)
 	defer ticker.Stop()
-	var last string
-	again := true // what failed is tried again
-	for {
+	var before error
+	for first := true; ; first = false {
 		files, changed, err := watcher.Scan()
 		if err != nil {
 			err = fmt.Errorf("looking for the files of threatqbeat.config.inputs: %w", err)
-		} else if changed || again {
+		} else if changed || first || before != nil { // what failed is tried again
 			var inputs []*config.Input
 			inputs, err = f.scan(files)
 			err = config.Join(err, start(factory, list, inputs))
 		}
-		if err != nil || changed || again {
-			again = err != nil
-			last = f.report(err, last, keeper)
-		}
+		f.report(err, before, keeper)
+		before = err
 		select {
 		case <-done:
 			return
@@ -144,19 +141,15 @@ func (f *inputFiles) follow(done <-chan struct{}, period time.Duration, factory 
 }
 
 // report says what is wrong with the files, once as long as it stays the same.
-func (f *inputFiles) report(err error, last string, keeper *health.Keeper) string {
-	if err == nil {
-		if last != "" {
-			f.log.Info("The files of inputs are right again.")
-		}
+func (f *inputFiles) report(err, before error, keeper *health.Keeper) {
+	switch {
+	case err == nil && before != nil:
+		f.log.Info("The files of inputs are right again.")
 		keeper.Clear(health.Files)
-		return ""
-	}
-	if err.Error() != last {
+	case err != nil && (before == nil || err.Error() != before.Error()):
 		f.log.Errorf("Files of inputs have mistakes. What ran before goes on as it was: %s.", err)
 		keeper.Set(health.Files, health.Degraded, err.Error())
 	}
-	return err.Error()
 }
 
 // start has a list run the inputs, and stop those that it ran besides.

@@ -19,9 +19,7 @@ import (
 func addExports(export *cobra.Command) {
 	export.Short = "Print the configuration or an asset"
 	keep := func(c *cobra.Command) bool { return c.Name() == "config" }
-	for _, c := range slices.DeleteFunc(slices.Clone(export.Commands()), keep) {
-		export.RemoveCommand(c)
-	}
+	export.RemoveCommand(slices.DeleteFunc(slices.Clone(export.Commands()), keep)...)
 	for _, asset := range setup.Exports() {
 		export.AddCommand(newExportCmd(asset))
 	}

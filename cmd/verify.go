@@ -17,7 +17,6 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
-	"github.com/elastic/beats/v7/libbeat/esleg/eslegclient"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/go-concert/timed"
 
@@ -93,7 +92,11 @@ func runVerify(ctx context.Context, out, warn io.Writer, settings instance.Setti
 	if err != nil {
 		return false, err
 	}
-	es, err := connectForVerify(ctx, l, settings)
+	if name := l.output.Name(); name != "elasticsearch" {
+		return false, fmt.Errorf("verify reads Elasticsearch with the settings of output.elasticsearch, and the output is %q: "+
+			"name the cluster, for example with -E output.%s.enabled=false -E 'output.elasticsearch.hosts=[\"https://elasticsearch.example.com:9200\"]'", name, name)
+	}
+	es, err := setup.Connect(ctx, l.output, settings.Name, l.log)
 	if err != nil {
 		return false, err
 	}
@@ -143,14 +146,6 @@ func newVerifier(l *loaded, settings instance.Settings, opts verifyOptions) (*do
 		return slices.Contains(v.Namespaces, in.DataStream.Namespace)
 	})
 	return v, raw, nil
-}
-
-func connectForVerify(ctx context.Context, l *loaded, settings instance.Settings) (*eslegclient.Connection, error) {
-	if name := l.output.Name(); name != "elasticsearch" {
-		return nil, fmt.Errorf("verify reads Elasticsearch with the settings of output.elasticsearch, and the output is %q: "+
-			"name the cluster, for example with -E output.%s.enabled=false -E 'output.elasticsearch.hosts=[\"https://elasticsearch.example.com:9200\"]'", name, name)
-	}
-	return setup.Connect(ctx, l.output, settings.Name, l.log)
 }
 
 // repair publishes what the options ask for and compares again until both sides

@@ -102,10 +102,7 @@ func errorOf(doing, privilege string, status int, body []byte, err error) *Error
 		}
 		e.Remedy = "Grant it, or use the role threatqbeat_setup of docs/elasticsearch.md, and run setup again."
 	default:
-		e.Cause = fmt.Sprintf("the server answered %d", status)
-		if name != "" {
-			e.Cause += " " + name
-		}
+		e.Cause = strings.TrimSpace(fmt.Sprintf("the server answered %d %s", status, name))
 		if reason != "" {
 			e.Cause += ": " + reason
 		}

@@ -4,6 +4,7 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -118,39 +119,28 @@ func (t Transform) Problem() *Error {
 	var issues []string
 	unprivileged := false
 	for _, issue := range t.Health.Issues {
-		text := issue.Issue
-		if issue.Details != "" {
-			text += ": " + issue.Details
-		}
-		issues = append(issues, shorten(text))
+		issues = append(issues, shorten(strings.TrimSuffix(issue.Issue+": "+issue.Details, ": ")))
 		unprivileged = unprivileged || issue.Type == "privileges_check_failed"
-	}
-	reason := strings.Join(issues, "; ")
-	if reason == "" {
-		reason = shorten(t.Reason)
-	}
-	because := func(what string) string {
-		if reason == "" {
-			return what
-		}
-		return what + ": " + reason
 	}
 	const start, stop = "POST _transform/%s/_start", "POST _transform/%s/_stop?force=true&wait_for_completion=true"
 	switch {
 	case t.State == "failed":
-		e.Cause = because("it has failed")
+		e.Cause = "it has failed"
 		e.Remedy = fmt.Sprintf("Correct the cause, then run threatqbeat setup, or send "+stop+" and then "+start+".", t.ID, t.ID)
 	case !t.active():
-		e.Cause = because("it is " + t.State)
+		e.Cause = "it is " + t.State
 		e.Remedy = fmt.Sprintf("Run threatqbeat setup, or send "+start+".", t.ID)
 	case unprivileged:
-		e.Cause = because("the user who installed it lacks privileges")
+		e.Cause = "the user who installed it lacks privileges"
 		e.Remedy = fmt.Sprintf("As a user with the role threatqbeat_setup of docs/elasticsearch.md, send POST _transform/%s/_update with the body {}.", t.ID)
 	case t.Health.Status == "red", t.Health.Status == "yellow":
-		e.Cause = because("its health is " + t.Health.Status)
+		e.Cause = "its health is " + t.Health.Status
 		e.Remedy = fmt.Sprintf("It is tried again by itself. GET _transform/%s/_stats shows whether it goes on; if it does not, correct the cause.", t.ID)
 	default:
 		return nil
+	}
+	if reason := cmp.Or(strings.Join(issues, "; "), shorten(t.Reason)); reason != "" {
+		e.Cause += ": " + reason
 	}
 	return e
 }

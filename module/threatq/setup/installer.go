@@ -142,13 +142,10 @@ func (i *Installer) indexManagement(ctx context.Context, withDest bool) error {
 		return nil
 	}
 	dest, err := i.ensureDestination(ctx)
-	if err != nil {
-		return err
-	}
-	if dest.outdated {
+	if err == nil && dest.outdated {
 		i.done("index "+dest.current, Kept, "it needs another mapping or codec: setup --transforms moves it")
 	}
-	return nil
+	return err
 }
 
 // transforms installs the index of active indicators, with its template if

@@ -17,10 +17,7 @@ import (
 // that write to one index, or fill one data stream through different templates,
 // undo each other's work.
 func (i *Installer) survey(ctx context.Context, parts Parts) error {
-	if !parts.IndexManagement && !parts.Transforms {
-		return nil
-	}
-	if i.cfg.Transforms.Enabled {
+	if i.cfg.Transforms.Enabled && (parts.IndexManagement || parts.Transforms) {
 		if _, err := i.listTransforms(ctx); err != nil {
 			return err
 		}
@@ -52,43 +49,32 @@ func (i *Installer) surveyTemplates(ctx context.Context) error {
 	for name, want := range map[string]assets.Body{
 		assets.TemplateName: assets.Template(i.server), assets.DestTemplateName: assets.DestTemplate(i.server),
 	} {
-		patterns, priority := want["index_patterns"].([]any), want["priority"].(int)
+		priority := want["priority"].(int)
+		ours := strings.TrimSuffix(want["index_patterns"].([]any)[0].(string), "*")
+		matches := func(theirs string) bool {
+			ok, _ := path.Match(theirs, ours+"default")
+			return ok || strings.HasPrefix(theirs, ours)
+		}
 		for _, t := range list.Templates {
-			asset := "index template " + t.Name
-			owner := ownerOf(assets.Body{"_meta": t.Template.Meta})
-			if t.Name == name {
-				if owner != "" {
-					return foreignError(asset, owner)
+			rival := t.Name != name && t.Template.Priority >= priority && slices.ContainsFunc(t.Template.Patterns, matches)
+			if !rival && t.Name != name {
+				continue
+			}
+			if owner := ownerOf(assets.Body{"_meta": t.Template.Meta}); owner != "" {
+				return foreignError("index template "+t.Name, owner)
+			}
+			if rival {
+				return &Error{
+					Doing: "looking at index template " + t.Name,
+					Cause: fmt.Sprintf("it takes the place of the index template %s: its pattern %s matches as well, and its priority %d is as high or higher",
+						name, strings.Join(t.Template.Patterns, ","), t.Template.Priority),
+					Remedy: fmt.Sprintf("Remove it with DELETE _index_template/%s, or give it a priority below %d; settings of your own go to the component template %s. Nothing was changed.",
+						t.Name, priority, assets.CustomTemplateName),
 				}
-				continue
-			}
-			over := slices.ContainsFunc(t.Template.Patterns, func(p string) bool {
-				return slices.ContainsFunc(patterns, func(ours any) bool { return overlap(p, fmt.Sprint(ours)) })
-			})
-			if !over || t.Template.Priority < priority {
-				continue
-			}
-			if owner != "" {
-				return foreignError(asset, owner)
-			}
-			return &Error{
-				Doing: "looking at " + asset,
-				Cause: fmt.Sprintf("it takes the place of the index template %s: its pattern %s matches as well, and its priority %d is as high or higher",
-					name, strings.Join(t.Template.Patterns, ","), t.Template.Priority),
-				Remedy: fmt.Sprintf("Remove it with DELETE _index_template/%s, or give it a priority below %d; settings of your own go to the component template %s. Nothing was changed.",
-					t.Name, priority, assets.CustomTemplateName),
 			}
 		}
 	}
 	return nil
-}
-
-// overlap says whether an index can match both patterns; ours ends with its only
-// asterisk.
-func overlap(theirs, ours string) bool {
-	name := strings.TrimSuffix(ours, "*") + "default"
-	ok, _ := path.Match(theirs, name)
-	return ok || strings.HasPrefix(theirs, strings.TrimSuffix(ours, "*"))
 }
 
 // ownerOf says who else manages the asset with that _meta, in words; "" if it is
