@@ -201,7 +201,7 @@ func (bt *Beater) drain() {
 	bt.log.Info("Stopping the inputs.")
 	bt.Stop()
 	deadline := time.Now().Add(max(bt.config.ShutdownTimeout, inputStopGrace))
-	closesWithin(time.Until(deadline), bt.pipeline.stopped)
+	awaitClosed(bt.pipeline.stopped, time.Until(deadline))
 	if bt.config.ShutdownTimeout > 0 && !bt.inflight.wait(time.Until(deadline)) {
 		bt.log.Warnw("The output has not acknowledged everything before shutdown_timeout. What is left is collected again at the next start.",
 			"shutdown_timeout", bt.config.ShutdownTimeout.String(), "events", bt.inflight.active.Get())

@@ -64,13 +64,11 @@ func (f *inflight) wait(limit time.Duration) bool {
 	return true
 }
 
-// closesWithin waits for a channel to be closed, and tells whether it was in time.
-func closesWithin(limit time.Duration, closed <-chan struct{}) bool {
+// awaitClosed waits for a channel to be closed, for as long as the limit allows.
+func awaitClosed(closed <-chan struct{}, limit time.Duration) {
 	select {
 	case <-closed:
-		return true
 	case <-time.After(limit):
-		return false
 	}
 }
 
@@ -99,7 +97,7 @@ func newDrainingPipeline(pipeline beat.Pipeline, drain func(), limit time.Durati
 func (p *drainingPipeline) inputsStopped() {
 	p.stopOnce.Do(func() { close(p.stopped) })
 	if p.closing.Load() {
-		closesWithin(p.limit, p.closed)
+		awaitClosed(p.closed, p.limit)
 	}
 }
 

@@ -26,6 +26,7 @@ func NewPublisher(inputs []*conf.C, work func(ctx context.Context, publish func(
 	}
 }
 
+// publisher is a beat.Beater.
 type publisher struct {
 	inputs   []*conf.C
 	work     func(context.Context, func(int, beat.Event)) error
@@ -34,7 +35,6 @@ type publisher struct {
 	inflight *inflight
 }
 
-// Run implements beat.Beater.
 func (p *publisher) Run(b *beat.Beat) error {
 	pipeline := publishing(b.Publisher, p.inflight)
 	clients := make([]beat.Client, len(p.inputs))
@@ -61,7 +61,6 @@ func (p *publisher) Run(b *beat.Beat) error {
 	return nil
 }
 
-// Stop implements beat.Beater.
 func (p *publisher) Stop() { p.stop() }
 
 // catcher is a factory of runners that keeps the pipeline which it is given: the

@@ -111,14 +111,14 @@ func loadFile(settings instance.Settings) (*conf.C, error) {
 	return cfg, config.Join(append(errs, config.CheckFile(cfg))...)
 }
 
-// loadWithOutput is loadFile for the commands that use the output: its variables have
-// to be there.
-func loadWithOutput(settings instance.Settings) (*conf.C, error) {
+// checkFile refuses what loadFile and the use of the output would: the variables of the
+// output have to be there.
+func checkFile(settings instance.Settings) error {
 	cfg, err := loadFile(settings)
 	if err != nil || management.UnderAgent() {
-		return cfg, err
+		return err
 	}
-	return cfg, config.CheckOutput(cfg)
+	return config.CheckOutput(cfg)
 }
 
 // configFiles returns the files that -c names.

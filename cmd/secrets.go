@@ -28,7 +28,7 @@ import (
 // has to finish.
 func guardCommands(root *cmd.BeatsRootCmd, settings instance.Settings, create beat.Creator) {
 	guard(root.RunCmd, func() error {
-		if _, err := loadWithOutput(settings); err != nil {
+		if err := checkFile(settings); err != nil {
 			return exiting(err)
 		}
 		return instance.Run(settings, create)

@@ -76,7 +76,7 @@ func forSetup(file *conf.C) bool {
 
 func runSetup(cmd *cobra.Command, settings instance.Settings, parts setup.Parts) error {
 	settings.ConfigOverrides = append(settings.ConfigOverrides, cfgfile.ConditionalOverride{Check: forSetup})
-	if _, err := loadWithOutput(settings); err != nil {
+	if err := checkFile(settings); err != nil {
 		return err
 	}
 	b, err := instance.NewInitializedBeat(settings)

@@ -16,14 +16,8 @@ import (
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
-type simulateOptions struct {
-	config  simulator.Config
-	address string
-	faults  string
-}
-
 func newSimulateCmd() *cobra.Command {
-	opts := simulateOptions{config: simulator.DefaultConfig(), address: "127.0.0.1:8000"}
+	config, address, faults := simulator.DefaultConfig(), "127.0.0.1:8000", ""
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Run a simulated ThreatQ appliance",
@@ -32,37 +26,37 @@ the token endpoint and a data collection of generated indicators, with updates
 and faults as wanted. It prints the settings of an input that collects from it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runSimulate(cmd.Context(), cmd.OutOrStdout(), opts)
+			return runSimulate(cmd.Context(), cmd.OutOrStdout(), config, address, faults)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.address, "address", opts.address, "address to listen on")
-	flags.BoolVar(&opts.config.AllowRemote, "allow-remote", false, "permit an --address that is not a loopback one")
-	flags.IntVar(&opts.config.Indicators, "indicators", opts.config.Indicators, "number of indicators at the start")
-	flags.Uint64Var(&opts.config.Seed, "seed", opts.config.Seed, "seed of the indicators: the same seed gives the same ones")
-	flags.Float64Var(&opts.config.UpdatesPerSecond, "updates", 0, "indicators updated per second")
-	flags.Float64Var(&opts.config.LeavesPerSecond, "leaves", 0, "indicators leaving the data collection per second, without being updated")
-	flags.Float64Var(&opts.config.JoinsPerSecond, "joins", 0, "indicators joining the data collection per second, without being updated")
-	flags.Float64Var(&opts.config.Untidy, "untidy", opts.config.Untidy, "share of indicators with untidy values, 0 to 1")
-	flags.Float64Var(&opts.config.Unreadable, "unreadable", 0, "share of indicators that cannot be read, 0 to 1")
-	flags.DurationVar(&opts.config.Latency, "latency", 0, "wait before each answer to a data request")
-	flags.DurationVar(&opts.config.TokenTTL, "token-ttl", opts.config.TokenTTL, "lifetime of a token")
-	flags.StringVar(&opts.config.DataCollectionID, "data-collection-id", opts.config.DataCollectionID, "id of the data collection")
-	flags.StringVar(&opts.config.ClientID, "client-id", opts.config.ClientID, "OAuth2 client id")
-	flags.StringVar(&opts.config.ClientSecret, "client-secret", opts.config.ClientSecret, "OAuth2 client secret; it guards generated data only")
-	flags.StringVar(&opts.faults, "faults", "", "faults to answer with, such as 503*3,429:retry-after=2,reset@10")
+	flags.StringVar(&address, "address", address, "address to listen on")
+	flags.BoolVar(&config.AllowRemote, "allow-remote", false, "permit an --address that is not a loopback one")
+	flags.IntVar(&config.Indicators, "indicators", config.Indicators, "number of indicators at the start")
+	flags.Uint64Var(&config.Seed, "seed", config.Seed, "seed of the indicators: the same seed gives the same ones")
+	flags.Float64Var(&config.UpdatesPerSecond, "updates", 0, "indicators updated per second")
+	flags.Float64Var(&config.LeavesPerSecond, "leaves", 0, "indicators leaving the data collection per second, without being updated")
+	flags.Float64Var(&config.JoinsPerSecond, "joins", 0, "indicators joining the data collection per second, without being updated")
+	flags.Float64Var(&config.Untidy, "untidy", config.Untidy, "share of indicators with untidy values, 0 to 1")
+	flags.Float64Var(&config.Unreadable, "unreadable", 0, "share of indicators that cannot be read, 0 to 1")
+	flags.DurationVar(&config.Latency, "latency", 0, "wait before each answer to a data request")
+	flags.DurationVar(&config.TokenTTL, "token-ttl", config.TokenTTL, "lifetime of a token")
+	flags.StringVar(&config.DataCollectionID, "data-collection-id", config.DataCollectionID, "id of the data collection")
+	flags.StringVar(&config.ClientID, "client-id", config.ClientID, "OAuth2 client id")
+	flags.StringVar(&config.ClientSecret, "client-secret", config.ClientSecret, "OAuth2 client secret; it guards generated data only")
+	flags.StringVar(&faults, "faults", "", "faults to answer with, such as 503*3,429:retry-after=2,reset@10")
 	return cmd
 }
 
-func runSimulate(ctx context.Context, out io.Writer, opts simulateOptions) error {
-	appliance, err := simulator.New(opts.config)
+func runSimulate(ctx context.Context, out io.Writer, config simulator.Config, address, faults string) error {
+	appliance, err := simulator.New(config)
 	if err != nil {
 		return nameFlag(err)
 	}
-	if err := appliance.Inject(opts.faults); err != nil {
+	if err := appliance.Inject(faults); err != nil {
 		return fmt.Errorf("--faults: %w", err)
 	}
-	server, err := appliance.Start(opts.address)
+	server, err := appliance.Start(address)
 	if err != nil {
 		return nameFlag(err)
 	}

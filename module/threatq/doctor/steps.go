@@ -55,26 +55,22 @@ func (r *recorder) add(step string, verdict Verdict, detail string) {
 	r.report.Steps = append(r.report.Steps, OutputStep{strings.Join(r.path, " / "), step, verdict, detail})
 }
 
-// Run implements testing.Driver.
 func (r *recorder) Run(name string, test func(testing.Driver)) {
 	r.show.Run(name, func(show testing.Driver) {
 		test(&recorder{report: r.report, show: show, path: append(slices.Clone(r.path), name)})
 	})
 }
 
-// Info implements testing.Driver.
 func (r *recorder) Info(field, value string) {
 	r.add(field, OK, value)
 	r.show.Info(field, value)
 }
 
-// Warn implements testing.Driver.
 func (r *recorder) Warn(field, reason string) {
 	r.add(field, Warning, reason)
 	r.show.Warn(field, reason)
 }
 
-// Error implements testing.Driver.
 func (r *recorder) Error(field string, err error) {
 	if err != nil && strings.HasPrefix(err.Error(), "401 Unauthorized") { // Libbeat gives no advice
 		err = fmt.Errorf("the server refuses the credentials (401): check api_key, which takes id:api_key and not encoded, or username and password of the output. It says: %w", err)
@@ -87,7 +83,6 @@ func (r *recorder) Error(field string, err error) {
 	r.show.Error(field, err)
 }
 
-// Fatal implements testing.Driver.
 func (r *recorder) Fatal(field string, err error) {
 	r.Error(field, err)
 	if err != nil {
@@ -95,5 +90,4 @@ func (r *recorder) Fatal(field string, err error) {
 	}
 }
 
-// Result implements testing.Driver.
 func (r *recorder) Result(data string) { r.show.Result(data) }
