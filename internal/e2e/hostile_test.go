@@ -49,6 +49,9 @@ func TestHostileAppliance(t *testing.T) {
 		"many":      "many@2:size=1000000",
 		"oversized": "oversized*2@2:size=100MB",
 	}
+	if beattest.RaceEnabled {
+		faulty["huge"], faulty["many"] = "huge@2:size=10MB", "many@2:size=100000"
+	}
 	dir := beattest.NewDir(t)
 	var inputs []any
 	appliances := map[string]*appliance{}

@@ -13,11 +13,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatqbeat/threatqbeat/internal/beattest"
 )
 
 // TestHostile has what an appliance that lies may send. Each costs bounded time
 // and memory, is published, and says what was left out.
 func TestHostile(t *testing.T) {
+	beattest.SkipUnderRace(t, "nothing runs side by side")
 	many := func(n int, element func(i int) string) string {
 		var b strings.Builder
 		for i := range n {

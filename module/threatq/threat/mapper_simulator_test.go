@@ -11,12 +11,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/threatqbeat/threatqbeat/internal/beattest"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
 // TestSimulatedCollection compares the events of a large untidy collection with
 // what the simulator, which shares no code with the mapper, says it holds.
 func TestSimulatedCollection(t *testing.T) {
+	beattest.SkipUnderRace(t, "nothing runs side by side")
 	cfg := simulator.DefaultConfig()
 	cfg.Indicators, cfg.Untidy, cfg.Unreadable = 5000, 0.5, 0.02
 	sim, err := simulator.New(cfg)

@@ -12,6 +12,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/common"
 	"github.com/elastic/elastic-agent-libs/logp"
 
+	"github.com/threatqbeat/threatqbeat/internal/beattest"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
@@ -19,6 +20,7 @@ import (
 // unreadable, what lets the beater leave Libbeat's normalisation out: it changes
 // no type of an event, and an output writes the same document with and without it.
 func TestEveryTypeIsNormal(t *testing.T) {
+	beattest.SkipUnderRace(t, "nothing runs side by side")
 	cfg := simulator.DefaultConfig()
 	cfg.Indicators, cfg.Untidy, cfg.Unreadable = 2000, 0.5, 0.05
 	sim, err := simulator.New(cfg)

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/internal/beattest"
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
 	"github.com/threatqbeat/threatqbeat/module/threatq/health"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
@@ -506,8 +507,8 @@ func TestSweepTakesTurns(t *testing.T) {
 // nothing is retired that is in the collection.
 func TestAnyInterleavingEndsEqual(t *testing.T) {
 	rounds := uint64(25)
-	if testing.Short() {
-		rounds = 10
+	if testing.Short() || beattest.RaceEnabled {
+		rounds = 5
 	}
 	for seed := range rounds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

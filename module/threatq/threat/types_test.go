@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/threatqbeat/threatqbeat/internal/beattest"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
@@ -57,6 +58,7 @@ func TestPageOfIndicatorTypes(t *testing.T) {
 // TestTableOfIndicatorTypesIsTrue collects indicators of all types: each sets fields of its row only, and together they
 // set all of them.
 func TestTableOfIndicatorTypesIsTrue(t *testing.T) {
+	beattest.SkipUnderRace(t, "nothing runs side by side")
 	common := []string{"confidence", "description", "first_seen", "last_seen", "marking.tlp", "modified_at", "name", "provider", "type"}
 	cfg := simulator.DefaultConfig()
 	cfg.Indicators, cfg.Untidy = 20_000, 0.1
