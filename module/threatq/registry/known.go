@@ -247,8 +247,8 @@ func (k *Known) Latest() Version {
 	return k.latest
 }
 
-// Forget takes indicators out without an event.
-func (k *Known) Forget(indicators []Indicator) {
+// forget takes indicators out without an event.
+func (k *Known) forget(indicators []Indicator) {
 	if len(indicators) == 0 {
 		return
 	}
@@ -258,6 +258,28 @@ func (k *Known) Forget(indicators []Indicator) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.change(entries)
+}
+
+// doubt makes uncertain what is known or in flight of indicators that another input has
+// retired.
+func (k *Known) doubt(retired []Indicator) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.merge()
+	var entries []Entry
+	for _, indicator := range retired {
+		k.overtake(nil, 0, indicator)
+		if _, version, ok := k.set.Find(indicator); ok && version != Uncertain {
+			entries = append(entries, Entry{indicator, Uncertain})
+		}
+	}
+	if len(entries) > 0 {
+		k.change(entries)
+	}
+}
+
+func (k *Known) change(entries []Entry) {
 	k.apply(entries)
 	k.append(appendChanged(nil, entries))
 	k.logged += len(entries)

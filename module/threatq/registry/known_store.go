@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +35,9 @@ type KnownStore struct {
 
 	mu   sync.Mutex
 	open map[string]*Known // by the registry's key
+
+	// settling is held while an input decides by what the others know.
+	settling sync.Mutex
 }
 
 // OpenKnown opens the store in the directory of a registry, and removes what has
@@ -97,10 +102,45 @@ func (s *KnownStore) Use(inputID, url, dataCollectionID string) (k *Known, relea
 	}, nil
 }
 
-// Elsewhere says which indicators other inputs know: running ones, and inputs that
-// have run within 90 days and don't now. Of an input that runs, its present data
-// collection counts only.
-func (s *KnownStore) Elsewhere(but *Known, indicators []Indicator) (running, stopped map[Indicator]bool, err error) {
+// Settle has decide learn which indicators other inputs know: running ones, and inputs
+// that have run within 90 days and don't now. What decide returns is known to k no
+// longer. No other input decides meanwhile: of two that know an indicator, each would
+// leave it to the other.
+func (s *KnownStore) Settle(k *Known, indicators []Indicator, decide func(running, stopped map[Indicator]bool) (forget []Indicator, err error)) error {
+	s.settling.Lock()
+	defer s.settling.Unlock()
+	running, stopped, err := s.elsewhere(k, indicators)
+	if err != nil {
+		return fmt.Errorf("looking at what the other inputs know: %w", err)
+	}
+	forget, err := decide(running, stopped)
+	if err != nil {
+		return err
+	}
+	k.forget(forget)
+	return nil
+}
+
+// Doubt takes note that k has retired indicators. Another input that has learned of one
+// since may have published it before or after, so that its next sweep publishes it once
+// more.
+func (s *KnownStore) Doubt(k *Known, retired []Indicator) {
+	if len(retired) == 0 {
+		return
+	}
+	s.mu.Lock()
+	others := slices.Collect(maps.Values(s.open))
+	s.mu.Unlock()
+	for _, other := range others {
+		if other != k {
+			other.doubt(retired)
+		}
+	}
+}
+
+// elsewhere says which indicators other inputs know. Of an input that runs, its present
+// data collection counts only.
+func (s *KnownStore) elsewhere(but *Known, indicators []Indicator) (running, stopped map[Indicator]bool, err error) {
 	running, stopped = map[Indicator]bool{}, map[Indicator]bool{}
 	if len(indicators) == 0 {
 		return running, stopped, nil

@@ -203,7 +203,7 @@ func TestKnownSurvivesKills(t *testing.T) {
 				require.NoError(t, k.rewrite())
 				k.mu.Unlock()
 			case 2:
-				k.Forget([]Indicator{only(int64(step % 7))})
+				k.forget([]Indicator{only(int64(step % 7))})
 				apply(Entry{only(int64(step % 7)), Gone})
 			case 3, 4, 5:
 				n := random.IntN(len(way) + 1)
@@ -352,7 +352,7 @@ func TestElsewhere(t *testing.T) {
 	learn(store, "moved", "new", 4)
 	_, release := learn(store, "paused", "a", 6)
 	release()
-	running, stopped, err := store.Elsewhere(me, []Indicator{only(1), only(2), only(3), only(4), only(5), only(6), only(7)})
+	running, stopped, err := store.elsewhere(me, []Indicator{only(1), only(2), only(3), only(4), only(5), only(6), only(7)})
 	require.NoError(t, err)
 	assert.Equal(t, map[Indicator]bool{only(2): true, only(4): true, only(5): true}, running)
 	assert.Equal(t, map[Indicator]bool{only(1): true, only(2): true, only(6): true}, stopped)

@@ -39,6 +39,8 @@ type SweepState struct {
 	HeldBack int `json:"held_back"`
 	// HeldBackOf is how many were known then.
 	HeldBackOf int `json:"held_back_of"`
+	// Asked says that a sweep is to be made out of turn.
+	Asked bool `json:"asked,omitempty"`
 	// Error is why the last sweep did not count, empty when it did.
 	Error string `json:"error,omitempty"`
 }

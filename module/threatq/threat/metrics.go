@@ -76,8 +76,12 @@ func (m *metrics) cursorAge(now time.Time) int64 {
 }
 
 func (m *metrics) page(indicators int, backlog int64) {
-	m.indicators.Add(uint64(indicators))
+	m.published(indicators)
 	m.backlog.Set(backlog)
+}
+
+func (m *metrics) published(indicators int) {
+	m.indicators.Add(uint64(indicators))
 	m.totals.indicators.Add(uint64(indicators))
 }
 
@@ -136,7 +140,7 @@ type sweepMetrics struct {
 	known        *monitoring.Int  // at the end of the last sweep
 	durationMS   *monitoring.Int  // of the last sweep
 	last         *monitoring.Timestamp
-	indicators   *monitoring.Uint // of the input, which these belong to as well
+	of           *metrics // of the input, whose indicators these are as well
 }
 
 func newSweepMetrics(reg *monitoring.Registry, of *metrics) *sweepMetrics {
@@ -149,7 +153,7 @@ func newSweepMetrics(reg *monitoring.Registry, of *metrics) *sweepMetrics {
 		known:        monitoring.NewInt(reg, "reconcile.known"),
 		durationMS:   monitoring.NewInt(reg, "reconcile.duration_ms"),
 		last:         monitoring.NewTimestamp(reg, "reconcile.last_sweep"),
-		indicators:   of.indicators,
+		of:           of,
 	}
 }
 
@@ -164,7 +168,7 @@ func (m *sweepMetrics) show(state registry.SweepState) {
 
 func (m *sweepMetrics) published(n int) {
 	m.missing.Add(uint64(n))
-	m.indicators.Add(uint64(n))
+	m.of.published(n)
 }
 
 func (m *sweepMetrics) completed(state registry.SweepState) {

@@ -54,11 +54,14 @@ type sweep struct {
 	settle int
 	// poll is when to look at that again.
 	poll time.Time
+	// awaitsCycle says that it goes on once a cycle has succeeded.
+	awaitsCycle bool
 
 	// known is what was known at the start, seen a bit per indicator of it that the
 	// collection holds, and latest the latest date that was published by then.
 	known  *registry.Set
 	seen   []uint64
+	unseen int // known and not seen yet
 	latest registry.Version
 	walk   walk
 	// absent are known and not in the collection; elsewhere is how many of them
@@ -66,7 +69,7 @@ type sweep struct {
 	absent    []registry.Indicator
 	elsewhere int
 	missing   int
-	retired   int
+	retired   []registry.Indicator
 }
 
 type step func(ctx context.Context) (step, error)
@@ -75,8 +78,11 @@ type step func(ctx context.Context) (step, error)
 func (s *sweeper) cycled(err error) {
 	now := time.Now()
 	s.ready = err == nil
-	if s.in.known.Refusals() > 0 {
-		s.schedule.refused(now)
+	if s.current != nil && s.ready {
+		s.current.awaitsCycle = false
+	}
+	if s.in.known.Refusals() > 0 && s.schedule.refused(now) {
+		s.save()
 	}
 	if s.held && s.in.known.Accepted() > 0 {
 		s.held = false
@@ -92,6 +98,8 @@ func (s *sweeper) wait(now time.Time) time.Duration {
 		return longestRetry
 	case s.current == nil:
 		return s.schedule.wait(now)
+	case s.current.awaitsCycle:
+		return longestRetry
 	case s.current.settle > 0:
 		return s.current.poll.Sub(now)
 	default:
@@ -114,8 +122,8 @@ func (s *sweeper) turn(ctx context.Context) {
 		s.current, s.out.touched = nil, nil
 	case err != nil:
 		s.fail(err)
-	case len(s.out.touched) > max(fewTouched, w.known.Len()/8):
-		s.fail(fmt.Errorf("%d indicators changed during the sweep, which is too many", len(s.out.touched)))
+	case len(s.out.touched)+w.walk.postponed > max(fewTouched, w.known.Len()/8):
+		s.fail(fmt.Errorf("%d indicators changed during the sweep, which is too many", len(s.out.touched)+w.walk.postponed))
 	case next == nil:
 		s.complete()
 	default:
@@ -148,7 +156,7 @@ func (s *sweeper) settled(w *sweep) bool {
 func (s *sweeper) look(ctx context.Context) (step, error) {
 	w := s.current
 	w.known, w.latest = s.in.known.Snapshot(), s.in.known.Latest()
-	w.seen = make([]uint64, (w.known.Len()+63)/64)
+	w.seen, w.unseen = make([]uint64, (w.known.Len()+63)/64), w.known.Len()
 	return s.page(ctx)
 }
 
@@ -159,7 +167,7 @@ func (s *sweeper) complete() {
 	s.empty = w.walk.elements == 0
 	s.schedule.succeeded(now, w.missing == 0)
 	s.state.Completed, s.state.DurationMS = now.UTC(), now.Sub(w.started).Milliseconds()
-	s.state.Known, s.state.Missing, s.state.Retired = s.in.known.Snapshot().Len(), w.missing, w.retired
+	s.state.Known, s.state.Missing, s.state.Retired = s.in.known.Snapshot().Len(), w.missing, len(w.retired)
 	s.state.HeldBack, s.state.HeldBackOf, s.state.Error = 0, 0, ""
 	if err := s.in.known.ForgetAccepted(); err != nil {
 		s.run.log.Warnw("What an operator agreed to can't be removed, so that it holds for the next sweep as well.", "error", err)
@@ -196,6 +204,7 @@ func (s *sweeper) fail(err error) {
 const failuresDegrade = 3
 
 func (s *sweeper) save() {
+	s.state.Asked = s.schedule.asked
 	if err := s.in.known.SaveState(s.state); err != nil {
 		s.run.log.Warnw("The result of the sweep can't be saved. It is repeated after a restart.", "error", err)
 	}
@@ -205,7 +214,7 @@ func (s *sweeper) save() {
 func (w *sweep) fields(state registry.SweepState) []any {
 	fields := []any{
 		"pages", w.walk.pages, "pages_whole", w.walk.whole, "known", w.known.Len(), "absent", len(w.absent), "elsewhere", w.elsewhere,
-		"missing", w.missing, "retired", w.retired, "held_back", state.HeldBack,
+		"missing", w.missing, "retired", len(w.retired), "held_back", state.HeldBack,
 		"duration_ms", time.Since(w.started).Milliseconds(),
 	}
 	if w.walk.total >= 0 {
@@ -236,7 +245,7 @@ func (in *input) newSweeper(run *runner, pages sweepPager, out *announcer, metri
 	// What was delivered is not known: the input has collected with an older
 	// version, or the files were lost.
 	ignorant := in.known.Fresh && run.state.Mark != "" && in.known.Snapshot().Len() == 0
-	if ignorant || in.known.Damage != "" || s.held {
+	if ignorant || in.known.Damage != "" || s.held || state.Asked {
 		s.schedule.ask()
 		s.schedule.notBefore = now.Add(backoff(0, s.schedule.interval))
 	}
@@ -299,14 +308,15 @@ func (s *schedule) wait(now time.Time) time.Duration {
 func (s *schedule) ask() { s.asked = true }
 
 // refused asks for a sweep because documents were refused. They may be refused
-// again, so that it waits longer each time.
-func (s *schedule) refused(now time.Time) {
+// again, so that it waits longer each time. It reports whether nothing has asked before.
+func (s *schedule) refused(now time.Time) bool {
 	if s.asked {
-		return
+		return false
 	}
 	s.ask()
 	s.notBefore = now.Add(backoff(s.refusals, s.interval))
 	s.refusals++
+	return true
 }
 
 // failed puts the next sweep off.

@@ -32,37 +32,36 @@ func (e *heldBackError) Error() string {
 // decide finds what is known and not in the collection, and what is retired of it.
 func (s *sweeper) decide(context.Context) (step, error) {
 	w := s.current
-	if err := s.agrees(); err != nil {
-		return nil, err
-	}
 	for place, entry := range w.known.All() {
 		if w.seen[place/64]&(1<<(place%64)) == 0 && !s.touched(entry.Indicator) {
 			w.absent = append(w.absent, entry.Indicator)
 		}
 	}
-	limit := s.in.cfg.Reconcile.MaxRemoved.Of(w.known.Len())
-	if most := max(limit, s.in.known.Accepted()+limit); len(w.absent) > most {
-		return nil, &heldBackError{s.in.cfg.ID, len(w.absent), w.known.Len(), limit}
-	}
-	running, stopped, err := s.in.env.Known.Elsewhere(s.in.known, w.absent)
-	if err != nil {
-		return nil, fmt.Errorf("looking at what the other inputs know: %w", err)
-	}
-	var retire, forget []registry.Indicator
-	for _, indicator := range w.absent {
-		switch {
-		case running[indicator]:
-			// The other input retires it when its collection holds it no longer.
-			forget = append(forget, indicator)
-			w.elsewhere++
-		case stopped[indicator]:
-			// Nobody would, so that it stays known.
-			w.elsewhere++
-		default:
-			retire = append(retire, indicator)
+	var retire []registry.Indicator
+	err := s.in.env.Known.Settle(s.in.known, w.absent, func(running, stopped map[registry.Indicator]bool) ([]registry.Indicator, error) {
+		var forget []registry.Indicator
+		for _, indicator := range w.absent {
+			switch {
+			case running[indicator]:
+				// The other input retires it when its collection holds it no longer.
+				forget = append(forget, indicator)
+				w.elsewhere++
+			case stopped[indicator]:
+				// Nobody would, so that it stays known.
+				w.elsewhere++
+			default:
+				retire = append(retire, indicator)
+			}
 		}
+		limit := s.in.cfg.Reconcile.MaxRemoved.Of(w.known.Len())
+		if removed := len(retire) + len(forget); removed > max(limit, s.in.known.Accepted()+limit) {
+			return nil, &heldBackError{s.in.cfg.ID, removed, w.known.Len(), limit}
+		}
+		return forget, nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	s.in.known.Forget(forget)
 	return s.retire(retire), nil
 }
 
@@ -85,7 +84,7 @@ func (s *sweeper) retire(indicators []registry.Indicator) step {
 			if err := s.out.retire(s.run.mapper.Retired(indicator, now), indicator); err != nil {
 				return nil, err
 			}
-			w.retired++
+			w.retired = append(w.retired, indicator)
 		}
 		if err := s.out.flush(); err != nil {
 			return nil, err
@@ -96,7 +95,10 @@ func (s *sweeper) retire(indicators []registry.Indicator) step {
 		// The sweep ends once all of it has arrived: after a crash before that,
 		// another one comes at once.
 		w.settle, _ = s.in.session.Progress()
-		return func(context.Context) (step, error) { return nil, nil }, nil
+		return func(context.Context) (step, error) {
+			s.in.env.Known.Doubt(s.in.known, w.retired)
+			return nil, nil
+		}, nil
 	}
 }
 

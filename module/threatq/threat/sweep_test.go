@@ -141,7 +141,7 @@ func TestSweepsThatDoNotCount(t *testing.T) {
 		"a total that is too small": {pages(0, func(p *client.Page) error {
 			p.Total = 3
 			return nil
-		}), "the pages held 495 indicators, and the appliance counts 3"},
+		}), "the pages held 20 indicators, and the appliance counts 3"},
 		"a circle of cursors": {func() func(*client.Page, bool) (*client.Page, error) {
 			var marks []string
 			return pages(0, func(p *client.Page) error {

@@ -18,7 +18,8 @@ type walk struct {
 	mark     string
 	marks    loopDetector[string]
 	contents loopDetector[uint64]
-	again    int // pages whose contents came before
+	// comeAgain are pages whose contents came before.
+	comeAgain int
 
 	pages int // of identifiers
 	whole int // of whole indicators
@@ -26,9 +27,23 @@ type walk struct {
 	// came before, and newer have a later date than anything that was published
 	// when the sweep began.
 	elements, unreadable, repeated, newer int
+	// emptyPages were sent one after the other, each with another cursor.
+	emptyPages int
 	// total is the last that the appliance told, -1 for none, and variation how much
 	// it changed from page to page.
 	total, variation int64
+	// again are pages to look at once more before it is decided what has left.
+	again []pageAgain
+	// postponed is how many indicators these name.
+	postponed int
+}
+
+// pageAgain is a page that is looked at once more, whole.
+type pageAgain struct {
+	mark string
+	// newer are what a cycle is expected to bring, and is fetched when none does. nil
+	// says that the page held identifiers that can't be read.
+	newer map[registry.Indicator]registry.Version
 }
 
 // page compares a page of identifiers.
@@ -46,13 +61,20 @@ func (s *sweeper) page(ctx context.Context) (step, error) {
 		}
 		w.total = page.Total
 	}
-	wanted := s.compare(page)
+	differs, newer, unreadable := s.compare(page)
+	if len(newer) > 0 {
+		w.again = append(w.again, pageAgain{w.mark, newer})
+		w.postponed += len(newer)
+	}
+	if unreadable {
+		w.again = append(w.again, pageAgain{mark: w.mark})
+	}
 	next, err := s.follow(page)
-	if err != nil || len(wanted) == 0 {
+	if err != nil || !differs {
 		return next, err
 	}
 	from := w.mark
-	return func(ctx context.Context) (step, error) { return next, s.fetch(ctx, from, wanted) }, nil
+	return func(ctx context.Context) (step, error) { return next, s.fetch(ctx, from, false) }, nil
 }
 
 // follow returns the step that a page leads to.
@@ -60,18 +82,26 @@ func (s *sweeper) follow(page *client.Page) (step, error) {
 	w := &s.current.walk
 	switch {
 	case page.NextCursorMark == page.Mark:
-		return s.decide, nil
+		return s.end, nil
 	case page.NextCursorMark == "" && w.total >= 0:
 		// The total tells whether this is the end.
-		return s.decide, nil
+		return s.end, nil
 	case page.NextCursorMark == "":
 		return nil, errors.New("the appliance sent a page without a next cursor and without a total, so that its end is not certain")
 	}
 	if len(page.Indicators) > 0 && w.contents.seen(sumOf(page)) {
-		w.again++
+		w.comeAgain++
 	}
-	if w.marks.seen(page.NextCursorMark) || w.again >= maxRepeats {
+	if w.emptyPages++; len(page.Indicators) > 0 {
+		w.emptyPages = 0
+	}
+	switch {
+	case w.marks.seen(page.NextCursorMark) || w.comeAgain >= maxRepeats:
 		return nil, errCursorLoop
+	case w.emptyPages >= maxEmpty:
+		return nil, errEmptyPages
+	case w.total >= 0 && w.indicators() > s.most():
+		return nil, s.disagrees()
 	}
 	mark := page.NextCursorMark
 	return func(ctx context.Context) (step, error) {
@@ -80,46 +110,95 @@ func (s *sweeper) follow(page *client.Page) (step, error) {
 	}, nil
 }
 
-// compare marks what the page holds as seen, and returns what is not known of it,
-// or in an older version only.
-func (s *sweeper) compare(page *client.Page) map[registry.Indicator]bool {
+// see marks a known indicator as seen, and returns which version of it is known and
+// whether it was seen before.
+func (w *sweep) see(i registry.Indicator) (version registry.Version, known, before bool) {
+	place, version, known := w.known.Find(i)
+	if !known {
+		return 0, false, false
+	}
+	bit := uint64(1) << (place % 64)
+	if before = w.seen[place/64]&bit != 0; !before {
+		w.seen[place/64] |= bit
+		w.unseen--
+	}
+	return version, true, before
+}
+
+// compare marks what the page holds as seen. differs says that it holds something that
+// is not known, or in an older version only. newer is what has a later date than all
+// that was published when the sweep began: it came or changed since, so that the next
+// cycle brings it, unless the cursor lies behind it.
+func (s *sweeper) compare(page *client.Page) (differs bool, newer map[registry.Indicator]registry.Version, unreadable bool) {
 	w, now := s.current, time.Now()
-	var wanted map[registry.Indicator]bool
 	for i := range page.Indicators {
 		w.walk.elements++
 		brief, err := s.run.mapper.pageBrief(page, i, now)
 		if err != nil {
 			w.walk.unreadable++
+			unreadable = true
 			continue
 		}
 		entry := brief.Entry
-		place, version, known := w.known.Find(entry.Indicator)
-		if known {
-			bit := uint64(1) << (place % 64)
-			if w.seen[place/64]&bit != 0 {
-				w.walk.repeated++
-			}
-			w.seen[place/64] |= bit
+		version, known, before := w.see(entry.Indicator)
+		if before {
+			w.walk.repeated++
 		}
-		touched, isTouched := s.out.touched[entry.Indicator]
 		switch {
 		case w.latest > registry.Undated && entry.Version > w.latest:
-			// It came or changed since: the next cycle brings it.
 			w.walk.newer++
-		case known && version >= entry.Version, isTouched && touched >= entry.Version:
-		default:
-			if wanted == nil {
-				wanted = map[registry.Indicator]bool{}
+			if newer == nil {
+				newer = map[registry.Indicator]registry.Version{}
 			}
-			wanted[entry.Indicator] = true
+			newer[entry.Indicator] = max(newer[entry.Indicator], entry.Version)
+		case known && version >= entry.Version, s.hasTouched(entry.Indicator, entry.Version):
+		default:
+			differs = true
 		}
 	}
-	return wanted
+	return differs, newer, unreadable
 }
 
-// fetch publishes what is wanted of a page. What is not on it any more has changed,
-// and comes with the next cycle.
-func (s *sweeper) fetch(ctx context.Context, mark string, wanted map[registry.Indicator]bool) error {
+func (s *sweeper) hasTouched(i registry.Indicator, version registry.Version) bool {
+	touched, ok := s.out.touched[i]
+	return ok && touched >= version
+}
+
+// end ends the walk.
+func (s *sweeper) end(ctx context.Context) (step, error) {
+	if err := s.agrees(); err != nil {
+		return nil, err
+	}
+	if w := s.current; w.walk.postponed > 0 {
+		w.awaitsCycle = true
+		return s.lookAgain, nil
+	}
+	return s.lookAgain(ctx)
+}
+
+// lookAgain looks at a page that is to be looked at once more, and then decides. Of
+// pages with something newer a cycle may have brought all, and pages with what can't be
+// read tell something only when an indicator was not seen.
+func (s *sweeper) lookAgain(ctx context.Context) (step, error) {
+	w := s.current
+	for len(w.walk.again) > 0 {
+		page := w.walk.again[0]
+		w.walk.again = w.walk.again[1:]
+		needed := page.newer == nil && w.unseen > 0
+		for indicator, version := range page.newer {
+			needed = needed || !s.hasTouched(indicator, version)
+		}
+		if needed {
+			return s.lookAgain, s.fetch(ctx, page.mark, page.newer != nil)
+		}
+	}
+	return s.decide(ctx)
+}
+
+// fetch publishes what is missing of a page, or older. With late that is also what is
+// newer than all that was published when the sweep began; else that comes with the next
+// cycle, as does what is not on the page any more.
+func (s *sweeper) fetch(ctx context.Context, mark string, late bool) error {
 	w := s.current
 	page, err := s.pages.Page(ctx, mark)
 	defer page.Release()
@@ -128,29 +207,32 @@ func (s *sweeper) fetch(ctx context.Context, mark string, wanted map[registry.In
 	}
 	w.walk.whole++
 	now := time.Now()
-	published := 0
+	published := map[registry.Indicator]registry.Version{}
 	for i, raw := range page.Indicators {
 		brief, err := s.run.mapper.pageBrief(page, i, now)
 		if err != nil {
 			continue
 		}
 		entry := brief.Entry
-		if touched, ok := s.out.touched[entry.Indicator]; !wanted[entry.Indicator] || ok && touched >= entry.Version {
+		version, known, _ := w.see(entry.Indicator)
+		same, isPublished := published[entry.Indicator]
+		switch {
+		case known && version >= entry.Version, isPublished && same >= entry.Version, s.hasTouched(entry.Indicator, entry.Version),
+			!late && w.latest > registry.Undated && entry.Version > w.latest:
 			continue
 		}
 		event, err := s.run.mapper.pageEvent(page, i, now)
 		if err != nil {
 			continue // published as a pipeline error by the cycle
 		}
-		delete(wanted, entry.Indicator)
 		event.Private = sizeOf(event.Fields, raw)
 		if err := s.out.add(event, nil, entry); err != nil {
 			return err
 		}
-		published++
+		published[entry.Indicator] = entry.Version
 	}
-	w.missing += published
-	s.metrics.published(published)
+	w.missing += len(published)
+	s.metrics.published(len(published))
 	return s.out.flush()
 }
 
@@ -168,9 +250,22 @@ func (s *sweeper) agrees() error {
 	if most := max(10, int64(s.current.known.Len()/100)); w.variation > most {
 		return fmt.Errorf("the data collection's total changed by %d during the sweep, and up to %d is taken for ordinary: the appliance may be rebuilding its index", w.variation, most)
 	}
-	indicators := int64(w.elements - w.repeated)
-	if most := w.total + w.variation + int64(w.newer+w.unreadable+len(s.out.touched)); indicators+w.variation < w.total || indicators > most {
-		return fmt.Errorf("the pages held %d indicators, and the appliance counts %d", indicators, w.total)
+	if indicators := w.indicators(); indicators+w.variation < w.total || indicators > s.most() {
+		return s.disagrees()
 	}
 	return nil
+}
+
+// indicators is how many indicators the pages held.
+func (w *walk) indicators() int64 { return int64(w.elements - w.repeated) }
+
+// most is how many they may hold by what the appliance counts.
+func (s *sweeper) most() int64 {
+	w := &s.current.walk
+	return w.total + w.variation + int64(w.newer+w.unreadable+len(s.out.touched))
+}
+
+func (s *sweeper) disagrees() error {
+	w := &s.current.walk
+	return fmt.Errorf("the pages held %d indicators, and the appliance counts %d", w.indicators(), w.total)
 }

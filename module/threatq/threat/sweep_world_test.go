@@ -301,6 +301,9 @@ func (w *world) sweep() error {
 		if w.sweeper.current == nil {
 			return nil
 		}
+		if w.sweeper.current.awaitsCycle {
+			w.sweeper.cycled(w.run.cycle(w.t.Context()))
+		}
 		time.Sleep(settlePoll)
 	}
 }
