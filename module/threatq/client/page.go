@@ -288,6 +288,8 @@ func (c *Client) check(env envelope, mark string) error {
 		return pageError(fmt.Sprintf("%s, though it holds a total of %d", missing, env.total))
 	case !env.listed && mark != StartMark:
 		return pageError(missing)
+	case env.failed && len(env.elems) == 0:
+		return pageError("the answer holds an error and no indicators")
 	case secrets.Conceal(env.next) != env.next:
 		return pageError("the answer's nextCursorMark holds a credential that was sent to it")
 	}

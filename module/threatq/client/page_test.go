@@ -185,42 +185,43 @@ func TestPageFails(t *testing.T) {
 		kind     Kind
 		want     string
 	}{
-		"400 at the start": {status(400), "*", 1, KindStatus, op + ": the appliance answered 400 (Bad Request); check url, page_size and fields_param"},
-		"422 at the start": {status(422), "", 1, KindStatus, op + ": the appliance answered 422 (Unprocessable Entity); check url, page_size and fields_param"},
-		"400 later":        {status(400), "abc", 2, KindCursorRejected, op + ` failed after 2 attempts: the appliance rejects the cursor mark "abc" (400); collection has to start over from the beginning`},
-		"422 later":        {status(422), "abc", 2, KindCursorRejected, op + ` failed after 2 attempts: the appliance rejects the cursor mark "abc" (422); collection has to start over from the beginning`},
-		"401":              {status(401), "abc", 2, KindCredentials, op + ": the appliance refuses a token that it issued a moment ago (401); check in ThreatQ that the API client is enabled and may read threat data"},
-		"403":              {status(403), "abc", 1, KindForbidden, op + ": the API client may not read it (403); give the API client of auth.oauth2.client.id a role in ThreatQ that may read the data collection"},
-		"404":              {status(404), "abc", 1, KindCollectionUnknown, op + ": the appliance knows no such data collection (404); check data_collection_id and url"},
-		"405":              {status(405), "abc", 1, KindStatus, op + ": the appliance answered 405 (Method Not Allowed); check url, page_size and fields_param"},
-		"429":              {status(429), "abc", 3, KindRateLimited, op + " failed after 3 attempts: the appliance answers that there are too many requests (429); lower the load with request.rate_limit.limit or a longer interval"},
-		"429 for hours":    {status(429, "Retry-After", "7200"), "abc", 1, KindRateLimited, op + ": the appliance answers that there are too many requests (429) (it asks to wait 2h0m0s); lower the load with request.rate_limit.limit or a longer interval"},
-		"503 for hours":    {status(503, "Retry-After", "7200"), "abc", 1, KindServer, op + ": the appliance answered 503 (Service Unavailable) (it asks to wait 2h0m0s); look at the appliance's own logs"},
-		"500":              {status(500), "abc", 3, KindServer, op + " failed after 3 attempts: the appliance answered 500 (Internal Server Error); look at the appliance's own logs"},
-		"597":              {status(597), "abc", 3, KindServer, op + " failed after 3 attempts: the appliance answered 597; look at the appliance's own logs"},
-		"304":              {hijack(func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 304 Not Modified\r\n\r\n") }), "abc", 1, KindStatus, op + ": the appliance answered 304 (Not Modified) without saying where to; check url"},
-		"400 of a proxy":   {html(400), "abc", 3, KindAnswer, op + " failed after 3 attempts: the appliance answered 400 (Bad Request) without the JSON of an appliance's answer" + refused},
-		"422 of a proxy":   {html(422), "*", 3, KindAnswer, op + " failed after 3 attempts: the appliance answered 422 (Unprocessable Entity) without the JSON of an appliance's answer" + refused},
-		"101":              {switches, "abc", 3, KindAnswer, none("101 (Switching Protocols)")},
-		"204":              {status(204), "abc", 3, KindAnswer, none("204 (No Content)")},
-		"205":              {status(205), "abc", 3, KindAnswer, none("205 (Reset Content)")},
-		"206":              {status(206), "abc", 3, KindAnswer, none("206 (Partial Content)")},
-		"302":              {status(302), "abc", 1, KindStatus, op + ": the appliance answered 302 (Found) without saying where to; check url"},
-		"error, no data":   {says(`{"error": "index", "total": 0}`), "abc", 3, KindAnswer, lacks + ", and holds an error; check url"},
-		"error at first":   {says(`{"errors": ["index"], "data": null}`), "*", 3, KindAnswer, lacks + ", and holds an error; check url"},
-		"data null":        {says(`{"data": null}`), "abc", 3, KindAnswer, lacks + "; check url"},
-		"only a total":     {says(`{"total": 0}`), "abc", 3, KindAnswer, lacks + "; check url"},
-		"a total at first": {says(`{"total": 5}`), "*", 3, KindAnswer, lacks + ", though it holds a total of 5; check url"},
-		"html":             {says("<html>"), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer is an HTML or XML page instead of JSON; check url; a login page or a proxy may stand in between"},
-		"empty":            {says(""), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer is empty; if it goes on, look at the appliance's own logs"},
-		"not JSON":         {says(`{"data": ???`), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer is not valid JSON, from byte 9 of 12; if it goes on, look at the appliance's own logs"},
-		"other JSON":       {says(`{"error": "x"}`), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer is JSON, but not a page of indicators; check url"},
-		"data is no list":  {says(`{"data": 7}`), "abc", 3, KindAnswer, op + ` failed after 3 attempts: the answer is JSON, but its "data" is no list of indicators; check url`},
-		"mark too long":    {says(`{"nextCursorMark": "` + strings.Repeat("a", 20000) + `"}`), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer's nextCursorMark can't be read, or is longer than 16384 bytes; check url"},
-		"reset":            {hijack(reset), "abc", 3, KindUnreachable, op + " failed after 3 attempts: the appliance reset the connection; check that the appliance is running and that nothing in between blocks the connection"},
-		"closed":           {hijack(func(net.Conn) {}), "abc", 3, KindUnreachable, op + " failed after 3 attempts: the appliance closed the connection before the answer was complete; check that the appliance is running and that nothing in between blocks the connection"},
-		"no HTTP":          {hijack(func(c net.Conn) { fmt.Fprint(c, "SSH-2.0-OpenSSH_9.6\r\n") }), "abc", 3, KindAnswer, op + " failed after 3 attempts: the other side does not speak HTTP; check the port in url, and whether it has to be https://"},
-		"deeply nested":    {says(`{"data": [` + strings.Repeat("[", 200_000)), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer is not valid JSON, from byte 520 of 200010; if it goes on, look at the appliance's own logs"},
+		"400 at the start":  {status(400), "*", 1, KindStatus, op + ": the appliance answered 400 (Bad Request); check url, page_size and fields_param"},
+		"422 at the start":  {status(422), "", 1, KindStatus, op + ": the appliance answered 422 (Unprocessable Entity); check url, page_size and fields_param"},
+		"400 later":         {status(400), "abc", 2, KindCursorRejected, op + ` failed after 2 attempts: the appliance rejects the cursor mark "abc" (400); collection has to start over from the beginning`},
+		"422 later":         {status(422), "abc", 2, KindCursorRejected, op + ` failed after 2 attempts: the appliance rejects the cursor mark "abc" (422); collection has to start over from the beginning`},
+		"401":               {status(401), "abc", 2, KindCredentials, op + ": the appliance refuses a token that it issued a moment ago (401); check in ThreatQ that the API client is enabled and may read threat data"},
+		"403":               {status(403), "abc", 1, KindForbidden, op + ": the API client may not read it (403); give the API client of auth.oauth2.client.id a role in ThreatQ that may read the data collection"},
+		"404":               {status(404), "abc", 1, KindCollectionUnknown, op + ": the appliance knows no such data collection (404); check data_collection_id and url"},
+		"405":               {status(405), "abc", 1, KindStatus, op + ": the appliance answered 405 (Method Not Allowed); check url, page_size and fields_param"},
+		"429":               {status(429), "abc", 3, KindRateLimited, op + " failed after 3 attempts: the appliance answers that there are too many requests (429); lower the load with request.rate_limit.limit or a longer interval"},
+		"429 for hours":     {status(429, "Retry-After", "7200"), "abc", 1, KindRateLimited, op + ": the appliance answers that there are too many requests (429) (it asks to wait 2h0m0s); lower the load with request.rate_limit.limit or a longer interval"},
+		"503 for hours":     {status(503, "Retry-After", "7200"), "abc", 1, KindServer, op + ": the appliance answered 503 (Service Unavailable) (it asks to wait 2h0m0s); look at the appliance's own logs"},
+		"500":               {status(500), "abc", 3, KindServer, op + " failed after 3 attempts: the appliance answered 500 (Internal Server Error); look at the appliance's own logs"},
+		"597":               {status(597), "abc", 3, KindServer, op + " failed after 3 attempts: the appliance answered 597; look at the appliance's own logs"},
+		"304":               {hijack(func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 304 Not Modified\r\n\r\n") }), "abc", 1, KindStatus, op + ": the appliance answered 304 (Not Modified) without saying where to; check url"},
+		"400 of a proxy":    {html(400), "abc", 3, KindAnswer, op + " failed after 3 attempts: the appliance answered 400 (Bad Request) without the JSON of an appliance's answer" + refused},
+		"422 of a proxy":    {html(422), "*", 3, KindAnswer, op + " failed after 3 attempts: the appliance answered 422 (Unprocessable Entity) without the JSON of an appliance's answer" + refused},
+		"101":               {switches, "abc", 3, KindAnswer, none("101 (Switching Protocols)")},
+		"204":               {status(204), "abc", 3, KindAnswer, none("204 (No Content)")},
+		"205":               {status(205), "abc", 3, KindAnswer, none("205 (Reset Content)")},
+		"206":               {status(206), "abc", 3, KindAnswer, none("206 (Partial Content)")},
+		"302":               {status(302), "abc", 1, KindStatus, op + ": the appliance answered 302 (Found) without saying where to; check url"},
+		"error, no data":    {says(`{"error": "index", "total": 0}`), "abc", 3, KindAnswer, lacks + ", and holds an error; check url"},
+		"error at first":    {says(`{"errors": ["index"], "data": null}`), "*", 3, KindAnswer, lacks + ", and holds an error; check url"},
+		"error, empty data": {says(`{"data": [], "total": 0, "error": "search is down"}`), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer holds an error and no indicators; check url"},
+		"data null":         {says(`{"data": null}`), "abc", 3, KindAnswer, lacks + "; check url"},
+		"only a total":      {says(`{"total": 0}`), "abc", 3, KindAnswer, lacks + "; check url"},
+		"a total at first":  {says(`{"total": 5}`), "*", 3, KindAnswer, lacks + ", though it holds a total of 5; check url"},
+		"html":              {says("<html>"), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer is an HTML or XML page instead of JSON; check url; a login page or a proxy may stand in between"},
+		"empty":             {says(""), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer is empty; if it goes on, look at the appliance's own logs"},
+		"not JSON":          {says(`{"data": ???`), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer is not valid JSON, from byte 9 of 12; if it goes on, look at the appliance's own logs"},
+		"other JSON":        {says(`{"error": "x"}`), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer is JSON, but not a page of indicators; check url"},
+		"data is no list":   {says(`{"data": 7}`), "abc", 3, KindAnswer, op + ` failed after 3 attempts: the answer is JSON, but its "data" is no list of indicators; check url`},
+		"mark too long":     {says(`{"nextCursorMark": "` + strings.Repeat("a", 20000) + `"}`), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer's nextCursorMark can't be read, or is longer than 16384 bytes; check url"},
+		"reset":             {hijack(reset), "abc", 3, KindUnreachable, op + " failed after 3 attempts: the appliance reset the connection; check that the appliance is running and that nothing in between blocks the connection"},
+		"closed":            {hijack(func(net.Conn) {}), "abc", 3, KindUnreachable, op + " failed after 3 attempts: the appliance closed the connection before the answer was complete; check that the appliance is running and that nothing in between blocks the connection"},
+		"no HTTP":           {hijack(func(c net.Conn) { fmt.Fprint(c, "SSH-2.0-OpenSSH_9.6\r\n") }), "abc", 3, KindAnswer, op + " failed after 3 attempts: the other side does not speak HTTP; check the port in url, and whether it has to be https://"},
+		"deeply nested":     {says(`{"data": [` + strings.Repeat("[", 200_000)), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer is not valid JSON, from byte 520 of 200010; if it goes on, look at the appliance's own logs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAppliance(t, test.fault)
@@ -610,4 +611,16 @@ func TestErrorIsFound(t *testing.T) {
 	e := &Error{Kind: KindForbidden, Op: "reading", Reason: "no"}
 	assert.Same(t, e, asError(t, fmt.Errorf("collecting: %w", e), KindForbidden))
 	assert.Equal(t, "reading: no", e.Error())
+}
+
+// An empty list is the end of a collection, although the answer has a place for errors.
+func TestPlaceForErrors(t *testing.T) {
+	for _, value := range noErrors {
+		a := newAppliance(t, says(`{"data": [], "nextCursorMark": "abc", "errors": `+value+`}`))
+		c, _, _ := newClient(t, a.config())
+		page, err := c.Page(background, "abc")
+		require.NoError(t, err, value)
+		assert.True(t, page.Last())
+		page.Release()
+	}
 }

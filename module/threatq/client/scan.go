@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,7 @@ type envelope struct {
 	next   string
 	elems  [][]byte
 	listed bool // "data" is a list, which may be empty
-	failed bool // there is an "error" or "errors"
+	failed bool // there is an "error" or "errors" that says something
 	known  bool // there is a key of a page
 }
 
@@ -141,10 +142,16 @@ func (s *scanner) member(key []byte) (err error) {
 		}
 		return err
 	case "error", "errors":
-		s.env.failed = true
+		if value, err = s.Raw(); err == nil && !slices.Contains(noErrors, string(value)) {
+			s.env.failed = true
+		}
+		return err
 	}
 	return s.Skip()
 }
+
+// noErrors are the values that say that there is no error.
+var noErrors = []string{"null", "false", "0", `""`, "[]", "{}"}
 
 // data reads the indicators: an array, or an object with one per key, as PHP
 // writes an array that has gaps. A null is none.

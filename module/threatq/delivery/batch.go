@@ -59,12 +59,28 @@ func (b *batch) Events() []publisher.Event { return b.events }
 // ACK is called when no document is to be sent again.
 func (b *batch) ACK() { b.RetryEvents(nil) }
 
+// smallDocument is the size in bytes below which a document is not the reason that a
+// request is too large: a proxy in between must be set up for much less than
+// Elasticsearch takes.
+const smallDocument = 64 << 10
+
 // Drop is called when the server refuses a single document as too large.
 func (b *batch) Drop() {
 	for _, source := range b.sources {
-		if doc, ok := source.EncodedEvent.(*document); ok {
-			b.giveUp(doc, newBulkError(http.StatusRequestEntityTooLarge, "the document is larger than the server's http.max_content_length"))
+		doc, ok := source.EncodedEvent.(*document)
+		if !ok {
+			continue
 		}
+		refused := newBulkError(http.StatusRequestEntityTooLarge, "the document is larger than the server's http.max_content_length")
+		if size := len(encodingOf(doc.encoded)); size < smallDocument {
+			refused.reason = fmt.Sprintf("requests of %d bytes are too large", size)
+			b.hold(doc, refused, "Raise the limit on requests of the proxy in between, or http.max_content_length")
+			b.retried = 1
+			b.look()
+			b.Batch.RetryEvents([]publisher.Event{source})
+			return
+		}
+		b.giveUp(doc, refused)
 	}
 	b.look()
 	b.Batch.Drop()
@@ -108,10 +124,7 @@ func (b *batch) again(doc *document, answered any) bool {
 		return true
 	}
 	if remedy := refused.remedy(); remedy != "" {
-		b.held++
-		b.heldWhy = fmt.Sprintf("%s. %s.", refused, remedy)
-		doc.input.hold(!doc.held, b.heldWhy)
-		doc.held = true
+		b.hold(doc, refused, remedy)
 		return true
 	}
 	b.giveUp(doc, refused)
@@ -120,6 +133,14 @@ func (b *batch) again(doc *document, answered any) bool {
 		return true
 	}
 	return false
+}
+
+// hold keeps a document that is sent again until somebody has done something.
+func (b *batch) hold(doc *document, refused bulkError, remedy string) {
+	b.held++
+	b.heldWhy = fmt.Sprintf("%s. %s.", refused, remedy)
+	doc.input.hold(!doc.held, b.heldWhy)
+	doc.held = true
 }
 
 // giveUp reports a document that was refused for its content, and writes it to the log
@@ -198,6 +219,11 @@ func clone(encoded any) any {
 	return copied.Interface()
 }
 
+// encodingOf returns the JSON of what Libbeat's output has encoded.
+func encodingOf(encoded any) []byte {
+	return reflect.ValueOf(encoded).Elem().FieldByName("encoding").Bytes()
+}
+
 // refusalIn returns why Elasticsearch refused a document. ok is false when it did not
 // refuse it, but asks for another attempt. Libbeat's output makes of a refused
 // document a dead letter that says why.
@@ -210,7 +236,7 @@ func refusalIn(encoded any) (e bulkError, ok bool) {
 		Status  int    `json:"error.type"`
 		Message string `json:"error.message"`
 	}{}
-	if err := json.Unmarshal(value.FieldByName("encoding").Bytes(), &letter); err != nil {
+	if err := json.Unmarshal(encodingOf(encoded), &letter); err != nil {
 		letter.Message = err.Error()
 	}
 	return newBulkError(letter.Status, letter.Message), true

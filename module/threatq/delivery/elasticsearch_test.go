@@ -103,6 +103,7 @@ type world struct {
 	log     *logp.Logger
 	lines   *observer.ObservedLogs
 	refused []registry.Indicator
+	size    int // of events, in bytes, about
 }
 
 func newWorld(t *testing.T, settings map[string]any) *world {
@@ -138,7 +139,7 @@ func (w *world) encoded(ids ...int) []publisher.Event {
 	var events []publisher.Event
 	for _, id := range ids {
 		entry, _ := encode.EncodeEntry(publisher.Event{Content: beat.Event{
-			Fields:  mapstr.M{"threatq": mapstr.M{"id": int64(id)}},
+			Fields:  mapstr.M{"threatq": mapstr.M{"id": int64(id)}, "message": strings.Repeat("x", w.size)},
 			Private: w.input.plain,
 		}})
 		events = append(events, entry.(publisher.Event))
@@ -165,7 +166,13 @@ func (b *testBatch) ACK()                      { b.signals++ }
 func (b *testBatch) Drop()                     { b.signals++ }
 func (b *testBatch) Retry()                    { b.RetryEvents(b.events) }
 func (b *testBatch) Cancelled()                { b.RetryEvents(b.events) }
-func (b *testBatch) SplitRetry() bool          { return false }
+func (b *testBatch) SplitRetry() bool {
+	if len(b.events) < 2 {
+		return false
+	}
+	b.signals++
+	return true
+}
 func (b *testBatch) RetryEvents(events []publisher.Event) {
 	b.signals++
 	b.again = events
@@ -277,11 +284,30 @@ func TestDeadLetterIndex(t *testing.T) {
 // A document that is too large for the server can't be split.
 func TestTooLargeDocument(t *testing.T) {
 	w := newWorld(t, nil)
-	w.server.tooBig = 10
+	w.server.tooBig, w.size = 10, smallDocument
 	_, err := w.publish(w.encoded(1))
 	require.NoError(t, err)
 	assert.Equal(t, []registry.Indicator{{ID: 1, IndicatorID: registry.Missing}}, w.refused)
 	w.requireLine(zapcore.WarnLevel, "Cannot index event", "http.max_content_length")
+}
+
+// A document that is too small to be the reason is held until the limit is raised.
+func TestLimitBelowEveryDocument(t *testing.T) {
+	w := newWorld(t, nil)
+	w.server.tooBig = 10
+	events := w.encoded(1)
+	for range 3 {
+		var err error
+		events, err = w.publish(events)
+		require.ErrorContains(t, err, "Raise the limit on requests of the proxy in between")
+		require.Len(t, events, 1)
+		assert.Equal(t, health.Output, w.keeper.Worst().Source)
+	}
+	w.server.tooBig = 0
+	_, err := w.publish(events)
+	require.NoError(t, err)
+	assert.Equal(t, map[string]int{"logs-test/1": 1}, w.server.taken)
+	assert.Zero(t, w.input.Refused())
 }
 
 // An event that can't be encoded is dropped by Libbeat without a trace.

@@ -110,6 +110,11 @@ func (b *kept) RetryEvents(events []publisher.Event) {
 	b.giveBack(func() { b.Batch.RetryEvents(events) })
 }
 
+// SplitRetry gives back the batch in two parts, if it has two events.
+func (b *kept) SplitRetry() bool {
+	return b.ctx.Err() != nil || b.Batch.SplitRetry()
+}
+
 func (c *watchedClient) note(err error) error {
 	if err != nil {
 		c.target.failed.Store(&failure{err, time.Now()})

@@ -33,6 +33,7 @@ func TestNothingIsGivenBackOnceTheOutputCloses(t *testing.T) {
 	}{
 		"retry":         {do: func(b publisher.Batch) { b.Retry() }},
 		"retry of some": {do: func(b publisher.Batch) { b.RetryEvents(b.Events()) }},
+		"two parts":     {do: func(b publisher.Batch) { b.SplitRetry() }},
 		"cancelled":     {do: func(b publisher.Batch) { b.Cancelled() }},
 		"acknowledged":  {do: func(b publisher.Batch) { b.ACK() }, always: true},
 	} {
