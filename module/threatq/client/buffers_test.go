@@ -7,6 +7,8 @@ import (
 	"context"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,6 +66,33 @@ func TestPagesShareMemory(t *testing.T) {
 	require.NoError(t, err)
 	defer page.Release()
 	assert.Same(t, memory, &page.buf.body[:1][0])
+}
+
+// Pages of many inputs share what there is beside one large page, and all arrive.
+func TestPagesOfManyInputs(t *testing.T) {
+	a := newAppliance(t, says(`{"data":[{"value":"`+strings.Repeat("x", mostBeside/4)+`"}],"nextCursorMark":"b"}`))
+	var held, most, bytes atomic.Int64
+	var inputs sync.WaitGroup
+	for range 8 {
+		inputs.Go(func() {
+			c, _, _ := newClient(t, a.config())
+			page, err := c.Page(background, "a")
+			if !assert.NoError(t, err) {
+				return
+			}
+			most.Store(max(most.Load(), held.Add(1)))
+			bytes.Add(page.Bytes)
+			time.Sleep(20 * time.Millisecond)
+			held.Add(-1)
+			page.Release()
+		})
+	}
+	inputs.Wait()
+	assert.LessOrEqual(t, most.Load(), int64(3), "a body of 16 MiB is in a buffer of 32")
+	assert.EqualValues(t, 8, bytes.Load()/(mostBeside/4))
+	assert.True(t, beside.TryAcquire(mostBeside))
+	beside.Release(mostBeside)
+	assert.Empty(t, largePage)
 }
 
 // Two inputs never hold a large page each. The second asks for its page again once the

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/threatqbeat/threatqbeat/config/secrets"
 	"github.com/threatqbeat/threatqbeat/module/threatq/jsonscan"
 )
@@ -27,14 +29,20 @@ const (
 	mostSpare = 4 << 20
 	// mostPooled bounds one that is kept until the garbage collector comes.
 	mostPooled = 32 << 20
-	// mostBeside bounds the pages of which several inputs hold one each. A larger one
-	// is held by one of them at a time.
+	// mostOwn bounds a page that any input may read and hold, whatever the others do.
+	mostOwn = 4 << 20
+	// mostBeside bounds all larger pages together that the inputs read and hold, but for
+	// one of any size.
 	mostBeside = 64 << 20
 )
 
-// largePage is taken by who reads or holds a page beyond mostBeside. It belongs to the
-// process, as the memory does that it bounds.
-var largePage = make(chan struct{}, 1)
+// These belong to the process, as the memory does that they bound.
+var (
+	// beside is taken by who reads or holds a page beyond mostOwn.
+	beside = semaphore.NewWeighted(mostBeside)
+	// largePage is taken by who finds no room for one there.
+	largePage = make(chan struct{}, 1)
+)
 
 // Page is one page of a data collection.
 type Page struct {
@@ -96,7 +104,33 @@ type buffer struct {
 	body   []byte
 	elems  [][]byte
 	reader Reader
-	large  bool // largePage is taken
+	large  bool  // largePage is taken
+	taken  int64 // of beside
+}
+
+// room reports whether there is room for a body of a size, and takes it.
+func (b *buffer) room(size int) bool {
+	if size <= mostOwn || b.large {
+		return true
+	}
+	if more := int64(size) - b.taken; more <= 0 || beside.TryAcquire(more) {
+		b.taken = max(b.taken, int64(size))
+		return true
+	}
+	select {
+	case largePage <- struct{}{}:
+		b.large = true
+		b.leave()
+		return true
+	default:
+		return false
+	}
+}
+
+// leave gives back what was taken of beside.
+func (b *buffer) leave() {
+	beside.Release(b.taken)
+	b.taken = 0
 }
 
 // buffers keeps the memory of released pages for the next ones. A sync.Pool
@@ -131,10 +165,14 @@ func (bs *buffers) get() *buffer {
 }
 
 func (bs *buffers) put(b *buffer) {
-	if b.large {
-		b.large = false
-		defer func() { <-largePage }() // once the memory is given back
-	}
+	large, taken := b.large, b.taken
+	b.large, b.taken = false, 0
+	defer func() { // once the memory is given back
+		beside.Release(taken)
+		if large {
+			<-largePage
+		}
+	}()
 	size := cap(b.body) + cap(b.elems)*headerBytes
 	if size > mostPooled {
 		// The next collection of garbage may be far away, with as much again taken
@@ -157,8 +195,8 @@ func (bs *buffers) put(b *buffer) {
 var (
 	// errTooLarge says that a body exceeds the limit.
 	errTooLarge = errors.New("the body is too large")
-	// errBeside says that a body exceeds mostBeside, and that there is such a page.
-	errBeside = errors.New("another page is large as well")
+	// errBeside says that there is no room for a body beside those of other inputs.
+	errBeside = errors.New("other pages are large as well")
 )
 
 // fill reads a whole body, of a size that may be known (or -1).
@@ -168,22 +206,21 @@ func (b *buffer) fill(r io.Reader, size, limit int64) error {
 		return errTooLarge
 	}
 	// One byte more, so that the end is seen without growing once more.
-	b.body = slices.Grow(b.body, int(max(firstRead, min(size+1, mostReserved))))
+	first := int(max(firstRead, min(size+1, mostReserved)))
+	if !b.room(max(first, cap(b.body))) {
+		return errBeside
+	}
+	b.body = slices.Grow(b.body, first)
 	for {
 		if len(b.body) == cap(b.body) {
-			if len(b.body) >= mostBeside && !b.large {
-				select {
-				case largePage <- struct{}{}:
-					b.large = true
-				default:
-					return errBeside
-				}
-			}
 			// All that is taken for a page is twice the limit at most; append would
 			// round up.
 			size := 2 * len(b.body)
 			if size >= int(limit) {
 				size = int(limit) + 1
+			}
+			if !b.room(size) {
+				return errBeside
 			}
 			grown := make([]byte, len(b.body), size)
 			copy(grown, b.body)
@@ -217,6 +254,7 @@ func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 	err, last := readErr, call.attempt >= c.cfg.Request.Retry.MaxAttempts
 	switch {
 	case errors.Is(readErr, errBeside):
+		buf.body = nil
 		page.Release()
 		return nil, readErr
 	case errors.Is(readErr, errTooLarge):
