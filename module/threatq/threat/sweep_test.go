@@ -52,6 +52,8 @@ func TestSweepFindsWhatTheCursorDoesNotTell(t *testing.T) {
 		assert.Equal(t, 5, w.sweeper.state.Retired)
 		assert.Equal(t, 5, w.sweeper.state.Missing)
 		assert.Len(t, w.collection(), w.sweeper.state.Known)
+		assert.EqualValues(t, 505, w.run.metrics.indicators.Get())
+		assert.Equal(t, w.run.metrics.indicators.Get(), w.run.metrics.totals.indicators.Get())
 
 		// What was retired and comes back as it was is published again.
 		require.NoError(t, w.sim.Rejoin(left[2:]...))
