@@ -66,6 +66,8 @@ func (a *faultyAppliance) start(t *testing.T) {
 const (
 	faultIndicators = 300
 	faultPages      = 10
+	// faultTimeout is long enough for a page of a busy machine.
+	faultTimeout = beattest.Slowness * 1500 * time.Millisecond
 )
 
 // Most faults are there for five requests: two cycles fail, because each has two
@@ -77,7 +79,7 @@ var faults = map[string]fault{
 	"token endpoint fails once":     {spec: "token/500"},
 	"token endpoint resets":         {spec: "token/reset*5", says: "requesting a token from"},
 	"token endpoint is slow":        {spec: "token/delay:delay=300ms"},
-	"token endpoint hangs":          {spec: "token/hang*5", says: "gives no answer within 1s"},
+	"token endpoint hangs":          {spec: "token/hang*5", says: "gives no answer within " + faultTimeout.String()},
 	"token endpoint stalls":         {spec: "token/stalled*5", says: "the answer stopped arriving"},
 	"token endpoint refuses":        {spec: "token/401*4", says: "refuses the client's id or secret (401)"},
 	"token endpoint forbids":        {spec: "token/403*2", says: "refuses the client's id or secret (403)"},
@@ -88,7 +90,7 @@ var faults = map[string]fault{
 	"token endpoint answers broken": {spec: "token/badjson*5:where=middle", says: "not the JSON of a token"},
 	"token endpoint breaks off":     {spec: "token/truncated*5", says: "closed the connection before the answer was complete"},
 	"token endpoint redirects":      {spec: "token/redirect*2:target=https://other.example.com", says: "redirects to https://other.example.com"},
-	"token expires":                 {appliance: simulator.Config{TokenTTL: 2 * time.Second, Latency: 300 * time.Millisecond}},
+	"token expires":                 {appliance: simulator.Config{TokenTTL: 2 * faultTimeout, Latency: 300 * time.Millisecond}},
 	"token is refused once":         {spec: "401@4"},
 	"token is always refused":       {spec: "401*4@4", says: "refuses a token that it issued a moment ago (401)"},
 	"token is revoked": {
@@ -115,7 +117,7 @@ var faults = map[string]fault{
 	"unavailable, seconds":     {spec: "503@4:retry-after=1"},
 	"gateway timeout":          {spec: "504*5@4", says: "answered 504"},
 	"connection reset":         {spec: "reset*5@4", says: "reset the connection"},
-	"no answer":                {spec: "hang*5@4", says: "gives no answer within 1s"},
+	"no answer":                {spec: "hang*5@4", says: "gives no answer within " + faultTimeout.String()},
 	"late answer":              {spec: "delay*3@4:delay=300ms"},
 	"slow answer":              {spec: "slow@4:delay=2s"},
 	"stalled body":             {spec: "stalled*5@4", says: "the answer stopped arriving", repeats: true},
@@ -183,7 +185,7 @@ func TestFaultsLoseNothing(t *testing.T) {
 		}
 		settings := map[string]any{
 			"page_size":       faultIndicators / faultPages,
-			"request.timeout": "1s",
+			"request.timeout": faultTimeout.String(),
 			"request.retry":   map[string]any{"max_attempts": 2, "wait_min": "10ms", "wait_max": "20ms"},
 		}
 		maps.Copy(settings, f.settings)
@@ -197,7 +199,7 @@ func TestFaultsLoseNothing(t *testing.T) {
 		"no TLS":            strings.Replace(appliances["none"].server.URL, "http:", "https:", 1),
 	} {
 		inputs = append(inputs, beattest.Input(name, address, "0123456789abcdef", "client", "0f-n0b0dy", map[string]any{
-			"request.timeout": "1s", "request.retry.max_attempts": 1,
+			"request.timeout": faultTimeout.String(), "request.retry.max_attempts": 1,
 		}))
 	}
 	api := freeAddress(t)
