@@ -313,7 +313,7 @@ func TestCloseWhileStuck(t *testing.T) {
 	batch := newAttempt(newEvents(4))
 	published := make(chan error)
 	go func() { published <- s.client.Publish(context.Background(), batch) }()
-	require.Eventually(t, func() bool { return !s.client.publishing.TryLock() || unlock(s.client) }, time.Second*10, time.Millisecond)
+	require.Eventually(t, func() bool { return !s.client.publishing.TryLock() || unlock(s.client) }, time.Minute, time.Millisecond)
 
 	assert.ErrorContains(t, s.client.Close(), "still takes no indicators")
 	assert.False(t, s.inner.closed)

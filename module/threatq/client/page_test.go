@@ -297,7 +297,7 @@ func TestPageStalled(t *testing.T) {
 			page, err := c.Page(background, "")
 			require.NoError(t, err)
 			page.Release()
-			assert.Less(t, time.Since(start), 3*time.Second)
+			assert.Less(t, time.Since(start), 20*time.Second)
 
 			a = newAppliance(t, fault)
 			cfg.URL, cfg.Request.Retry.MaxAttempts = a.URL, 1
@@ -310,7 +310,7 @@ func TestPageStalled(t *testing.T) {
 }
 
 func TestPageSlowButSteady(t *testing.T) {
-	body := strings.Repeat(" ", 12_000) + onePage
+	body := strings.Repeat(" ", 50_000) + onePage
 	a := newAppliance(t, func(w http.ResponseWriter, _ *http.Request) {
 		for rest := body; rest != ""; {
 			n := min(len(rest), 1000)
@@ -321,7 +321,7 @@ func TestPageSlowButSteady(t *testing.T) {
 		}
 	})
 	cfg := a.config()
-	cfg.Request.Timeout = 300 * time.Millisecond
+	cfg.Request.Timeout = time.Second
 	cfg.Request.Retry.MaxAttempts = 1
 	c, _, _ := newClient(t, cfg)
 	start := time.Now()
@@ -350,7 +350,7 @@ func TestPageCanceled(t *testing.T) {
 				cancel()
 			}()
 			page, err := c.Page(ctx, "")
-			assert.Less(t, time.Since(ended), time.Second)
+			assert.Less(t, time.Since(ended), 20*time.Second)
 			assert.Nil(t, page)
 			asError(t, err, KindCanceled)
 			assert.ErrorIs(t, err, context.Canceled)
