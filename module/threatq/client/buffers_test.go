@@ -133,3 +133,28 @@ func TestOneLargePageAtATime(t *testing.T) {
 	page.Release()
 	assert.Empty(t, largePage)
 }
+
+// The bytes of a page that were forgotten are those of the next one, while what was read
+// of them is still in use.
+func TestForgottenBytesAreUsedAgain(t *testing.T) {
+	a := newAppliance(t, says(onePage), says(onePage))
+	c, _, _ := newClient(t, a.config())
+	first, err := c.Page(background, "a")
+	require.NoError(t, err)
+	memory := &first.buf.body[:1][0]
+	count := len(first.Indicators)
+	first.Forget()
+	require.Len(t, first.Indicators, count)
+	assert.Nil(t, first.Indicators[0])
+
+	second, err := c.Page(background, "b")
+	require.NoError(t, err)
+	assert.Same(t, memory, &second.buf.body[:1][0])
+	first.Release()
+	assert.NotNil(t, second.Indicators[0])
+	second.Release()
+
+	large := &buffer{body: make([]byte, mostSpare+1), elems: [][]byte{[]byte("{}")}}
+	c.buffers.putBody(large)
+	assert.NotNil(t, large.body, "it is left to Release")
+}

@@ -88,6 +88,10 @@ func (p *Page) Last() bool {
 	return !p.Truncated && (p.NextCursorMark == "" || p.NextCursorMark == p.Mark)
 }
 
+// Forget gives the bytes of Indicators back, whose elements are nil afterwards, because
+// no more is needed than what the Reader has read of them. Those of a large page stay.
+func (p *Page) Forget() { p.from.putBody(p.buf) }
+
 // Release gives the page's buffer back. Indicators must not be used afterwards.
 // A nil page, or one that was released before, may be released.
 func (p *Page) Release() {
@@ -140,6 +144,7 @@ func (b *buffer) leave() {
 type buffers struct {
 	mu    sync.Mutex
 	spare []*buffer // at most spareBuffers
+	body  []byte    // of a page whose bytes were forgotten, nil when there is none
 	large sync.Pool
 }
 
@@ -153,15 +158,27 @@ const headerBytes = 24
 func (bs *buffers) get() *buffer {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
+	b := new(buffer)
 	if last := len(bs.spare) - 1; last >= 0 {
-		b := bs.spare[last]
-		bs.spare = bs.spare[:last]
-		return b
+		b, bs.spare = bs.spare[last], bs.spare[:last]
+	} else if large, ok := bs.large.Get().(*buffer); ok {
+		return large
 	}
-	if b, ok := bs.large.Get().(*buffer); ok {
-		return b
+	if b.body == nil {
+		b.body, bs.body = bs.body, nil
 	}
-	return new(buffer)
+	return b
+}
+
+// putBody keeps the body of a buffer for the next page, unless it is large.
+func (bs *buffers) putBody(b *buffer) {
+	if b.large || cap(b.body) > mostSpare {
+		return
+	}
+	clear(b.elems)
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	b.body, bs.body = nil, b.body[:0]
 }
 
 func (bs *buffers) put(b *buffer) {
