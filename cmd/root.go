@@ -21,6 +21,7 @@ import (
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/config/secrets"
 	"github.com/threatqbeat/threatqbeat/module/threatq/delivery"
+	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
 // RootCmd is the command line.
@@ -90,8 +91,8 @@ func settings() instance.Settings {
 		Version:         config.Version,
 		ElasticLicensed: true,
 		ConfigOverrides: []cfgfile.ConditionalOverride{{Check: takeTexts}},
-		Processing: processing.MakeDefaultSupport(true, agent.Processors(),
-			processing.WithECS, processing.WithHost, processing.WithAgentMeta()),
+		Processing: threat.Processing(processing.MakeDefaultSupport(true, agent.Processors(),
+			processing.WithECS, processing.WithHost, processing.WithAgentMeta())),
 	}
 }
 

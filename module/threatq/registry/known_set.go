@@ -43,14 +43,24 @@ func (i Indicator) String() string {
 // IndicatorOf returns the indicator that an event is of.
 func IndicatorOf(event *beat.Event) Indicator {
 	indicator := Indicator{Missing, Missing}
-	fields, _ := event.Fields["threatq"].(mapstr.M)
-	if id, ok := fields["id"].(int64); ok {
+	if id, ok := FieldOf(event, "id").(int64); ok {
 		indicator.ID = id
 	}
-	if id, ok := fields["indicator_id"].(int64); ok {
+	if id, ok := FieldOf(event, "indicator_id").(int64); ok {
 		indicator.IndicatorID = id
 	}
 	return indicator
+}
+
+// FieldOf returns a field of threatq.* of an event, nil for one that isn't there.
+func FieldOf(event *beat.Event, name string) any {
+	switch fields := event.Fields["threatq"].(type) {
+	case mapstr.M:
+		return fields[name]
+	case interface{ Field(name string) any }:
+		return fields.Field(name)
+	}
+	return nil
 }
 
 // Compare returns the order of two indicators: by id, then by indicator_id.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/common"
-	"github.com/elastic/elastic-agent-libs/mapstr"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
@@ -104,10 +103,12 @@ func (a *announcer) send(next waiting) error {
 }
 
 func entryOf(event beat.Event) registry.Entry {
-	fields, _ := event.Fields["threatq"].(mapstr.M)
-	updated, _ := fields["updated_at"].(common.Time)
-	return registry.Entry{
-		Indicator: registry.IndicatorOf(&event),
-		Version:   registry.VersionOf(time.Time(updated)),
+	var updated time.Time
+	switch at := registry.FieldOf(&event, "updated_at").(type) {
+	case common.Time:
+		updated = time.Time(at)
+	case date:
+		updated = at.time()
 	}
+	return registry.Entry{Indicator: registry.IndicatorOf(&event), Version: registry.VersionOf(updated)}
 }

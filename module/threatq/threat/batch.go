@@ -26,8 +26,9 @@ const (
 // decides whether the page is whole. No event is made before that.
 type batch struct {
 	decoder decoder
-	builder builder // makes the events, and decodes nothing
+	builder *builder // makes the events, and decodes nothing
 	decoded []decoded
+	usable  int // of these
 	// The lists of all indicators of the page are parts of these.
 	attributes  []indicatorAttribute
 	sources     []indicatorSource
@@ -37,19 +38,20 @@ type batch struct {
 // decoded is an indicator, or why it is none.
 type decoded struct {
 	indicator
-	err error
+	err  error
+	size int // of its JSON, in bytes
 }
 
 var _ client.Reader = (*batch)(nil)
 
 func (m *Mapper) newReader() client.Reader {
-	return &batch{builder: builder{mapper: m}}
+	return &batch{builder: m.newBuilder()}
 }
 
 // Begin forgets the page before.
 func (b *batch) Begin() {
 	clear(b.decoded)
-	b.decoded = b.decoded[:0]
+	b.decoded, b.usable = b.decoded[:0], 0
 	b.attributes, b.sources, b.adversaries = emptied(b.attributes), emptied(b.sources), emptied(b.adversaries)
 }
 
@@ -68,16 +70,21 @@ func (b *batch) Read(s *jsonscan.Scanner) error {
 	}
 	d := &b.decoder
 	d.Scanner = *s
+	d.Peek() // moves past white space
+	start := d.Pos()
 	unusable, err := d.next()
 	*s = d.Scanner
 	if err != nil {
 		return err
 	}
+	if unusable == nil {
+		b.usable++
+	}
 	ind := d.ind
 	b.attributes, ind.Attributes = appendPart(b.attributes, ind.Attributes)
 	b.sources, ind.Sources = appendPart(b.sources, ind.Sources)
 	b.adversaries, ind.Adversaries = appendPart(b.adversaries, ind.Adversaries)
-	b.decoded = append(b.decoded, decoded{ind, unusable})
+	b.decoded = append(b.decoded, decoded{ind, unusable, s.Pos() - start})
 	return nil
 }
 
@@ -98,14 +105,27 @@ func decodedOf(page *client.Page, i int) (*batch, *decoded) {
 	return b, &b.decoded[i]
 }
 
-// pageEvent makes the event of an indicator of a page, as Event does.
-func (m *Mapper) pageEvent(page *client.Page, i int, fetched time.Time) (beat.Event, error) {
-	b, read := decodedOf(page, i)
-	if read == nil {
-		return m.Event(page.Indicators[i], fetched)
+// forget gives the bytes of a page back when no event needs them any more.
+func (m *Mapper) forget(page *client.Page) {
+	if b, ok := page.Reader.(*batch); ok && b.usable == len(page.Indicators) && !m.cfg.PreserveOriginal {
+		page.Forget()
 	}
-	b.builder.ind = read.indicator
-	return b.builder.finish(page.Indicators[i], fetched, read.err)
+}
+
+// pageEvent makes the event of an indicator of a page, as Event does. Its private data
+// is its size in bytes.
+func (m *Mapper) pageEvent(page *client.Page, i int, fetched time.Time) (event beat.Event, err error) {
+	raw := page.Indicators[i]
+	size := len(raw)
+	if b, read := decodedOf(page, i); read != nil {
+		size = read.size
+		b.builder.ind = &read.indicator
+		event, err = b.builder.finish(raw, fetched, read.err)
+	} else {
+		event, err = m.Event(raw, fetched)
+	}
+	event.Private = sizeOf(event.Fields, size)
+	return event, err
 }
 
 // pageBrief reads an indicator of a page, as Brief does.

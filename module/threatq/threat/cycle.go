@@ -94,7 +94,7 @@ func (c *cycle) consume(ctx context.Context, answer fetched) error {
 
 func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
 	saves := page.NextCursorMark != "" && !page.Truncated
-	for i, raw := range page.Indicators {
+	for i := range page.Indicators {
 		event, unreadable := c.mapper.pageEvent(page, i, c.fetchedAt)
 		if unreadable != nil {
 			c.Unreadable++
@@ -106,7 +106,6 @@ func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
 			c.state.Advance(page.NextCursorMark, len(page.Indicators), c.fetchedAt)
 			update = c.state
 		}
-		event.Private = sizeOf(event.Fields, raw)
 		if err := c.publish(event, update); err != nil {
 			return err
 		}
@@ -256,6 +255,7 @@ func (c *cycle) fetch(ctx context.Context, mark string, collected int64, answers
 		if page != nil {
 			answer.sum = sumOf(page)
 			large = page.Bytes > maxPrefetch
+			c.mapper.forget(page)
 		}
 		if err == nil && !page.Last() {
 			mark = page.NextCursorMark

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
-	"github.com/elastic/beats/v7/libbeat/common"
 	"github.com/elastic/elastic-agent-libs/mapstr"
 )
 
@@ -29,43 +28,58 @@ const (
 
 	tagPreserveOriginal = "preserve_original_event"
 
-	// rootFields leaves room for what Libbeat adds at the root of an event
-	// (agent, ecs, input, tags...): a map that has to grow from 8 entries to 9
-	// costs half as much again.
-	rootFields = 12
+	// addedFields is how many fields are added at the root of an event by default:
+	// agent, data_stream, ecs, input and tags.
+	addedFields = 5
 )
 
 // builder makes the event of one indicator at a time. Each map and list of an
-// event is its own, because a processor may change them; strings and dates, which
-// nobody can change, are shared.
+// event is its own, because a processor may change them, unless the event is direct;
+// strings and dates, which nobody can change, are shared.
 type builder struct {
 	decoder
+	objects
 	mapper *Mapper
+	ind    *indicator // whose event is made
 
-	// created is event.created of the last event. The indicators of a page
-	// have it in common.
-	created      any
-	createdValue time.Time
+	// fetched is when the last event's indicator was fetched. The indicators of a
+	// page have it in common, as direct events have ecs, which is their event.*.
+	fetched date
+	ecs     any
+	// markings has threat.indicator.marking of direct events by their TLP.
+	markings map[string]any
+}
+
+func (m *Mapper) newBuilder() *builder {
+	return &builder{mapper: m, objects: objects{direct: m.direct}}
+}
+
+// read decodes the indicator.
+func (b *builder) read(raw []byte) error {
+	b.ind = &b.decoder.ind
+	return b.decode(raw)
 }
 
 // finish makes the event of an indicator that was decoded, or could not be.
 func (b *builder) finish(raw []byte, fetched time.Time, err error) (beat.Event, error) {
-	fetched = fetched.Round(0).UTC() // an event has no use for a monotonic clock
+	b.fetchedAt(fetched)
 	if err != nil {
 		err = fmt.Errorf("reading the indicator: %w", err)
-		return b.mapper.complete(b.failure(raw, fetched, err)), err
+		return b.mapper.complete(b.failure(raw, err)), err
 	}
-	return b.mapper.complete(b.event(raw, fetched)), nil
+	return b.mapper.complete(b.event(raw)), nil
 }
 
-// event makes the event of the indicator that was just decoded.
-func (b *builder) event(raw []byte, fetched time.Time) beat.Event {
-	ind := &b.ind
-	timestamp := ind.timestamp(fetched)
+func (b *builder) fetchedAt(fetched time.Time) {
+	if at := dateOf(fetched); at != b.fetched {
+		b.fetched, b.ecs = at, nil
+	}
+}
 
-	fields := make(mapstr.M, rootFields)
-	ecs := b.eventFields(kindEnrichment, fetched)
-	fields["event"] = ecs
+// event makes the event of the indicator.
+func (b *builder) event(raw []byte) beat.Event {
+	ind := b.ind
+	timestamp := ind.timestamp(b.fetched)
 
 	// Both threatq.* and threat.indicator.* have these; to be boxed once.
 	var value, updatedAt any
@@ -74,59 +88,67 @@ func (b *builder) event(raw []byte, fetched time.Time) beat.Event {
 	} else {
 		ind.problem("threat.indicator.name was left out: the indicator has no value")
 	}
-	if !ind.UpdatedAt.IsZero() {
-		updatedAt = common.Time(ind.UpdatedAt)
+	if ind.UpdatedAt != 0 {
+		updatedAt = b.date(ind.UpdatedAt)
 	}
-	fields["threatq"] = b.threatq(timestamp, value, updatedAt)
-	indicator, related := b.indicator(value, updatedAt)
-	fields["threat"] = mapstr.M{"indicator": indicator}
+	threatq := b.threatq(timestamp, value, updatedAt)
+	threat, related := b.threat(value, updatedAt)
+
+	// Room for what is added: a map that has to grow costs half as much again.
+	size := 3 + addedFields
+	if related != nil {
+		size++
+	}
+	if len(ind.Problems) > 0 {
+		size++
+	}
+	fields := make(mapstr.M, size)
+	fields["event"] = b.ecs
+	if b.ecs == nil || !b.direct || b.mapper.cfg.PreserveOriginal {
+		b.ecs = b.eventFields(kindEnrichment, raw)
+		fields["event"] = b.ecs
+	}
+	fields["threatq"], fields["threat"] = threatq, threat
 	if related != nil {
 		fields["related"] = related
 	}
-
 	if b.mapper.cfg.PreserveOriginal {
-		ecs["original"] = b.original(raw)
 		fields["tags"] = []string{tagPreserveOriginal}
 	}
 	if len(ind.Problems) > 0 {
-		fields["error"] = mapstr.M{"message": strings.Join(ind.Problems, "; ")}
+		fields["error"] = b.nest("message", strings.Join(ind.Problems, "; "))
 	}
-	return beat.Event{Timestamp: timestamp, Meta: keyOf(ind.Indicator), Fields: fields}
+	return beat.Event{Timestamp: timestamp.time(), Meta: b.mapper.keyOf(ind.Indicator), Fields: fields}
 }
 
 // failure makes the event of an indicator that can't be read. Its tag keeps
 // event.original from being dropped on the way.
-func (b *builder) failure(raw []byte, fetched time.Time, err error) beat.Event {
+func (b *builder) failure(raw []byte, err error) beat.Event {
 	b.ind.reset()
-	ecs := b.eventFields(kindPipelineError, fetched)
-	ecs["original"] = b.original(raw)
+	fields := mapstr.M{"event": b.eventFields(kindPipelineError, raw), "tags": []string{tagPreserveOriginal}}
 	message := err.Error()
 	if len(b.ind.Problems) > 0 {
 		message += "; " + strings.Join(b.ind.Problems, "; ")
 	}
-	return beat.Event{
-		Timestamp: fetched,
-		Meta:      unreadableKey(raw),
-		Fields: mapstr.M{
-			"event": ecs,
-			"error": mapstr.M{"message": message},
-			"tags":  []string{tagPreserveOriginal},
-		},
-	}
+	fields["error"] = b.nest("message", message)
+	return beat.Event{Timestamp: b.fetched.time(), Meta: unreadableKey(raw), Fields: fields}
 }
 
-func (b *builder) eventFields(kind string, fetched time.Time) mapstr.M {
-	if b.created == nil || b.createdValue != fetched {
-		b.created, b.createdValue = common.Time(fetched), fetched
+// eventFields makes event.*. raw is the indicator, for the original where that is kept.
+func (b *builder) eventFields(kind string, raw []byte) any {
+	start := b.begin()
+	b.put("kind", kind)
+	if kind != kindState {
+		b.put("category", []string{"threat"})
+		b.put("type", []string{"indicator"})
 	}
-	return mapstr.M{
-		"kind":     kind,
-		"category": []string{"threat"},
-		"type":     []string{"indicator"},
-		"created":  b.created,
-		"module":   module,
-		"dataset":  Dataset,
+	b.put("created", b.fetched)
+	b.put("module", module)
+	b.put("dataset", Dataset)
+	if raw != nil && (b.mapper.cfg.PreserveOriginal || kind == kindPipelineError) {
+		b.put("original", b.original(raw))
 	}
+	return b.end(start)
 }
 
 // original returns raw as event.original may hold it: valid UTF-8, as JSON
@@ -138,21 +160,4 @@ func (b *builder) original(raw []byte) string {
 		b.ind.cut(fmt.Sprintf("event.original was cut to its first %d bytes", maxOriginalBytes))
 	}
 	return string(bytes.ToValidUTF8(cut, []byte("\uFFFD")))
-}
-
-// firstDate returns the first of dates that is set.
-func firstDate(dates ...time.Time) time.Time {
-	for _, date := range dates {
-		if !date.IsZero() {
-			return date
-		}
-	}
-	return time.Time{}
-}
-
-// putDate sets a field to a date, where there is one.
-func putDate(fields mapstr.M, name string, date time.Time) {
-	if !date.IsZero() {
-		fields[name] = common.Time(date)
-	}
 }

@@ -9,99 +9,99 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/elastic/beats/v7/libbeat/common"
 	"github.com/elastic/elastic-agent-libs/mapstr"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
-// threatqFields is how many fields threatq.* has at most.
-const threatqFields = 14
-
 // threatq makes threatq.*: what ThreatQ says, in its own words. value and
 // updatedAt are those of the indicator, or nil.
-func (b *builder) threatq(timestamp time.Time, value, updatedAt any) mapstr.M {
-	ind := &b.ind
-	fields := make(mapstr.M, threatqFields)
-	putIDs(fields, ind.Indicator)
+func (b *builder) threatq(timestamp date, value, updatedAt any) any {
+	ind := b.ind
+	start := b.begin()
+	b.putIDs(ind.Indicator)
 	if value != nil {
-		fields["indicator_value"] = value
+		b.put("indicator_value", value)
 	}
 	if ind.Status != "" {
-		fields["status"] = ind.Status
+		b.put("status", ind.Status)
 	}
 	if updatedAt != nil {
-		fields["updated_at"] = updatedAt
+		b.put("updated_at", updatedAt)
 	}
-	putDate(fields, "created_at", ind.CreatedAt)
-	putDate(fields, "published_at", ind.PublishedAt)
-	putDate(fields, "expires_at", ind.ExpiresAt)
-	putDate(fields, "expired_at", ind.ExpiredAt)
-	putDate(fields, "expires_calculated_at", ind.ExpiresCalculatedAt)
+	b.putDate("created_at", ind.CreatedAt)
+	b.putDate("published_at", ind.PublishedAt)
+	b.putDate("expires_at", ind.ExpiresAt)
+	b.putDate("expired_at", ind.ExpiredAt)
+	b.putDate("expires_calculated_at", ind.ExpiresCalculatedAt)
 	if len(ind.Attributes) > 0 {
-		fields["attributes"] = b.attributes()
+		b.put("attributes", b.attributes())
 	}
 	if len(ind.Adversaries) > 0 {
 		adversaries := newDistinct(len(ind.Adversaries))
 		for _, name := range ind.Adversaries {
 			adversaries.add(name)
 		}
-		fields["adversaries"] = adversaries.values
+		b.put("adversaries", adversaries.values)
 	}
 	expiration := expire(&b.mapper.cfg, ind, timestamp)
-	fields["ioc_expired_at"] = common.Time(expiration.At)
-	fields["ioc_expiration_reason"] = expiration.Reason
-	return fields
+	b.putDate("ioc_expired_at", expiration.At)
+	b.put("ioc_expiration_reason", expiration.Reason)
+	return b.end(start)
 }
 
 // putIDs sets the ids that an indicator has.
-func putIDs(fields mapstr.M, i registry.Indicator) {
+func (b *builder) putIDs(i registry.Indicator) {
 	if i.ID != registry.Missing {
-		fields["id"] = i.ID
+		b.put("id", i.ID)
 	}
 	if i.IndicatorID != registry.Missing {
-		fields["indicator_id"] = i.IndicatorID
+		b.put("indicator_id", i.IndicatorID)
 	}
 }
 
 // attributes groups the attributes by name: each name has its distinct values
 // in order.
-func (b *builder) attributes() mapstr.M {
+func (b *builder) attributes() any {
 	list := b.ind.Attributes
-	fields := make(mapstr.M, min(len(list), 14))
 	// Nearly every name has one value: those share one allocation.
 	single := make([]string, len(list))
-	var seen map[indicatorAttribute]struct{}
+	start := b.begin()
+	var places map[string]int                // of names on the stack, once there are many
+	var seen map[indicatorAttribute]struct{} // likewise
+	if len(list) > manyValues {
+		places, seen = make(map[string]int, manyValues), make(map[indicatorAttribute]struct{}, len(list))
+	}
 	for i, attribute := range list {
-		old, found := fields[attribute.Name]
-		if !found {
+		place, known := places[attribute.Name]
+		if places == nil {
+			place = slices.IndexFunc(b.stack[start:], func(m member) bool { return m.name == attribute.Name })
+			known = place >= 0
+		}
+		if !known {
 			single[i] = attribute.Value
-			fields[attribute.Name] = single[i : i+1 : i+1]
+			if places != nil {
+				places[attribute.Name] = len(b.stack) - start
+				seen[attribute] = struct{}{}
+			}
+			b.put(attribute.Name, single[i:i+1:i+1])
+			continue
+		}
+		m := &b.stack[start+place]
+		values, _ := m.value.([]string)
+		_, found := seen[attribute]
+		if seen == nil {
+			found = slices.Contains(values, attribute.Value)
+		}
+		if !found {
+			m.value = append(values, attribute.Value)
 			if seen != nil {
 				seen[attribute] = struct{}{}
 			}
-			continue
-		}
-		values, _ := old.([]string)
-		if seen == nil && len(values) >= manyValues {
-			seen = make(map[indicatorAttribute]struct{}, len(list))
-			for _, earlier := range list[:i] {
-				seen[earlier] = struct{}{}
-			}
-		}
-		if seen == nil {
-			found = slices.Contains(values, attribute.Value)
-		} else {
-			_, found = seen[attribute]
-			seen[attribute] = struct{}{}
-		}
-		if !found {
-			fields[attribute.Name] = append(values, attribute.Value)
 		}
 	}
-	return fields
+	return b.end(start)
 }
 
 // keyField is the name of an event's key below @metadata.
@@ -113,8 +113,12 @@ const keyField = "indicator_key"
 // with threatq.indicator_id. What can't be read has the hash of its text.
 const KeyFormat = "%{[@metadata." + keyField + "]}"
 
-// keyOf returns the metadata of the events of an indicator.
-func keyOf(i registry.Indicator) mapstr.M {
+// keyOf returns the metadata of the events of an indicator, none where nobody can
+// see them.
+func (m *Mapper) keyOf(i registry.Indicator) mapstr.M {
+	if m.direct {
+		return nil
+	}
 	if i.ID != registry.Missing {
 		return mapstr.M{keyField: strconv.FormatInt(i.ID, 10)}
 	}
@@ -129,45 +133,59 @@ func unreadableKey(raw []byte) mapstr.M {
 	return mapstr.M{keyField: "unreadable:" + strconv.FormatUint(hash.Sum64(), 16)}
 }
 
-// indicator makes threat.indicator.* and, where the indicator names something
-// that events can be related by, related.*. value and updatedAt are those of
-// the indicator, or nil.
-func (b *builder) indicator(value, updatedAt any) (indicator, related mapstr.M) {
-	ind := &b.ind
+// threat makes threat.* and, where the indicator names something that events can be
+// related by, related.*. value and updatedAt are those of the indicator, or nil.
+func (b *builder) threat(value, updatedAt any) (threat, related any) {
+	ind := b.ind
 	sources := summarize(ind)
-	// Up to eight fields, which is what an indicator has as a rule, a map costs
-	// half as much.
-	size := 8
-	if ind.Description != "" || sources.tlp != "" {
-		size = 14
-	}
-	fields := make(mapstr.M, size)
+	outer := b.begin()
+	start := b.begin()
 	if value != nil {
-		fields["name"] = value
+		b.put("name", value)
 	}
 	if ind.Description != "" {
-		fields["description"] = ind.Description
+		b.put("description", ind.Description)
 	}
-	fields["confidence"] = confidence(ind)
+	b.put("confidence", confidence(ind))
 	if updatedAt != nil {
-		fields["modified_at"] = updatedAt
+		b.put("modified_at", updatedAt)
 	}
 	if len(sources.providers) > 0 {
-		fields["provider"] = sources.providers
+		b.put("provider", sources.providers)
 	}
 	if sources.tlp != "" {
-		fields["marking"] = mapstr.M{"tlp": sources.tlp}
+		b.put("marking", b.marking(sources.tlp))
 	}
-	putDate(fields, "first_seen", firstDate(sources.firstSeen, ind.PublishedAt))
-	putDate(fields, "last_seen", firstDate(sources.lastSeen, ind.TouchedAt))
+	b.putDate("first_seen", firstDate(sources.firstSeen, ind.PublishedAt))
+	b.putDate("last_seen", firstDate(sources.lastSeen, ind.TouchedAt))
 
-	o := observable{ind: ind, fields: fields, name: value, value: strings.TrimSpace(ind.Value)}
-	o.describe()
-	return fields, o.related
+	o := observable{builder: b, name: value, value: strings.TrimSpace(ind.Value)}
+	b.put("type", o.describe())
+	b.put("indicator", b.end(start))
+	if b.direct {
+		b.put("feed", b.mapper.feed)
+	}
+	return b.end(outer), o.related
+}
+
+// marking makes threat.indicator.marking, once for each TLP where events are direct.
+func (b *builder) marking(tlp string) any {
+	if !b.direct {
+		return b.nest("tlp", tlp)
+	}
+	marking, made := b.markings[tlp]
+	if !made {
+		if b.markings == nil {
+			b.markings = map[string]any{}
+		}
+		marking = b.nest("tlp", tlp)
+		b.markings[tlp] = marking
+	}
+	return marking
 }
 
 // confidence puts ThreatQ's score into the words of ECS.
-func confidence(ind *indicator) string {
+func confidence(ind *indicator) any {
 	switch {
 	case !ind.HasScore:
 		return "Not Specified"
@@ -184,9 +202,8 @@ func confidence(ind *indicator) string {
 type sourceSummary struct {
 	providers []string
 	// tlp is the strictest marking, empty where there is none.
-	tlp string
-	// firstSeen and lastSeen are the zero time where no source has such a date.
-	firstSeen, lastSeen time.Time
+	tlp                 string
+	firstSeen, lastSeen date
 }
 
 func summarize(ind *indicator) sourceSummary {
@@ -198,10 +215,10 @@ func summarize(ind *indicator) sourceSummary {
 		if source.Name != "" {
 			providers.add(source.Name)
 		}
-		if at := source.PublishedAt; !at.IsZero() && (sum.firstSeen.IsZero() || at.Before(sum.firstSeen)) {
+		if at := source.PublishedAt; at != 0 && (sum.firstSeen == 0 || at < sum.firstSeen) {
 			sum.firstSeen = at
 		}
-		if at := source.UpdatedAt; at.After(sum.lastSeen) {
+		if at := source.UpdatedAt; at > sum.lastSeen {
 			sum.lastSeen = at
 		}
 		if source.TLP == "" {

@@ -26,7 +26,7 @@ func reasonStatus(status string) string {
 
 // expiration is when and why an indicator leaves the active set.
 type expiration struct {
-	At     time.Time
+	At     date
 	Reason string
 }
 
@@ -42,21 +42,19 @@ type expiration struct {
 // Where none of them does, it is updated_at (@timestamp without one) plus the
 // ExpirationDuration. Whether a date lies ahead or in the past makes no
 // difference. The time is at most the end of the year 9999.
-func expire(cfg *MapperConfig, ind *indicator, timestamp time.Time) expiration {
+func expire(cfg *MapperConfig, ind *indicator, timestamp date) expiration {
 	var e expiration
-	earlier := func(at time.Time) bool {
-		return e.At.IsZero() || at.Before(e.At)
-	}
-	if !ind.ExpiredAt.IsZero() {
+	earlier := func(at date) bool { return e.At == 0 || at < e.At }
+	if ind.ExpiredAt != 0 {
 		e = expiration{ind.ExpiredAt, reasonExpiredAt}
 	}
-	if !ind.ExpiresAt.IsZero() && earlier(ind.ExpiresAt) {
+	if ind.ExpiresAt != 0 && earlier(ind.ExpiresAt) {
 		e = expiration{ind.ExpiresAt, reasonExpiresAt}
 	}
 	if cfg.expires(ind.Status) && earlier(timestamp) {
 		e = expiration{timestamp, reasonStatus(strings.TrimSpace(ind.Status))}
 	}
-	if e.At.IsZero() {
+	if e.At == 0 {
 		e = expiration{addClamped(firstDate(ind.UpdatedAt, timestamp), cfg.ExpirationDuration), reasonDefault}
 	}
 	return e
@@ -76,11 +74,10 @@ func (c *MapperConfig) expires(status string) bool {
 	return false
 }
 
-// addClamped adds d to t, but ends with the year 9999, which every output can
-// write.
-func addClamped(t time.Time, d time.Duration) time.Time {
-	if sum := t.Add(d); sum.Before(latest) {
-		return sum
+// addClamped adds a duration to a date, but ends with the latest one.
+func addClamped(d date, after time.Duration) date {
+	if sum := d.time().Add(after); sum.Before(latest) {
+		return dateOf(sum)
 	}
-	return latest
+	return dateOf(latest)
 }

@@ -54,9 +54,9 @@ func TestExpire(t *testing.T) {
 			require.NoError(t, err)
 			policy := MapperConfig{ExpirationDuration: duration, ExpiredStatuses: tc.ExpiredStatuses}
 			in := tc.Input.ThreatQ
-			ind := &indicator{UpdatedAt: in.UpdatedAt, ExpiresAt: in.ExpiresAt, ExpiredAt: in.ExpiredAt, Status: in.Status}
-			got := expire(&policy, ind, tc.Input.Timestamp)
-			assert.Equal(t, tc.WantAt, got.At)
+			ind := &indicator{UpdatedAt: dateOf(in.UpdatedAt), ExpiresAt: dateOf(in.ExpiresAt), ExpiredAt: dateOf(in.ExpiredAt), Status: in.Status}
+			got := expire(&policy, ind, dateOf(tc.Input.Timestamp))
+			assert.Equal(t, tc.WantAt, got.At.time())
 			assert.Equal(t, tc.WantReason, got.Reason)
 		})
 	}

@@ -5,7 +5,6 @@ package threat
 
 import (
 	"slices"
-	"time"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
@@ -30,9 +29,8 @@ type indicator struct {
 	Score    float64
 	HasScore bool
 
-	// Dates, in UTC; the zero time where there is none.
-	CreatedAt, UpdatedAt, PublishedAt, TouchedAt time.Time
-	ExpiresAt, ExpiredAt, ExpiresCalculatedAt    time.Time
+	CreatedAt, UpdatedAt, PublishedAt, TouchedAt date
+	ExpiresAt, ExpiredAt, ExpiresCalculatedAt    date
 
 	// Attributes, in order, at most maxAttributes of them.
 	Attributes []indicatorAttribute
@@ -61,9 +59,8 @@ type indicatorSource struct {
 	// Name of the source.
 	Name string
 	// TLP is the name of its traffic light protocol marking, as received.
-	TLP string
-	// PublishedAt and UpdatedAt are in UTC, or the zero time.
-	PublishedAt, UpdatedAt time.Time
+	TLP                    string
+	PublishedAt, UpdatedAt date
 }
 
 // What an indicator may cost at most. ThreatQ stays far below; an appliance
@@ -109,7 +106,7 @@ func (i *indicator) reset() {
 }
 
 // timestamp returns @timestamp of the event.
-func (i *indicator) timestamp(fetched time.Time) time.Time {
+func (i *indicator) timestamp(fetched date) date {
 	return firstDate(i.UpdatedAt, i.PublishedAt, i.CreatedAt, fetched)
 }
 

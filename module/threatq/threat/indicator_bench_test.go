@@ -81,17 +81,22 @@ func BenchmarkEvent(b *testing.B) {
 
 // BenchmarkMap is what is left of BenchmarkEvent without the decoding.
 func BenchmarkMap(b *testing.B) {
-	m := NewMapper(MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, ExpiredStatuses: []string{defaultExpiredStatus}, Namespace: "default"})
-	page := benchPage(b)
-	builders := make([]*builder, len(page))
-	for i, raw := range page {
-		builders[i] = &builder{mapper: m}
-		require.NoError(b, builders[i].decode(raw))
-	}
-	fetched := time.Now()
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		builders[i%len(builders)].event(nil, fetched)
+	for name, direct := range map[string]bool{"processors": false, "direct": true} {
+		b.Run(name, func(b *testing.B) {
+			m := NewMapper(MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, ExpiredStatuses: []string{defaultExpiredStatus}, Namespace: "default", Bare: true})
+			m.direct = direct
+			page := benchPage(b)
+			builders := make([]*builder, len(page))
+			for i, raw := range page {
+				builders[i] = &builder{mapper: m}
+				require.NoError(b, builders[i].read(raw))
+			}
+			fetched := time.Now()
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				_, _ = builders[i%len(builders)].finish(nil, fetched, nil)
+			}
+		})
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/jsonscan"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
@@ -202,8 +201,8 @@ func (d *decoder) readScore() error {
 	return nil
 }
 
-func (d *decoder) readDate(t *time.Time, field string) error {
-	*t = time.Time{}
+func (d *decoder) readDate(to *date, field string) error {
+	*to = 0
 	if d.Peek() != '"' {
 		return d.wrongType(field, "a date")
 	}
@@ -216,7 +215,7 @@ func (d *decoder) readDate(t *time.Time, field string) error {
 		d.ind.problem(fmt.Sprintf("%s was left out: %s is not a date such as 2006-01-02 15:04:05", field, quote(text)))
 		return nil
 	}
-	*t = date
+	*to = date
 	return nil
 }
 

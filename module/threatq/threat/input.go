@@ -317,9 +317,7 @@ func (r *runner) alive(now time.Time) error {
 // Alive makes the event that says that an input collects. It has no indicator, so
 // that the transform leaves it out.
 func (m *Mapper) Alive(now time.Time) beat.Event {
-	b := &builder{mapper: m}
-	event := b.eventFields(kindState, now)
-	delete(event, "category")
-	delete(event, "type")
-	return m.complete(beat.Event{Timestamp: now, Fields: mapstr.M{"event": event}})
+	b := m.newBuilder()
+	b.fetchedAt(now)
+	return m.complete(beat.Event{Timestamp: b.fetched.time(), Fields: mapstr.M{"event": b.eventFields(kindState, nil)}})
 }

@@ -51,7 +51,7 @@ func (in *knowingInput) Run(ctx v2.Context, pipeline beat.PipelineConnector) err
 	pipeline = pipetool.WithClientConfigEdit(pipeline, func(client beat.ClientConfig) (beat.ClientConfig, error) {
 		fields := in.input.mapper.Common()
 		fields.DeepUpdate(client.Processing.Fields)
-		client.Processing.Fields = fields
+		client.Processing.Fields, client.Processing.Private = fields, in.input.mapper
 		return client, nil
 	})
 	if in.store != nil {

@@ -46,8 +46,10 @@ func MapperConfigOf(in *config.Input) MapperConfig {
 // Mapper makes events of raw indicators. It may be used by several goroutines
 // at once.
 type Mapper struct {
-	cfg    MapperConfig
-	common mapstr.M
+	cfg MapperConfig
+	// dataStream and feed are data_stream and threat.feed of all events.
+	dataStream, feed any
+	direct           bool // see Processing
 	// builders holds what is worth keeping from one indicator to the next.
 	builders sync.Pool
 }
@@ -55,23 +57,29 @@ type Mapper struct {
 // NewMapper returns a Mapper for one input.
 func NewMapper(cfg MapperConfig) *Mapper {
 	m := &Mapper{
-		cfg: cfg,
-		common: mapstr.M{
-			"data_stream": mapstr.M{"type": dataStreamType, "dataset": Dataset, "namespace": cfg.Namespace},
-			"threat":      mapstr.M{"feed": mapstr.M{"name": feedName, "dashboard_id": feedDashboardID}},
-		},
+		cfg:        cfg,
+		dataStream: object{{"type", dataStreamType}, {"dataset", Dataset}, {"namespace", cfg.Namespace}},
+		feed:       object{{"name", feedName}, {"dashboard_id", feedDashboardID}},
 	}
-	m.builders.New = func() any { return &builder{mapper: m} }
+	m.builders.New = func() any { return m.newBuilder() }
 	return m
 }
 
 // Common returns the fields that all events have in common. Libbeat can add them to
 // many events without a copy, and knows when a processor makes copies necessary.
-func (m *Mapper) Common() mapstr.M { return m.common.Clone() }
+func (m *Mapper) Common() mapstr.M {
+	return object{{"data_stream", m.dataStream}, {"threat", object{{"feed", m.feed}}}}.fields()
+}
 
 // complete adds these fields to an event, unless the pipeline does.
 func (m *Mapper) complete(event beat.Event) beat.Event {
-	if !m.cfg.Bare {
+	switch {
+	case m.direct:
+		event.Fields["data_stream"] = m.dataStream
+		if event.Fields["threat"] == nil { // the builder adds the feed to what it makes
+			event.Fields["threat"] = object{{"feed", m.feed}}
+		}
+	case !m.cfg.Bare:
 		event.Fields.DeepUpdate(m.Common())
 	}
 	return event
@@ -87,7 +95,7 @@ func (m *Mapper) Event(raw []byte, fetched time.Time) (beat.Event, error) {
 	defer m.builders.Put(b)
 	defer b.Reset(nil)
 
-	return b.finish(raw, fetched, b.decode(raw))
+	return b.finish(raw, fetched, b.read(raw))
 }
 
 // BriefFields is the parameter fields of a request for what Brief needs. The
@@ -116,12 +124,12 @@ func (m *Mapper) Brief(raw []byte, fetched time.Time) (Brief, error) {
 	if err := b.decode(raw); err != nil {
 		return Brief{}, fmt.Errorf("reading the indicator: %w", err)
 	}
-	return m.brief(&b.ind, fetched), nil
+	return m.brief(&b.decoder.ind, fetched), nil
 }
 
 func (m *Mapper) brief(ind *indicator, fetched time.Time) Brief {
 	return Brief{
-		Entry:     registry.Entry{Indicator: ind.Indicator, Version: registry.VersionOf(ind.UpdatedAt)},
-		ExpiredAt: expire(&m.cfg, ind, ind.timestamp(fetched.Round(0).UTC())).At,
+		Entry:     registry.Entry{Indicator: ind.Indicator, Version: registry.VersionOf(ind.UpdatedAt.time())},
+		ExpiredAt: expire(&m.cfg, ind, ind.timestamp(dateOf(fetched))).At.time(),
 	}
 }

@@ -149,13 +149,13 @@ func TestScratchIsGivenBack(t *testing.T) {
 	b := builder{mapper: testMapper()}
 	monster := []byte(`{"id":1,"value":"` + strings.Repeat(`\n`, 1<<20) + `","attributes":[` +
 		strings.Repeat(`{"name":"a","value":"b"},`, 20_000) + `{}],"sources":[` + strings.Repeat(`{},`, 2000) + `{}]}`)
-	require.NoError(t, b.decode(monster))
-	require.NoError(t, b.decode(sampleIndicator(0)))
+	require.NoError(t, b.read(monster))
+	require.NoError(t, b.read(sampleIndicator(0)))
 	assert.LessOrEqual(t, cap(b.ind.Attributes), 256)
 	assert.LessOrEqual(t, cap(b.ind.Sources), 256)
 
 	for i := range 2 * maxCachedNames {
-		require.NoError(t, b.decode(fmt.Appendf(nil, `{"id":1,"attributes":[{"name":"n%d","value":1},{"name":"%s","value":1}]}`, i, bytes.Repeat([]byte("x"), i))))
+		require.NoError(t, b.read(fmt.Appendf(nil, `{"id":1,"attributes":[{"name":"n%d","value":1},{"name":"%s","value":1}]}`, i, bytes.Repeat([]byte("x"), i))))
 	}
 	assert.LessOrEqual(t, len(b.names), maxCachedNames)
 	for name := range b.names {

@@ -68,12 +68,14 @@ func TestSimulatedCollection(t *testing.T) {
 			assert.Contains(t, got["error.message"], "was left out", "%s", raw)
 		}
 
-		timestamp := firstDate(want.UpdatedAt, want.PublishedAt, want.CreatedAt, testFetched)
-		assert.Equal(t, timestamp, date("@timestamp"))
-		expiration := expire(&policy, &indicator{UpdatedAt: want.UpdatedAt, ExpiresAt: want.ExpiresAt, ExpiredAt: want.ExpiredAt, Status: want.Status}, timestamp)
-		assert.Equal(t, expiration.At, date("threatq.ioc_expired_at"), "%s", raw)
+		timestamp := firstDate(dateOf(want.UpdatedAt), dateOf(want.PublishedAt), dateOf(want.CreatedAt), dateOf(testFetched))
+		assert.Equal(t, timestamp.time(), date("@timestamp"))
+		expiration := expire(&policy, &indicator{
+			UpdatedAt: dateOf(want.UpdatedAt), ExpiresAt: dateOf(want.ExpiresAt), ExpiredAt: dateOf(want.ExpiredAt), Status: want.Status,
+		}, timestamp)
+		assert.Equal(t, expiration.At.time(), date("threatq.ioc_expired_at"), "%s", raw)
 		assert.Equal(t, expiration.Reason, got["threatq.ioc_expiration_reason"], "%s", raw)
-		assert.Equal(t, expiration.At, brief.ExpiredAt, "%s", raw)
+		assert.Equal(t, expiration.At.time(), brief.ExpiredAt, "%s", raw)
 		assert.Equal(t, entryOf(event), brief.Entry, "%s", raw)
 		types[textOf(got["threat.indicator.type"])] = true
 	}

@@ -327,11 +327,15 @@ func FuzzEvent(f *testing.F) {
 			f.Add(fmt.Appendf(nil, `{"id":1,"type":{"name":"%s"},"value":"%s"}`, kind, value))
 		}
 	}
-	m := testMapper(func(c *MapperConfig) { c.PreserveOriginal = true })
+	preserve := func(c *MapperConfig) { c.PreserveOriginal = true }
+	m, direct := testMapper(preserve), directMapper(preserve)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		received := bytes.Clone(raw)
 		event, err := m.Event(raw, testFetched)
 		assert.Equal(t, received, raw, "the mapper has no business with changing what it reads")
 		checkEvent(t, raw, event, err)
+		directEvent, directErr := direct.Event(raw, testFetched)
+		assert.Equal(t, err, directErr)
+		assert.Equal(t, encodeEvent(t, event), encodeEvent(t, directEvent))
 	})
 }

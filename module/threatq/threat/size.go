@@ -10,10 +10,10 @@ import "github.com/elastic/elastic-agent-libs/mapstr"
 const smallRaw = 4 << 10
 
 // sizeOf returns about how many bytes the event of an indicator takes, with what an
-// output makes of it.
-func sizeOf(fields mapstr.M, raw []byte) int {
-	if len(raw) <= smallRaw {
-		return len(raw)
+// output makes of it. raw is the size of its JSON.
+func sizeOf(fields mapstr.M, raw int) int {
+	if raw <= smallRaw {
+		return raw
 	}
 	return weigh(fields)
 }
@@ -33,6 +33,10 @@ func weigh(value any) (bytes int) {
 	case mapstr.M:
 		for key, element := range v {
 			bytes += 2*len(key) + weigh(element)
+		}
+	case object:
+		for _, m := range v {
+			bytes += 2*len(m.name) + weigh(m.value)
 		}
 	}
 	return bytes

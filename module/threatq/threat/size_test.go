@@ -31,12 +31,12 @@ func TestSizeOfAnEvent(t *testing.T) {
 			event, _ := NewMapper(MapperConfig{ExpirationDuration: time.Hour}).Event([]byte(raw), time.Now())
 			encoded, err := json.Marshal(event.Fields)
 			assert.NoError(t, err)
-			size := sizeOf(event.Fields, []byte(raw))
+			size := sizeOf(event.Fields, len(raw))
 			assert.Greater(t, size, len(encoded))
 			assert.Less(t, size, 2*len(encoded)+smallRaw)
 		})
 	}
 	small := []byte(indicator("URL", "https://www.example.com/"))
 	event, _ := NewMapper(MapperConfig{}).Event(small, time.Now())
-	assert.Equal(t, len(small), sizeOf(event.Fields, small), "not measured")
+	assert.Equal(t, len(small), sizeOf(event.Fields, len(small)), "not measured")
 }

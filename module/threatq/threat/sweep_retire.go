@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
-	"github.com/elastic/beats/v7/libbeat/common"
 	"github.com/elastic/elastic-agent-libs/mapstr"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
@@ -105,13 +104,13 @@ func (s *sweeper) retire(indicators []registry.Indicator) step {
 // Retired makes the event that retires an indicator: with its identifiers, and
 // expired now because the data collection no longer holds it.
 func (m *Mapper) Retired(i registry.Indicator, now time.Time) beat.Event {
-	b := m.builders.Get().(*builder)
-	defer m.builders.Put(b)
-	now = now.Round(0).UTC()
-	fields := mapstr.M{"ioc_expired_at": common.Time(now), "ioc_expiration_reason": RetiredReason}
-	putIDs(fields, i)
-	return m.complete(beat.Event{Timestamp: now, Meta: keyOf(i), Fields: mapstr.M{
-		"event":   b.eventFields(kindEnrichment, now),
-		"threatq": fields,
-	}})
+	b := m.newBuilder()
+	b.fetchedAt(now)
+	fields := mapstr.M{"event": b.eventFields(kindEnrichment, nil)}
+	start := b.begin()
+	b.putIDs(i)
+	b.putDate("ioc_expired_at", b.fetched)
+	b.put("ioc_expiration_reason", RetiredReason)
+	fields["threatq"] = b.end(start)
+	return m.complete(beat.Event{Timestamp: b.fetched.time(), Meta: m.keyOf(i), Fields: fields})
 }

@@ -208,7 +208,7 @@ func (s *sweeper) fetch(ctx context.Context, mark string, late bool) error {
 	w.walk.whole++
 	now := time.Now()
 	published := map[registry.Indicator]registry.Version{}
-	for i, raw := range page.Indicators {
+	for i := range page.Indicators {
 		brief, err := s.run.mapper.pageBrief(page, i, now)
 		if err != nil {
 			continue
@@ -225,7 +225,6 @@ func (s *sweeper) fetch(ctx context.Context, mark string, late bool) error {
 		if err != nil {
 			continue // published as a pipeline error by the cycle
 		}
-		event.Private = sizeOf(event.Fields, raw)
 		if err := s.out.add(event, nil, entry); err != nil {
 			return err
 		}

@@ -5,18 +5,17 @@ package threat
 
 import (
 	"fmt"
-
-	"github.com/elastic/elastic-agent-libs/mapstr"
+	"strings"
 )
 
 // observable is what an indicator is about, on its way to the fields of
 // threat.indicator that its type has in ECS.
 type observable struct {
-	ind *indicator
-	// fields is threat.indicator.
-	fields mapstr.M
+	*builder
+	// ecs is the threat.indicator.type.
+	ecs string
 	// related is related.*, nil as long as nothing was put there.
-	related mapstr.M
+	related any
 	// value is the indicator's value without surrounding white space; name is
 	// the value as received, for a field, or nil where there is none.
 	value string
@@ -83,24 +82,25 @@ var typesByKey = func() map[string]*indicatorType {
 	for i := range indicatorTypes {
 		t := &indicatorTypes[i]
 		if t.put == nil && t.fields != "" {
-			t.put = func(o *observable) { _, _ = o.fields.Put(t.fields, o.trimmed()) }
+			name, path, _ := strings.Cut(t.fields, ".")
+			t.put = func(o *observable) { o.put(name, o.nest(path, o.trimmed())) }
 		}
 		types[string(appendTypeKey(nil, t.name))] = t
 	}
 	return types
 }()
 
-// describe sets threat.indicator.type and the fields that belong to it.
-func (o *observable) describe() {
+// describe sets the fields that belong to the type, and returns threat.indicator.type.
+func (o *observable) describe() string {
 	t := findType(o.ind.Type)
 	if t == nil {
-		o.fields["type"] = ecsUnknown
-		return
+		return ecsUnknown
 	}
-	o.fields["type"] = t.ecs
+	o.ecs = t.ecs
 	if t.put != nil && o.value != "" {
 		t.put(o)
 	}
+	return o.ecs
 }
 
 // findType looks up a type, nil for one that ECS doesn't know.
@@ -132,12 +132,9 @@ func (o *observable) leftOut(field, why string) {
 	o.ind.problem(fmt.Sprintf("threat.indicator.%s was left out: %s %s", field, quote(o.value), why))
 }
 
-// relate adds values to one of the lists of related.
+// relate makes one of the lists of related, the only one of an indicator.
 func (o *observable) relate(list string, values ...string) {
-	if o.related == nil {
-		o.related = make(mapstr.M, 1)
-	}
-	o.related[list] = values
+	o.related = o.nest(list, values)
 }
 
 // trimmed returns the value without surrounding white space for a field.

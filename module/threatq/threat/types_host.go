@@ -6,8 +6,6 @@ package threat
 import (
 	"fmt"
 	"strings"
-
-	"github.com/elastic/elastic-agent-libs/mapstr"
 )
 
 // putHash returns what sets a hash of so many hexadecimal digits.
@@ -27,25 +25,25 @@ func (o *observable) putFuzzyHash() {
 }
 
 func (o *observable) putFileHash(algorithm, hash string) {
-	o.fields["file"] = mapstr.M{"hash": mapstr.M{algorithm: hash}}
+	o.put("file", o.nest("hash", o.nest(algorithm, hash)))
 	o.relate("hash", hash)
 }
 
 func allHex(text string) bool { return strings.Trim(text, "0123456789abcdefABCDEF") == "" }
 
 func (o *observable) putFilename() {
-	o.fields["file"] = mapstr.M{"name": o.name}
+	o.put("file", o.nest("name", o.name))
 }
 
 // putFilePath sets a file's path and, unless that ends with a separator, the
 // last part of it as the file's name.
 func (o *observable) putFilePath() {
-	file := make(mapstr.M, 2)
-	file["path"] = o.name
+	start := o.begin()
+	o.put("path", o.name)
 	if name := baseName(o.value); name != "" {
-		file["name"] = name
+		o.put("name", name)
 	}
-	o.fields["file"] = file
+	o.put("file", o.end(start))
 }
 
 // baseName returns what follows the last separator of a path. A path that
@@ -84,15 +82,15 @@ var hives = []struct{ name, hive string }{
 // putRegistry sets the path as received, the hive's abbreviation and the key
 // below the hive. A path that begins with no hive has the path only.
 func (o *observable) putRegistry() {
-	registry := make(mapstr.M, 3)
-	registry["path"] = o.name
+	start := o.begin()
+	o.put("path", o.name)
 	if hive, key := splitRegistryPath(o.value); hive != "" {
-		registry["hive"] = hive
+		o.put("hive", hive)
 		if key != "" {
-			registry["key"] = key
+			o.put("key", key)
 		}
 	}
-	o.fields["registry"] = registry
+	o.put("registry", o.end(start))
 }
 
 func splitRegistryPath(path string) (hive, key string) {
@@ -132,5 +130,5 @@ func (o *observable) putSerial() {
 	} else {
 		number = o.trimmed()
 	}
-	o.fields["x509"] = mapstr.M{"serial_number": number}
+	o.put("x509", o.nest("serial_number", number))
 }

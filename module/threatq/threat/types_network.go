@@ -7,15 +7,13 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-
-	"github.com/elastic/elastic-agent-libs/mapstr"
 )
 
 func (o *observable) setIPType(addr netip.Addr) {
 	if addr.Is4() {
-		o.fields["type"] = ecsIPv4
+		o.ecs = ecsIPv4
 	} else {
-		o.fields["type"] = ecsIPv6
+		o.ecs = ecsIPv6
 	}
 }
 
@@ -29,13 +27,13 @@ func (o *observable) putIP() {
 	}
 	o.setIPType(addr)
 	text := addr.String()
-	o.fields["ip"] = text
+	o.put("ip", text)
 	o.relate("ip", text)
 	if port == "" {
 		return
 	}
 	if n, ok := parsePort(port); ok {
-		o.fields["port"] = n
+		o.put("port", n)
 	} else {
 		o.leftOut("port", "has no port from 0 to 65535")
 	}
@@ -90,42 +88,41 @@ func (o *observable) putNetwork() {
 	if prefix, err := netip.ParsePrefix(value); err == nil {
 		o.setIPType(prefix.Addr())
 	} else if strings.Contains(value, ":") {
-		o.fields["type"] = ecsIPv6
+		o.ecs = ecsIPv6
 	}
 }
 
 // putDomain sets the fields of a domain name.
 func (o *observable) putDomain() {
-	url := make(mapstr.M, 3)
-	if o.putHost(url, refang(o.value)) {
-		o.fields["url"] = url
+	start := o.begin()
+	if o.putHost(refang(o.value)) {
+		o.put("url", o.end(start))
 	} else {
 		o.leftOut("url.domain", "is not a domain name")
 	}
 }
 
-// putHost sets the domain fields of url from a host, which is a domain name or
+// putHost puts the domain fields of a host, which is a domain name or
 // an IP address, and relates the event to it. It returns false for one that is
 // neither.
-func (o *observable) putHost(url mapstr.M, host string) bool {
+func (o *observable) putHost(host string) bool {
 	if addr, port, ok := parseIP(host); ok && port == "" {
 		text := addr.String()
 		o.relate("ip", text)
 		if addr.Is6() {
 			text = "[" + text + "]"
 		}
-		url["domain"] = text
+		o.put("domain", text)
 		return true
 	}
 	domain, unicode, ok := parseDomain(host)
 	if !ok {
 		return false
 	}
-	boxed := any(domain)
-	url["domain"] = boxed
+	o.put("domain", domain)
 	if registered, suffix := registeredDomain(domain); registered != "" {
-		url["registered_domain"] = registered
-		url["top_level_domain"] = suffix
+		o.put("registered_domain", registered)
+		o.put("top_level_domain", suffix)
 	}
 	if unicode != "" {
 		o.relate("hosts", domain, unicode)
@@ -139,11 +136,11 @@ func (o *observable) putHost(url mapstr.M, host string) bool {
 // value itself is always there.
 func (o *observable) putURL() {
 	parts := splitURL(refang(o.value))
-	url := make(mapstr.M, 8)
-	url["original"] = o.name
+	start := o.begin()
+	o.put("original", o.name)
 	put := func(field, part string) {
 		if part != "" {
-			url[field] = part
+			o.put(field, part)
 		}
 	}
 	put("scheme", parts.scheme)
@@ -151,21 +148,21 @@ func (o *observable) putURL() {
 	put("query", parts.query)
 	put("fragment", parts.fragment)
 	put("extension", pathExtension(parts.path))
-	hasHost := parts.host != "" && o.putHost(url, parts.host)
+	hasHost := parts.host != "" && o.putHost(parts.host)
 	if parts.host != "" && !hasHost {
 		o.leftOut("url.domain", "has no host that is a domain name or an IP address")
 	}
 	if hasHost || parts.scheme != "" {
-		url["full"] = parts.full
+		o.put("full", parts.full)
 	}
 	if parts.port != "" {
 		if n, ok := parsePort(parts.port); ok {
-			url["port"] = n
+			o.put("port", n)
 		} else {
 			o.leftOut("url.port", "has no port from 0 to 65535")
 		}
 	}
-	o.fields["url"] = url
+	o.put("url", o.end(start))
 }
 
 // putASN sets the number of an autonomous system, written as AS64496 or 64496,
@@ -184,5 +181,5 @@ func (o *observable) putASN() {
 		o.leftOut("as.number", "is not an AS number from 0 to 4294967295")
 		return
 	}
-	o.fields["as"] = mapstr.M{"number": int64(n)}
+	o.put("as", o.nest("number", int64(n)))
 }

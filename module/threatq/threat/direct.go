@@ -1,0 +1,59 @@
+// Copyright threatqbeat contributors.
+// SPDX-License-Identifier: Apache-2.0
+
+package threat
+
+import (
+	"fmt"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/publisher/processing"
+	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/mapstr"
+	"github.com/elastic/elastic-agent-libs/paths"
+)
+
+// Processing returns what makes Libbeat's processing of events, out of factory. It
+// finds out whether the events of an input are direct: no processor sees them, no
+// fields of the user's are added, and the output writes their fields alone. Then they
+// cost less, because they are made of objects that encode themselves instead of maps,
+// share those in which they don't differ, and have no key. The documents are the same.
+func Processing(factory processing.SupportFactory) processing.SupportFactory {
+	return func(info beat.Info, log *logp.Logger, cfg *conf.C) (processing.Supporter, error) {
+		support, err := factory(info, log, cfg)
+		if err != nil {
+			return nil, err
+		}
+		settings := struct {
+			Fields     mapstr.M       `config:"fields"`
+			TimeSeries bool           `config:"timeseries.enabled"`
+			Output     conf.Namespace `config:"output"`
+		}{}
+		if err := cfg.Unpack(&settings); err != nil {
+			return nil, fmt.Errorf("reading what is added to events: %w", err)
+		}
+		output := settings.Output.Name()
+		if len(support.Processors()) > 0 || len(settings.Fields) > 0 || settings.TimeSeries ||
+			output != "elasticsearch" && output != "discard" {
+			return support, nil
+		}
+		return directSupport{support}, nil
+	}
+}
+
+type directSupport struct{ processing.Supporter }
+
+// Create makes the processing for a client. The mapper of an input is the private part
+// of the client's configuration.
+func (s directSupport) Create(cfg beat.ProcessingConfig, drop bool, p *paths.Path) (beat.Processor, error) {
+	m, ok := cfg.Private.(*Mapper)
+	if ok && len(cfg.EventMetadata.Fields) == 0 && (cfg.Processor == nil || len(cfg.Processor.All()) == 0) {
+		m.direct = true
+		cfg.Fields = cfg.Fields.Clone()
+		for name := range m.Common() { // the mapper adds them
+			delete(cfg.Fields, name)
+		}
+	}
+	return s.Supporter.Create(cfg, drop, p)
+}
