@@ -28,8 +28,8 @@ import (
 )
 
 // inputFactory creates the runners of inputs, with the common input settings of
-// Beats. It reads a configuration before Libbeat's own factories see it, so that
-// their wording never stands between a user and the reason.
+// Beats. It reads a configuration before Libbeat's own factories do, so that its errors
+// are those of package config.
 type inputFactory struct {
 	cfgfile.RunnerFactory
 	// unknown is told of settings that an input doesn't have, where a manager's policy

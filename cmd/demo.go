@@ -4,12 +4,12 @@
 package cmd
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -186,12 +186,12 @@ func writeDemoConfig(file, url string, appliance simulator.Config, work string) 
 		"logging":                 map[string]any{"level": "warning", "to_stderr": true, "to_files": false, "metrics.enabled": false},
 	}
 	text, err := yaml.Marshal(section)
-	if err != nil {
-		return fmt.Errorf("writing the demo's configuration: %w", err)
+	if err == nil {
+		// A $ in a generated value would be read as a reference to a variable.
+		text = bytes.ReplaceAll(text, []byte("$"), []byte("$$"))
+		err = os.WriteFile(file, text, 0o600)
 	}
-	// A $ in a generated value would be read as a reference to a variable.
-	text = []byte(strings.ReplaceAll(string(text), "$", "$$"))
-	if err := os.WriteFile(file, text, 0o600); err != nil {
+	if err != nil {
 		return fmt.Errorf("writing the demo's configuration: %w", err)
 	}
 	return nil

@@ -56,10 +56,10 @@ func refusal(input *conf.C) error {
 		return nil
 	}
 	reason, err := input.String(refusalSetting, -1)
-	if err != nil {
-		return err
+	if err == nil {
+		err = errors.New(reason)
 	}
-	return errors.New(reason)
+	return err
 }
 
 // managedInputs follows the streams of Elastic Agent's policy. A stream that
@@ -147,16 +147,8 @@ func ofStream(input *conf.C, err error) error {
 		return nil
 	}
 	id, _ := input.String("id", -1)
-	return streamError{err, strings.ReplaceAll(err.Error(), fmt.Sprintf("input %q", id), fmt.Sprintf("stream %q", id))}
+	return errors.New(strings.ReplaceAll(err.Error(), fmt.Sprintf("input %q", id), fmt.Sprintf("stream %q", id)))
 }
-
-type streamError struct {
-	error
-	text string
-}
-
-func (e streamError) Error() string { return e.text }
-func (e streamError) Unwrap() error { return e.error }
 
 // reportedError is why an input can't run, when Elastic Agent knows already.
 type reportedError struct{ error }
