@@ -30,12 +30,14 @@ func TestFleetIntegrationSaves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { s.try("DELETE", s.kibana+"/api/fleet/epm/packages/threatq/0.1.0", object{"force": true}) })
 	s.must("POST", s.kibana+"/api/fleet/epm/packages", zip)
-	policy := s.must("POST", s.kibana+"/api/fleet/agent_policies", object{"name": "threatqbeat browser test", "namespace": "default"})
+	// A run that was killed may have left its own.
+	name := "threatqbeat browser test " + time.Now().Format(time.RFC3339)
+	policy := s.must("POST", s.kibana+"/api/fleet/agent_policies", object{"name": name, "namespace": "default"})
 	policyID := policy["item"].(object)["id"].(string)
 	t.Cleanup(func() {
 		s.try("POST", s.kibana+"/api/fleet/agent_policies/delete", object{"agentPolicyId": policyID, "force": true})
-		s.try("DELETE", s.kibana+"/api/fleet/epm/packages/threatq/0.1.0", object{"force": true})
 	})
 
 	tab := s.open()
