@@ -88,7 +88,7 @@ func BenchmarkMap(b *testing.B) {
 			page := benchPage(b)
 			builders := make([]*builder, len(page))
 			for i, raw := range page {
-				builders[i] = &builder{mapper: m}
+				builders[i] = m.newBuilder()
 				require.NoError(b, builders[i].read(raw))
 			}
 			fetched := time.Now()

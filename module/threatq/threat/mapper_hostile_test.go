@@ -146,7 +146,7 @@ func TestHostile(t *testing.T) {
 // TestScratchIsGivenBack makes sure that one monstrous indicator doesn't leave
 // its memory with the mapper.
 func TestScratchIsGivenBack(t *testing.T) {
-	b := builder{mapper: testMapper()}
+	b := testMapper().newBuilder()
 	monster := []byte(`{"id":1,"value":"` + strings.Repeat(`\n`, 1<<20) + `","attributes":[` +
 		strings.Repeat(`{"name":"a","value":"b"},`, 20_000) + `{}],"sources":[` + strings.Repeat(`{},`, 2000) + `{}]}`)
 	require.NoError(t, b.read(monster))
