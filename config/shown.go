@@ -42,13 +42,9 @@ func (o Option) shown(value any) any {
 		}
 		return list
 	case string:
-		switch {
-		case o.Type == TypeURL:
+		if o.Type == TypeURL || !o.Secret() {
 			return withoutUserinfo(value)
-		case o.Secret():
-			return "(set)"
 		}
-		return withoutUserinfo(value)
 	}
 	if o.Secret() {
 		return "(set)"

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"time"
 
 	"github.com/elastic/beats/v7/libbeat/publisher"
 	"github.com/elastic/beats/v7/libbeat/publisher/queue"
@@ -76,13 +75,11 @@ func (b *batch) Drop() {
 			refused.reason = fmt.Sprintf("requests of %d bytes are too large", size)
 			b.hold(doc, refused, "Raise the limit on requests of the proxy in between, or http.max_content_length")
 			b.retried = 1
-			b.look()
 			b.Batch.RetryEvents([]publisher.Event{source})
 			return
 		}
 		b.giveUp(doc, refused)
 	}
-	b.look()
 	b.Batch.Drop()
 }
 
@@ -106,7 +103,6 @@ func (b *batch) RetryEvents(events []publisher.Event) {
 		}
 	}
 	b.retried = len(again)
-	b.look()
 	if len(again) == 0 {
 		b.Batch.ACK()
 		return
@@ -164,17 +160,6 @@ func (doc *document) release() {
 	if doc.held {
 		doc.held = false
 		doc.input.release()
-	}
-}
-
-// look updates the health of the inputs.
-func (b *batch) look() {
-	seen := map[*Input]bool{}
-	for _, event := range b.Batch.Events() {
-		if doc, ok := event.EncodedEvent.(*document); ok && !seen[doc.input] {
-			seen[doc.input] = true
-			doc.input.look(time.Now())
-		}
 	}
 }
 

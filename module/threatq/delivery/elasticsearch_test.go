@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -152,6 +153,7 @@ func (w *world) publish(events []publisher.Event) (again []publisher.Event, err 
 	b := &testBatch{events: events}
 	err = w.client.Publish(context.Background(), b)
 	assert.Equal(w.t, 1, b.signals, "a batch is answered once")
+	w.input.look(time.Now()) // as Watch does each second
 	return b.again, err
 }
 

@@ -30,7 +30,7 @@ const (
 type Input struct {
 	id        string
 	tracker   *Tracker
-	plain     *mark // of the events without private data
+	plain     *origin // of the events without private data
 	onRefused func(registry.Indicator)
 
 	mu       sync.Mutex

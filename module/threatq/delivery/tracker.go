@@ -65,7 +65,7 @@ func (t *Tracker) Input(id string) *Input {
 	in := t.inputs[id]
 	if in == nil {
 		in = &Input{id: id, tracker: t, missing: map[registry.Indicator]struct{}{}}
-		in.plain = &mark{input: in}
+		in.plain = &origin{input: in}
 		t.inputs[id] = in
 	}
 	return in
@@ -117,16 +117,16 @@ func (t *Tracker) release(bytes int64) {
 	t.room = make(chan struct{})
 }
 
-// mark goes with an event as its private data, so that the output knows the input.
-type mark struct {
+// origin goes with an event as its private data, so that the output knows the input.
+type origin struct {
 	input   *Input
 	private any // what the event had before
 }
 
 // inputOf returns the input that has published an event.
 func inputOf(event *beat.Event) *Input {
-	if mark, ok := event.Private.(*mark); ok {
-		return mark.input
+	if from, ok := event.Private.(*origin); ok {
+		return from.input
 	}
 	return nobody
 }
@@ -146,30 +146,30 @@ func (in *Input) Pipeline(pipeline beat.PipelineConnector) beat.PipelineConnecto
 	return pipetool.WithClientWrapper(pipeline, func(c beat.Client) beat.Client { return &client{Client: c, input: in} })
 }
 
-// client marks the events.
+// client says which input the events are from.
 type client struct {
 	beat.Client
 	input *Input
 }
 
 func (c *client) Publish(event beat.Event) {
-	c.mark(&event)
+	c.setOrigin(&event)
 	c.Client.Publish(event)
 }
 
 func (c *client) PublishAll(events []beat.Event) {
 	for i := range events {
-		c.mark(&events[i])
+		c.setOrigin(&events[i])
 	}
 	c.Client.PublishAll(events)
 }
 
-func (c *client) mark(event *beat.Event) {
+func (c *client) setOrigin(event *beat.Event) {
 	if event.Private == nil {
 		event.Private = c.input.plain
 		return
 	}
-	event.Private = &mark{input: c.input, private: event.Private}
+	event.Private = &origin{input: c.input, private: event.Private}
 }
 
 // listener follows the events of a client, and shows them to the next listener as
@@ -186,8 +186,8 @@ func (l *listener) AddEvent(event beat.Event, published bool) {
 	} else {
 		l.input.dropped()
 	}
-	if mark, ok := event.Private.(*mark); ok {
-		event.Private = mark.private
+	if from, ok := event.Private.(*origin); ok {
+		event.Private = from.private
 	}
 	l.next.AddEvent(event, published)
 }

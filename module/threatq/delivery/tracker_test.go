@@ -125,7 +125,7 @@ func TestOutputThatAcknowledgesNothing(t *testing.T) {
 
 // The input's listener sees its events as it published them, and the output knows whose
 // they are.
-func TestEventsAreMarked(t *testing.T) {
+func TestEventsCarryTheirOrigin(t *testing.T) {
 	tracker, _ := newTestTracker(Settings{MaxInFlight: 100})
 	in := tracker.Input("one")
 	fake := &fakePipeline{}
@@ -135,9 +135,9 @@ func TestEventsAreMarked(t *testing.T) {
 	c.Publish(beat.Event{Private: "cursor"})
 	c.PublishAll([]beat.Event{{}, {Private: "another"}})
 	for _, event := range fake.events {
-		mark, ok := event.Private.(*mark)
+		from, ok := event.Private.(*origin)
 		require.True(t, ok)
-		assert.Same(t, in, mark.input)
+		assert.Same(t, in, from.input)
 		fake.cfg.EventListener.AddEvent(event, true)
 	}
 	assert.Equal(t, []any{"cursor", nil, "another"}, listens.private)
