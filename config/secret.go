@@ -18,7 +18,7 @@ const Redacted = "xxxxx"
 // that text.
 //
 // It and the value hide behind pointers because fmt doesn't call methods on
-// unexported fields: a value that is buried in somebody's private struct prints as
+// unexported fields: a value that is buried in a private struct prints as
 // an address then.
 type hidden struct{ shown *string }
 

@@ -99,8 +99,8 @@ func (c *client) Connect(ctx context.Context) error {
 
 // Publish hands the batch over and waits until Kafka has taken it. What it has not
 // taken goes back to the pipeline, when it is time to try again. There is never an
-// error: Libbeat's client can't be connected anew, and its producer finds its way
-// back by itself.
+// error: Libbeat's client can't be connected anew, and its producer connects
+// anew by itself.
 func (c *client) Publish(ctx context.Context, batch publisher.Batch) error {
 	events := batch.Events()
 	c.observer.NewBatch(len(events))

@@ -55,7 +55,7 @@ func (f *failures) take() failure {
 	return f.last
 }
 
-// read tells whether a message is about a failure, and keeps it.
+// read reports whether a message is about a failure, and keeps it.
 func (f *failures) read(message string) bool {
 	found, ok := parse(message)
 	if !ok {

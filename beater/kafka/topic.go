@@ -129,11 +129,11 @@ const (
 	logAppendTime = "message.timestamp.type=LogAppendTime"
 
 	// metadataAPI is the number of the request for metadata, which from a version
-	// on tells what the user may do.
+	// on says what the user may do.
 	metadataAPI           = 3
 	authorizationsVersion = 8
 
-	// notAsked stands where a broker doesn't tell what the user may do.
+	// notAsked stands where a broker doesn't say what the user may do.
 	notAsked = math.MinInt32
 	// writeOperation is the bit of the operation Write.
 	writeOperation = 1 << sarama.AclOperationWrite
@@ -189,7 +189,7 @@ func (s *settings) missing(topic string, err error) error {
 	return fmt.Errorf("looking at topic %q: %s", topic, s.advice(topic, err.Error()))
 }
 
-// mayWrite refuses a topic that the user may not write to. Old brokers don't tell.
+// mayWrite refuses a topic that the user may not write to. Old brokers don't say.
 func (s *settings) mayWrite(client sarama.Client, topic string) error {
 	broker := client.LeastLoadedBroker()
 	if broker == nil {

@@ -87,7 +87,7 @@ func levelOf(level zapcore.Level) logp.Level {
 	return logp.CriticalLevel
 }
 
-// core hides secrets in what it hands on.
+// core hides secrets in what it passes on.
 type core struct{ zapcore.Core }
 
 func (c *core) Enabled(level zapcore.Level) bool {

@@ -181,7 +181,7 @@ func replace(replacer *strings.Replacer, text string) string {
 	return replacer.Replace(text)
 }
 
-// holds tells whether there is something to replace, without a copy of the text.
+// holds reports whether there is something to replace, without a copy of the text.
 func holds(replacer *strings.Replacer, text string) bool {
 	f := finders.Get().(*finder)
 	defer finders.Put(f)

@@ -117,7 +117,7 @@ func visit(name string, value any, f func(name string, value any) any) any {
 	return f(name, value)
 }
 
-// isVariable tells whether a value stands for one that is kept elsewhere.
+// isVariable reports whether a value stands for one that is kept elsewhere.
 func isVariable(value string) bool {
 	return strings.HasPrefix(value, "${") && strings.HasSuffix(value, "}")
 }
@@ -156,7 +156,7 @@ var defined = sync.OnceValue(func() map[string]bool {
 
 var inputs = regexp.MustCompile(`^threatqbeat\.inputs\.\d+\.`)
 
-// IsSecret tells whether the value of a setting is a secret, by its full name or by
+// IsSecret reports whether the value of a setting is a secret, by its full name or by
 // its name in an input.
 func IsSecret(name string) bool {
 	parent, last := split(name)

@@ -67,7 +67,7 @@ func (p pipe) copy(out *os.File) {
 	lines := bufio.NewReader(out)
 	for {
 		line, err := lines.ReadString('\n')
-		// Where it can't be written nobody can be told.
+		// That it can't be written could be said nowhere else.
 		_, _ = io.WriteString(p.file, Hide(line))
 		if errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed) {
 			return

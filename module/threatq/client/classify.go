@@ -26,7 +26,7 @@ import (
 var errStalled = errors.New("the body stopped arriving")
 
 // requestError turns an error of net/http into an Error. None of the
-// original's text gets through unless it is known to be harmless: it repeats
+// original's text is shown unless it is known to be harmless: it repeats
 // addresses, and pieces of what the other side sent.
 func (c *Client) requestError(ctx context.Context, call *call, err error) *Error {
 	if known, ok := errors.AsType[*Error](err); ok {

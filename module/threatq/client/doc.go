@@ -26,7 +26,7 @@
 //
 // A request is repeated as request.retry says where retry.go lists the kind
 // of the failure: connection errors, bodies that break off or stall or aren't a page,
-// 429 and 5xx. Waits double from wait_min to wait_max, with some chance added; a
+// 429 and 5xx. Waits double from wait_min to wait_max, with a random part added; a
 // Retry-After up to MaxRetryAfter is honoured instead. Everything else fails at once:
 // what a user has to mend doesn't mend itself within a minute. A 401 for a page gets one
 // new token and the page is asked for again. A mark counts as rejected when the appliance

@@ -98,8 +98,8 @@ func (c *Client) do(ctx context.Context, call *call, attempt func(context.Contex
 }
 
 // backoff returns the wait before another attempt: what the appliance asks for,
-// else one that doubles with each of the n attempts before. Chance adds to it, so
-// that several inputs don't come back in step.
+// else one that doubles with each of the n attempts before. A random part is added, so
+// that several inputs don't try again at the same time.
 func (c *Client) backoff(n int, asked time.Duration) time.Duration {
 	least, most := c.cfg.Request.Retry.WaitMin, c.cfg.Request.Retry.WaitMax
 	if asked > 0 {

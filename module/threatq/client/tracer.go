@@ -108,7 +108,7 @@ type tracer struct {
 	mu  sync.Mutex
 	out *file.Rotator // nil once it is closed: writing would open a file again
 	// broken is set when a line could not be written, so that a full disk is
-	// told once.
+	// logged once.
 	broken bool
 }
 

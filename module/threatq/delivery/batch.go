@@ -17,7 +17,7 @@ import (
 )
 
 // batch stands between a batch and Libbeat's output, which sees copies of the
-// documents. What the output says of each is decided on before the batch hears of it.
+// documents. What the output says of each is decided on before the batch is answered.
 type batch struct {
 	publisher.Batch
 	client  *elasticsearch

@@ -32,7 +32,7 @@ type Files struct {
 // Home is the directory that holds the store's files.
 func (s Files) Home() string { return filepath.Join(s.Root, config.Name) }
 
-// Exists tells whether a beat has ever saved something here.
+// Exists reports whether a beat has ever saved something here.
 func (s Files) Exists() (bool, error) {
 	_, err := os.Stat(s.Home())
 	if errors.Is(err, fs.ErrNotExist) {

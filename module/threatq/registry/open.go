@@ -51,7 +51,7 @@ func Open(log *logp.Logger, cfg config.Registry, p *paths.Path) (*Store, error) 
 	return s, nil
 }
 
-// openCursors opens the store of the cursors, and tells whether it was damaged.
+// openCursors opens the store of the cursors, and reports whether it was damaged.
 func openCursors(log *logp.Logger, cfg config.Registry, root string) (_ *Store, damaged bool, _ error) {
 	home := Files{Root: root}.Home()
 	damage, err := checkPlace(root, home)
