@@ -95,10 +95,10 @@ func (s *tokenSource) request(ctx context.Context) (*oauth2.Token, error) {
 			return token, nil
 		}
 		e, ok := errors.AsType[*Error](err)
-		if first == nil || ok && e.Kind == KindCanceled {
+		if first == nil || ok && e.Failure == FailureCanceled {
 			first = err
 		}
-		if !ok || e.Kind != KindCredentials || e.Status == http.StatusForbidden {
+		if !ok || e.Failure != FailureCredentials || e.Status == http.StatusForbidden {
 			return nil, first
 		}
 	}
@@ -128,15 +128,15 @@ func (c *Client) tokenError(call *call, token *oauth2.Token, err error) error {
 		retrieve *oauth2.RetrieveError
 		network  interface{ Timeout() bool } // *url.Error
 	)
-	answer := &Error{Kind: KindAnswer, Hint: "check url or auth.oauth2.token_url; a login page or a proxy may stand in between"}
+	answer := &Error{Failure: FailureAnswer, Hint: "check url or auth.oauth2.token_url; a login page or a proxy may stand in between"}
 	switch {
 	case errors.As(err, &retrieve) && retrieve.Response.StatusCode/100 != 2:
 		return c.statusError(call, retrieve.Response, retrieve.Body)
 	case errors.As(err, &retrieve):
 		return &Error{
-			Kind:   KindCredentials,
-			Reason: "the appliance answers with an error instead of a token",
-			Hint:   "check auth.oauth2.client.id and auth.oauth2.client.secret",
+			Failure: FailureCredentials,
+			Reason:  "the appliance answers with an error instead of a token",
+			Hint:    "check auth.oauth2.client.id and auth.oauth2.client.secret",
 		}
 	case call.bodyErr != nil:
 		return call.bodyErr

@@ -108,7 +108,7 @@ func TestTokenStyleChanges(t *testing.T) {
 	require.NoError(t, read(c))
 	a.token = form
 	now.Add(time.Hour)
-	asError(t, read(c), KindCredentials)
+	asError(t, read(c), FailureCredentials)
 	require.NoError(t, read(c))
 }
 
@@ -170,7 +170,7 @@ func TestTokenRevoked(t *testing.T) {
 	assert.EqualValues(t, 0, metric(reg, "http_retries_total"))
 
 	revoke("none of them")
-	asError(t, read(c), KindCredentials)
+	asError(t, read(c), FailureCredentials)
 	assert.Len(t, a.seen("/api/token"), 3, "exactly one new token")
 	assert.Len(t, a.seen(dataPath), 5)
 
@@ -209,38 +209,38 @@ func TestTokenFails(t *testing.T) {
 	for name, test := range map[string]struct {
 		token    http.HandlerFunc
 		requests int
-		kind     Kind
+		failure  Failure
 		want     string
 	}{
-		"400": {status(400), 2, KindCredentials, fmt.Sprintf(wrong, 400)},
-		"401": {status(401), 2, KindCredentials, fmt.Sprintf(wrong, 401)},
-		"403": {status(403), 1, KindCredentials, fmt.Sprintf(wrong, 403)},
-		"404": {status(404), 1, KindStatus, op + ": the appliance answered 404 (Not Found)" + check},
-		"429": {status(429), 3, KindRateLimited, op + " failed after 3 attempts: the appliance answers that there are too many requests (429); lower the load with request.rate_limit.limit or a longer interval"},
-		"500": {status(500), 3, KindServer, op + " failed after 3 attempts: the appliance answered 500 (Internal Server Error); look at the appliance's own logs"},
+		"400": {status(400), 2, FailureCredentials, fmt.Sprintf(wrong, 400)},
+		"401": {status(401), 2, FailureCredentials, fmt.Sprintf(wrong, 401)},
+		"403": {status(403), 1, FailureCredentials, fmt.Sprintf(wrong, 403)},
+		"404": {status(404), 1, FailureStatus, op + ": the appliance answered 404 (Not Found)" + check},
+		"429": {status(429), 3, FailureRateLimited, op + " failed after 3 attempts: the appliance answers that there are too many requests (429); lower the load with request.rate_limit.limit or a longer interval"},
+		"500": {status(500), 3, FailureServer, op + " failed after 3 attempts: the appliance answered 500 (Internal Server Error); look at the appliance's own logs"},
 		"Elasticsearch": {func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(401)
 			fmt.Fprint(w, `{"error":{"type":"security_exception","reason":"unable to authenticate user [me]"},"status":401}`)
-		}, 3, KindAnswer, op + " failed after 3 attempts: Elasticsearch answers there, and not ThreatQ (401); set url to the address of the ThreatQ appliance"},
+		}, 3, FailureAnswer, op + " failed after 3 attempts: Elasticsearch answers there, and not ThreatQ (401); set url to the address of the ThreatQ appliance"},
 		"Kibana": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Kbn-Name", "kibana")
 			w.WriteHeader(404)
-		}, 3, KindAnswer, op + " failed after 3 attempts: Kibana answers there, and not ThreatQ (404); set url to the address of the ThreatQ appliance"},
-		"101":               {switches, 3, KindAnswer, none("101 (Switching Protocols)")},
-		"204":               {status(204), 3, KindAnswer, none("204 (No Content)")},
-		"205":               {status(205), 3, KindAnswer, none("205 (Reset Content)")},
-		"206":               {status(206), 3, KindAnswer, none("206 (Partial Content)")},
-		"302":               {status(302), 1, KindStatus, op + ": the appliance answered 302 (Found) without saying where to; check url"},
-		"html":              {says("<html>hunter22</html>"), 3, KindAnswer, garbled},
-		"garbage":           {says("hunter22"), 3, KindAnswer, garbled},
-		"form encoded":      {says("access_token=hunter22"), 3, KindAnswer, garbled},
-		"empty":             {says(""), 3, KindAnswer, garbled},
-		"array":             {says(`["hunter22"]`), 3, KindAnswer, garbled},
-		"no token":          {says(`{"refresh_token": "hunter22"}`), 3, KindAnswer, op + " failed after 3 attempts: the answer holds no access_token" + check + between},
-		"token of a number": {says(`{"access_token": 12345678}`), 3, KindAnswer, garbled},
-		"token with a line break": {says(`{"access_token": "hunter22\r\nX-Evil: 1"}`), 3, KindAnswer,
+		}, 3, FailureAnswer, op + " failed after 3 attempts: Kibana answers there, and not ThreatQ (404); set url to the address of the ThreatQ appliance"},
+		"101":               {switches, 3, FailureAnswer, none("101 (Switching Protocols)")},
+		"204":               {status(204), 3, FailureAnswer, none("204 (No Content)")},
+		"205":               {status(205), 3, FailureAnswer, none("205 (Reset Content)")},
+		"206":               {status(206), 3, FailureAnswer, none("206 (Partial Content)")},
+		"302":               {status(302), 1, FailureStatus, op + ": the appliance answered 302 (Found) without saying where to; check url"},
+		"html":              {says("<html>hunter22</html>"), 3, FailureAnswer, garbled},
+		"garbage":           {says("hunter22"), 3, FailureAnswer, garbled},
+		"form encoded":      {says("access_token=hunter22"), 3, FailureAnswer, garbled},
+		"empty":             {says(""), 3, FailureAnswer, garbled},
+		"array":             {says(`["hunter22"]`), 3, FailureAnswer, garbled},
+		"no token":          {says(`{"refresh_token": "hunter22"}`), 3, FailureAnswer, op + " failed after 3 attempts: the answer holds no access_token" + check + between},
+		"token of a number": {says(`{"access_token": 12345678}`), 3, FailureAnswer, garbled},
+		"token with a line break": {says(`{"access_token": "hunter22\r\nX-Evil: 1"}`), 3, FailureAnswer,
 			op + " failed after 3 attempts: the answer's access_token holds characters that can't be in a token" + check + between},
-		"error with 200": {says(`{"error": "invalid_client", "error_description": "hunter22"}`), 2, KindCredentials,
+		"error with 200": {says(`{"error": "invalid_client", "error_description": "hunter22"}`), 2, FailureCredentials,
 			op + ": the appliance answers with an error instead of a token; check auth.oauth2.client.id and auth.oauth2.client.secret"},
 		"endless": {func(w http.ResponseWriter, r *http.Request) {
 			for r.Context().Err() == nil {
@@ -248,16 +248,16 @@ func TestTokenFails(t *testing.T) {
 					return
 				}
 			}
-		}, 3, KindAnswer, garbled},
-		"truncated": {truncated(`{"access_token": "hunt`), 3, KindUnreachable, op + " failed after 3 attempts: the appliance closed the connection before the answer was complete; check that the appliance is running and that nothing in between blocks the connection"},
-		"reset":     {hijack(reset), 3, KindUnreachable, op + " failed after 3 attempts: the appliance reset the connection; check that the appliance is running and that nothing in between blocks the connection"},
+		}, 3, FailureAnswer, garbled},
+		"truncated": {truncated(`{"access_token": "hunt`), 3, FailureUnreachable, op + " failed after 3 attempts: the appliance closed the connection before the answer was complete; check that the appliance is running and that nothing in between blocks the connection"},
+		"reset":     {hijack(reset), 3, FailureUnreachable, op + " failed after 3 attempts: the appliance reset the connection; check that the appliance is running and that nothing in between blocks the connection"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAppliance(t, says(onePage))
 			a.token = test.token
 			c, logs, reg := newClient(t, a.config())
 			err := c.Token(background)
-			asError(t, err, test.kind)
+			asError(t, err, test.failure)
 			text := strings.ReplaceAll(err.Error(), a.URL, "URL")
 			assert.Equal(t, test.want, text)
 			assert.Len(t, a.seen("/api/token"), test.requests)
@@ -303,10 +303,10 @@ func TestTokenCanceled(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(background, 20*time.Millisecond)
 	defer cancel()
-	asError(t, c.Token(ctx), KindCanceled)
+	asError(t, c.Token(ctx), FailureCanceled)
 
 	stop()
-	asError(t, <-done, KindCanceled)
+	asError(t, <-done, FailureCanceled)
 }
 
 // The credentials and the tokens may have different hosts, each with its own
@@ -360,7 +360,7 @@ func FuzzToken(f *testing.F) {
 		if err != nil {
 			var e *Error
 			require.ErrorAs(t, err, &e)
-			require.Contains(t, []Kind{KindAnswer, KindCredentials}, e.Kind)
+			require.Contains(t, []Failure{FailureAnswer, FailureCredentials}, e.Failure)
 			require.NotContains(t, e.Reason, "oauth2")
 			require.Empty(t, token)
 			return

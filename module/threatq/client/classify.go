@@ -38,7 +38,7 @@ func (c *Client) requestError(ctx context.Context, call *call, err error) *Error
 	if ctx.Err() != nil {
 		return canceled(ctx, call.op)
 	}
-	e := &Error{Op: call.op, Kind: KindUnreachable}
+	e := &Error{Op: call.op, Failure: FailureUnreachable}
 	if c.classifyTLS(e, err) || c.classifyNet(e, err) {
 		return e
 	}
@@ -99,7 +99,7 @@ func (c *Client) classifyTLS(e *Error, err error) bool {
 	default:
 		return false
 	}
-	e.Kind, e.Reason, e.Hint = KindTLS, reason, hint
+	e.Failure, e.Reason, e.Hint = FailureTLS, reason, hint
 	return true
 }
 
@@ -183,7 +183,7 @@ func (c *Client) classifyNet(e *Error, err error) bool {
 		e.Reason = fmt.Sprintf("%s gives no answer within %v (request.timeout)", where+to, c.cfg.Request.Timeout)
 		e.Hint = lookHint
 	case strings.Contains(err.Error(), "malformed HTTP"):
-		e.Kind, e.Reason = KindAnswer, "the other side does not speak HTTP"
+		e.Failure, e.Reason = FailureAnswer, "the other side does not speak HTTP"
 		e.Hint = "check the port in url, and whether it has to be https://"
 	case where == "the proxy" || c.proxied:
 		e.Reason = "the proxy does not connect: " + scrub(innermost(err).Error())

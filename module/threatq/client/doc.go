@@ -24,8 +24,8 @@
 //
 // # Attempts
 //
-// A request is repeated as request.retry says where retry.go lists the kind
-// of the failure: connection errors, bodies that break off or stall or aren't a page,
+// A request is repeated as request.retry says after the failures that retry.go
+// lists: connection errors, bodies that break off or stall or aren't a page,
 // 429 and 5xx. Waits double from wait_min to wait_max, with a random part added; a
 // Retry-After up to MaxRetryAfter is honoured instead. Everything else fails at once:
 // what a user has to mend doesn't mend itself within a minute. A 401 for a page gets one

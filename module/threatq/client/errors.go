@@ -18,8 +18,8 @@ import (
 // one plain sentence: what was being done, the cause, what to do. It never
 // holds a token, a secret or a proxy's password.
 type Error struct {
-	// Kind is the class of the error.
-	Kind Kind
+	// Failure is what failed.
+	Failure Failure
 	// Op is what was being done, such as "requesting a token from https://...".
 	Op string
 	// Status is the HTTP status of the last answer, 0 when there was none.
@@ -55,13 +55,13 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the context's error for KindCanceled and nil for the others:
+// Unwrap returns the context's error for FailureCanceled and nil for the others:
 // the errors of net/http may hold what must not be shown.
 func (e *Error) Unwrap() error { return e.err }
 
 // canceled returns the Error for an ended context.
 func canceled(ctx context.Context, op string) *Error {
-	e := &Error{Kind: KindCanceled, Op: op, Reason: "stopped before it was done", err: ctx.Err()}
+	e := &Error{Failure: FailureCanceled, Op: op, Reason: "stopped before it was done", err: ctx.Err()}
 	if errors.Is(e.err, context.DeadlineExceeded) {
 		e.Reason = "not done within the time that was given"
 	}
@@ -74,48 +74,48 @@ func canceled(ctx context.Context, op string) *Error {
 func (c *Client) statusError(call *call, resp *http.Response, body []byte) *Error {
 	status := resp.StatusCode
 	e := &Error{Op: call.op, Status: status}
-	is := func(kind Kind, reason, hint string) *Error {
-		e.Kind, e.Reason, e.Hint = kind, reason, hint
+	is := func(failure Failure, reason, hint string) *Error {
+		e.Failure, e.Reason, e.Hint = failure, reason, hint
 		return e
 	}
 	answered := "the appliance answered " + statusText(status)
 	rejected := status == http.StatusBadRequest || status == http.StatusUnprocessableEntity
 	switch {
 	case otherProduct(resp.Header, body) != "":
-		return is(KindAnswer, fmt.Sprintf("%s answers there, and not ThreatQ (%d)", otherProduct(resp.Header, body), status),
+		return is(FailureAnswer, fmt.Sprintf("%s answers there, and not ThreatQ (%d)", otherProduct(resp.Header, body), status),
 			"set url to the address of the ThreatQ appliance")
 	case status == http.StatusTooManyRequests:
 		e.RetryAfter = retryAfter(resp.Header, c.now())
-		return is(KindRateLimited, "the appliance answers that there are too many requests (429)",
+		return is(FailureRateLimited, "the appliance answers that there are too many requests (429)",
 			"lower the load with request.rate_limit.limit or a longer interval")
 	case status == http.StatusRequestTimeout || status >= 500:
 		e.RetryAfter = retryAfter(resp.Header, c.now())
-		return is(KindServer, answered, "look at the appliance's own logs")
+		return is(FailureServer, answered, "look at the appliance's own logs")
 	case status == http.StatusProxyAuthRequired:
-		return is(KindStatus, "the proxy wants a user name and a password (407)", "put them into request.proxy_url")
+		return is(FailureStatus, "the proxy wants a user name and a password (407)", "put them into request.proxy_url")
 	case status >= 300 && status < 400:
-		return is(KindStatus, answered+" without saying where to", "check url")
+		return is(FailureStatus, answered+" without saying where to", "check url")
 	case call.token && (status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden):
-		return is(KindCredentials, fmt.Sprintf("the appliance refuses the client's id or secret (%d)", status),
+		return is(FailureCredentials, fmt.Sprintf("the appliance refuses the client's id or secret (%d)", status),
 			"check auth.oauth2.client.id and auth.oauth2.client.secret")
 	case call.token:
-		return is(KindStatus, answered, "check url or auth.oauth2.token_url")
+		return is(FailureStatus, answered, "check url or auth.oauth2.token_url")
 	case status == http.StatusUnauthorized:
-		return is(KindCredentials, "the appliance refuses a token that it issued a moment ago (401)",
+		return is(FailureCredentials, "the appliance refuses a token that it issued a moment ago (401)",
 			"check in ThreatQ that the API client is enabled and may read threat data")
 	case status == http.StatusForbidden:
-		return is(KindForbidden, "the API client may not read it (403)",
+		return is(FailureForbidden, "the API client may not read it (403)",
 			"give the API client of auth.oauth2.client.id a role in ThreatQ that may read the data collection")
 	case status == http.StatusNotFound:
-		return is(KindCollectionUnknown, "the appliance knows no such data collection (404)", "check data_collection_id and url")
+		return is(FailureCollectionUnknown, "the appliance knows no such data collection (404)", "check data_collection_id and url")
 	case rejected && !isJSONObject(body):
-		return is(KindAnswer, answered+" without the JSON of an appliance's answer",
+		return is(FailureAnswer, answered+" without the JSON of an appliance's answer",
 			"something in between may refuse the request; if it is the appliance that refuses the cursor, run threatqbeat cursor reset")
 	case rejected && call.mark != StartMark:
-		return is(KindCursorRejected, fmt.Sprintf("the appliance rejects the cursor mark %q (%d)", scrub(call.mark), status),
+		return is(FailureCursorRejected, fmt.Sprintf("the appliance rejects the cursor mark %q (%d)", scrub(call.mark), status),
 			"collection has to start over from the beginning")
 	}
-	return is(KindStatus, answered, "check url, page_size and fields_param")
+	return is(FailureStatus, answered, "check url, page_size and fields_param")
 }
 
 func isJSONObject(body []byte) bool {

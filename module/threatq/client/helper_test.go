@@ -190,13 +190,13 @@ func logText(logs *observer.ObservedLogs) string {
 	return b.String()
 }
 
-// asError returns err as an *Error of a kind.
-func asError(t testing.TB, err error, kind Kind) *Error {
+// asError returns err as an *Error of a failure.
+func asError(t testing.TB, err error, want Failure) *Error {
 	t.Helper()
 	require.Error(t, err)
 	var e *Error
 	require.ErrorAs(t, err, &e)
-	require.Equal(t, kind, e.Kind, "%v", err)
+	require.Equal(t, want, e.Failure, "%v", err)
 	return e
 }
 

@@ -277,9 +277,9 @@ func (c *Client) readPage(resp *http.Response, call *call) (*Page, error) {
 	case errors.Is(readErr, errTooLarge):
 		page.Release()
 		return nil, &Error{
-			Kind:   KindBodyTooLarge,
-			Reason: fmt.Sprintf("the page is larger than request.max_body_size (%v)", c.cfg.Request.MaxBodySize),
-			Hint:   fmt.Sprintf("lower page_size (now %d), or raise request.max_body_size", c.cfg.PageSize),
+			Failure: FailureBodyTooLarge,
+			Reason:  fmt.Sprintf("the page is larger than request.max_body_size (%v)", c.cfg.Request.MaxBodySize),
+			Hint:    fmt.Sprintf("lower page_size (now %d), or raise request.max_body_size", c.cfg.PageSize),
 		}
 	case readErr == nil:
 		if c.newReader != nil && buf.reader == nil {
@@ -374,7 +374,7 @@ func (p *Page) countUnreadable(drop bool) {
 }
 
 func answerError(body []byte, err error) *Error {
-	e := &Error{Kind: KindAnswer, Hint: "if it goes on, look at the appliance's own logs"}
+	e := &Error{Failure: FailureAnswer, Hint: "if it goes on, look at the appliance's own logs"}
 	trimmed := bytes.TrimLeft(body, " \t\r\n\ufeff")
 	var syntax *syntaxError
 	switch {

@@ -164,7 +164,7 @@ func TestPageRetried(t *testing.T) {
 	}
 }
 
-// What goes on failing ends in an Error of its kind, in plain words.
+// What goes on failing ends in an Error that says so, in plain words.
 func TestPageFails(t *testing.T) {
 	const op = "reading a page of data collection " + testCollection + " from HOST"
 	const lacks = op + ` failed after 3 attempts: the answer lacks "data", the list of indicators`
@@ -182,46 +182,46 @@ func TestPageFails(t *testing.T) {
 		fault    http.HandlerFunc
 		mark     string
 		requests int
-		kind     Kind
+		failure  Failure
 		want     string
 	}{
-		"400 at the start":  {status(400), "*", 1, KindStatus, op + ": the appliance answered 400 (Bad Request); check url, page_size and fields_param"},
-		"422 at the start":  {status(422), "", 1, KindStatus, op + ": the appliance answered 422 (Unprocessable Entity); check url, page_size and fields_param"},
-		"400 later":         {status(400), "abc", 2, KindCursorRejected, op + ` failed after 2 attempts: the appliance rejects the cursor mark "abc" (400); collection has to start over from the beginning`},
-		"422 later":         {status(422), "abc", 2, KindCursorRejected, op + ` failed after 2 attempts: the appliance rejects the cursor mark "abc" (422); collection has to start over from the beginning`},
-		"401":               {status(401), "abc", 2, KindCredentials, op + ": the appliance refuses a token that it issued a moment ago (401); check in ThreatQ that the API client is enabled and may read threat data"},
-		"403":               {status(403), "abc", 1, KindForbidden, op + ": the API client may not read it (403); give the API client of auth.oauth2.client.id a role in ThreatQ that may read the data collection"},
-		"404":               {status(404), "abc", 1, KindCollectionUnknown, op + ": the appliance knows no such data collection (404); check data_collection_id and url"},
-		"405":               {status(405), "abc", 1, KindStatus, op + ": the appliance answered 405 (Method Not Allowed); check url, page_size and fields_param"},
-		"429":               {status(429), "abc", 3, KindRateLimited, op + " failed after 3 attempts: the appliance answers that there are too many requests (429); lower the load with request.rate_limit.limit or a longer interval"},
-		"429 for hours":     {status(429, "Retry-After", "7200"), "abc", 1, KindRateLimited, op + ": the appliance answers that there are too many requests (429) (it asks to wait 2h0m0s); lower the load with request.rate_limit.limit or a longer interval"},
-		"503 for hours":     {status(503, "Retry-After", "7200"), "abc", 1, KindServer, op + ": the appliance answered 503 (Service Unavailable) (it asks to wait 2h0m0s); look at the appliance's own logs"},
-		"500":               {status(500), "abc", 3, KindServer, op + " failed after 3 attempts: the appliance answered 500 (Internal Server Error); look at the appliance's own logs"},
-		"597":               {status(597), "abc", 3, KindServer, op + " failed after 3 attempts: the appliance answered 597; look at the appliance's own logs"},
-		"304":               {hijack(func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 304 Not Modified\r\n\r\n") }), "abc", 1, KindStatus, op + ": the appliance answered 304 (Not Modified) without saying where to; check url"},
-		"400 of a proxy":    {html(400), "abc", 3, KindAnswer, op + " failed after 3 attempts: the appliance answered 400 (Bad Request) without the JSON of an appliance's answer" + refused},
-		"422 of a proxy":    {html(422), "*", 3, KindAnswer, op + " failed after 3 attempts: the appliance answered 422 (Unprocessable Entity) without the JSON of an appliance's answer" + refused},
-		"101":               {switches, "abc", 3, KindAnswer, none("101 (Switching Protocols)")},
-		"204":               {status(204), "abc", 3, KindAnswer, none("204 (No Content)")},
-		"205":               {status(205), "abc", 3, KindAnswer, none("205 (Reset Content)")},
-		"206":               {status(206), "abc", 3, KindAnswer, none("206 (Partial Content)")},
-		"302":               {status(302), "abc", 1, KindStatus, op + ": the appliance answered 302 (Found) without saying where to; check url"},
-		"error, no data":    {says(`{"error": "index", "total": 0}`), "abc", 3, KindAnswer, lacks + ", and holds an error; check url"},
-		"error at first":    {says(`{"errors": ["index"], "data": null}`), "*", 3, KindAnswer, lacks + ", and holds an error; check url"},
-		"error, empty data": {says(`{"data": [], "total": 0, "error": "search is down"}`), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer holds an error and no indicators; check url"},
-		"data null":         {says(`{"data": null}`), "abc", 3, KindAnswer, lacks + "; check url"},
-		"only a total":      {says(`{"total": 0}`), "abc", 3, KindAnswer, lacks + "; check url"},
-		"a total at first":  {says(`{"total": 5}`), "*", 3, KindAnswer, lacks + ", though it holds a total of 5; check url"},
-		"html":              {says("<html>"), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer is an HTML or XML page instead of JSON; check url; a login page or a proxy may stand in between"},
-		"empty":             {says(""), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer is empty; if it goes on, look at the appliance's own logs"},
-		"not JSON":          {says(`{"data": ???`), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer is not valid JSON, from byte 9 of 12; if it goes on, look at the appliance's own logs"},
-		"other JSON":        {says(`{"error": "x"}`), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer is JSON, but not a page of indicators; check url"},
-		"data is no list":   {says(`{"data": 7}`), "abc", 3, KindAnswer, op + ` failed after 3 attempts: the answer is JSON, but its "data" is no list of indicators; check url`},
-		"mark too long":     {says(`{"nextCursorMark": "` + strings.Repeat("a", 20000) + `"}`), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer's nextCursorMark can't be read, or is longer than 16384 bytes; check url"},
-		"reset":             {hijack(reset), "abc", 3, KindUnreachable, op + " failed after 3 attempts: the appliance reset the connection; check that the appliance is running and that nothing in between blocks the connection"},
-		"closed":            {hijack(func(net.Conn) {}), "abc", 3, KindUnreachable, op + " failed after 3 attempts: the appliance closed the connection before the answer was complete; check that the appliance is running and that nothing in between blocks the connection"},
-		"no HTTP":           {hijack(func(c net.Conn) { fmt.Fprint(c, "SSH-2.0-OpenSSH_9.6\r\n") }), "abc", 3, KindAnswer, op + " failed after 3 attempts: the other side does not speak HTTP; check the port in url, and whether it has to be https://"},
-		"deeply nested":     {says(`{"data": [` + strings.Repeat("[", 200_000)), "abc", 3, KindAnswer, op + " failed after 3 attempts: the answer is not valid JSON, from byte 520 of 200010; if it goes on, look at the appliance's own logs"},
+		"400 at the start":  {status(400), "*", 1, FailureStatus, op + ": the appliance answered 400 (Bad Request); check url, page_size and fields_param"},
+		"422 at the start":  {status(422), "", 1, FailureStatus, op + ": the appliance answered 422 (Unprocessable Entity); check url, page_size and fields_param"},
+		"400 later":         {status(400), "abc", 2, FailureCursorRejected, op + ` failed after 2 attempts: the appliance rejects the cursor mark "abc" (400); collection has to start over from the beginning`},
+		"422 later":         {status(422), "abc", 2, FailureCursorRejected, op + ` failed after 2 attempts: the appliance rejects the cursor mark "abc" (422); collection has to start over from the beginning`},
+		"401":               {status(401), "abc", 2, FailureCredentials, op + ": the appliance refuses a token that it issued a moment ago (401); check in ThreatQ that the API client is enabled and may read threat data"},
+		"403":               {status(403), "abc", 1, FailureForbidden, op + ": the API client may not read it (403); give the API client of auth.oauth2.client.id a role in ThreatQ that may read the data collection"},
+		"404":               {status(404), "abc", 1, FailureCollectionUnknown, op + ": the appliance knows no such data collection (404); check data_collection_id and url"},
+		"405":               {status(405), "abc", 1, FailureStatus, op + ": the appliance answered 405 (Method Not Allowed); check url, page_size and fields_param"},
+		"429":               {status(429), "abc", 3, FailureRateLimited, op + " failed after 3 attempts: the appliance answers that there are too many requests (429); lower the load with request.rate_limit.limit or a longer interval"},
+		"429 for hours":     {status(429, "Retry-After", "7200"), "abc", 1, FailureRateLimited, op + ": the appliance answers that there are too many requests (429) (it asks to wait 2h0m0s); lower the load with request.rate_limit.limit or a longer interval"},
+		"503 for hours":     {status(503, "Retry-After", "7200"), "abc", 1, FailureServer, op + ": the appliance answered 503 (Service Unavailable) (it asks to wait 2h0m0s); look at the appliance's own logs"},
+		"500":               {status(500), "abc", 3, FailureServer, op + " failed after 3 attempts: the appliance answered 500 (Internal Server Error); look at the appliance's own logs"},
+		"597":               {status(597), "abc", 3, FailureServer, op + " failed after 3 attempts: the appliance answered 597; look at the appliance's own logs"},
+		"304":               {hijack(func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 304 Not Modified\r\n\r\n") }), "abc", 1, FailureStatus, op + ": the appliance answered 304 (Not Modified) without saying where to; check url"},
+		"400 of a proxy":    {html(400), "abc", 3, FailureAnswer, op + " failed after 3 attempts: the appliance answered 400 (Bad Request) without the JSON of an appliance's answer" + refused},
+		"422 of a proxy":    {html(422), "*", 3, FailureAnswer, op + " failed after 3 attempts: the appliance answered 422 (Unprocessable Entity) without the JSON of an appliance's answer" + refused},
+		"101":               {switches, "abc", 3, FailureAnswer, none("101 (Switching Protocols)")},
+		"204":               {status(204), "abc", 3, FailureAnswer, none("204 (No Content)")},
+		"205":               {status(205), "abc", 3, FailureAnswer, none("205 (Reset Content)")},
+		"206":               {status(206), "abc", 3, FailureAnswer, none("206 (Partial Content)")},
+		"302":               {status(302), "abc", 1, FailureStatus, op + ": the appliance answered 302 (Found) without saying where to; check url"},
+		"error, no data":    {says(`{"error": "index", "total": 0}`), "abc", 3, FailureAnswer, lacks + ", and holds an error; check url"},
+		"error at first":    {says(`{"errors": ["index"], "data": null}`), "*", 3, FailureAnswer, lacks + ", and holds an error; check url"},
+		"error, empty data": {says(`{"data": [], "total": 0, "error": "search is down"}`), "abc", 3, FailureAnswer, op + " failed after 3 attempts: the answer holds an error and no indicators; check url"},
+		"data null":         {says(`{"data": null}`), "abc", 3, FailureAnswer, lacks + "; check url"},
+		"only a total":      {says(`{"total": 0}`), "abc", 3, FailureAnswer, lacks + "; check url"},
+		"a total at first":  {says(`{"total": 5}`), "*", 3, FailureAnswer, lacks + ", though it holds a total of 5; check url"},
+		"html":              {says("<html>"), "abc", 3, FailureAnswer, op + " failed after 3 attempts: the answer is an HTML or XML page instead of JSON; check url; a login page or a proxy may stand in between"},
+		"empty":             {says(""), "abc", 3, FailureAnswer, op + " failed after 3 attempts: the answer is empty; if it goes on, look at the appliance's own logs"},
+		"not JSON":          {says(`{"data": ???`), "abc", 3, FailureAnswer, op + " failed after 3 attempts: the answer is not valid JSON, from byte 9 of 12; if it goes on, look at the appliance's own logs"},
+		"other JSON":        {says(`{"error": "x"}`), "abc", 3, FailureAnswer, op + " failed after 3 attempts: the answer is JSON, but not a page of indicators; check url"},
+		"data is no list":   {says(`{"data": 7}`), "abc", 3, FailureAnswer, op + ` failed after 3 attempts: the answer is JSON, but its "data" is no list of indicators; check url`},
+		"mark too long":     {says(`{"nextCursorMark": "` + strings.Repeat("a", 20000) + `"}`), "abc", 3, FailureAnswer, op + " failed after 3 attempts: the answer's nextCursorMark can't be read, or is longer than 16384 bytes; check url"},
+		"reset":             {hijack(reset), "abc", 3, FailureUnreachable, op + " failed after 3 attempts: the appliance reset the connection; check that the appliance is running and that nothing in between blocks the connection"},
+		"closed":            {hijack(func(net.Conn) {}), "abc", 3, FailureUnreachable, op + " failed after 3 attempts: the appliance closed the connection before the answer was complete; check that the appliance is running and that nothing in between blocks the connection"},
+		"no HTTP":           {hijack(func(c net.Conn) { fmt.Fprint(c, "SSH-2.0-OpenSSH_9.6\r\n") }), "abc", 3, FailureAnswer, op + " failed after 3 attempts: the other side does not speak HTTP; check the port in url, and whether it has to be https://"},
+		"deeply nested":     {says(`{"data": [` + strings.Repeat("[", 200_000)), "abc", 3, FailureAnswer, op + " failed after 3 attempts: the answer is not valid JSON, from byte 520 of 200010; if it goes on, look at the appliance's own logs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAppliance(t, test.fault)
@@ -229,7 +229,7 @@ func TestPageFails(t *testing.T) {
 			c, logs, reg := newClient(t, a.config())
 			page, err := c.Page(background, test.mark)
 			assert.Nil(t, page)
-			e := asError(t, err, test.kind)
+			e := asError(t, err, test.failure)
 			assert.Equal(t, test.want, strings.ReplaceAll(err.Error(), a.Listener.Addr().String(), "HOST"))
 			assert.Len(t, a.seen(dataPath), test.requests)
 			assert.EqualValues(t, test.requests+len(a.seen("/api/token")), metric(reg, "http_requests_total"))
@@ -250,7 +250,7 @@ func TestPageUnreachable(t *testing.T) {
 
 	c, _, reg := newClient(t, testConfig("http://"+address))
 	_, err = c.Page(background, "")
-	e := asError(t, err, KindUnreachable)
+	e := asError(t, err, FailureUnreachable)
 	assert.Equal(t, "requesting a token from http://"+address+"/api/token failed after 3 attempts: the appliance at "+address+
 		" refuses the connection; check that the appliance is running and that nothing in between blocks the connection", err.Error())
 	assert.Equal(t, 3, e.Attempts)
@@ -267,7 +267,7 @@ func TestPageUnknownHost(t *testing.T) {
 		transport.DialContext = c.dial
 	}
 	_, err := c.Page(background, "")
-	asError(t, err, KindUnreachable)
+	asError(t, err, FailureUnreachable)
 	assert.Equal(t, "requesting a token from https://threatq.example.com/api/token failed after 3 attempts: "+
 		`the host name "threatq.example.com" of the appliance is not known to the DNS server; check the host in url and this host's DNS settings`, err.Error())
 }
@@ -303,7 +303,7 @@ func TestPageStalled(t *testing.T) {
 			cfg.URL, cfg.Request.Retry.MaxAttempts = a.URL, 1
 			c, _, _ = newClient(t, cfg)
 			_, err = c.Page(background, "")
-			asError(t, err, KindUnreachable)
+			asError(t, err, FailureUnreachable)
 			assert.Contains(t, err.Error(), "200ms (request.timeout)")
 		})
 	}
@@ -352,7 +352,7 @@ func TestPageCanceled(t *testing.T) {
 			page, err := c.Page(ctx, "")
 			assert.Less(t, time.Since(ended), 20*time.Second)
 			assert.Nil(t, page)
-			asError(t, err, KindCanceled)
+			asError(t, err, FailureCanceled)
 			assert.ErrorIs(t, err, context.Canceled)
 			assert.Contains(t, err.Error(), "stopped before it was done")
 		})
@@ -363,7 +363,7 @@ func TestPageCanceled(t *testing.T) {
 		ctx, cancel := context.WithCancel(background)
 		cancel()
 		_, err := c.Page(ctx, "")
-		asError(t, err, KindCanceled)
+		asError(t, err, FailureCanceled)
 		assert.Empty(t, a.requests)
 	})
 	t.Run("by a deadline", func(t *testing.T) {
@@ -372,7 +372,7 @@ func TestPageCanceled(t *testing.T) {
 		ctx, cancel := context.WithTimeout(background, 50*time.Millisecond)
 		defer cancel()
 		_, err := c.Page(ctx, "")
-		asError(t, err, KindCanceled)
+		asError(t, err, FailureCanceled)
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 }
@@ -406,7 +406,7 @@ func TestPageTooLarge(t *testing.T) {
 			c, _, _ := newClient(t, cfg)
 			page, err := c.Page(background, "abc")
 			assert.Nil(t, page)
-			asError(t, err, KindBodyTooLarge)
+			asError(t, err, FailureBodyTooLarge)
 			assert.Contains(t, err.Error(), ": the page is larger than request.max_body_size (64KiB); lower page_size (now 1000), or raise request.max_body_size")
 			assert.Len(t, a.seen(dataPath), 1, "it would be as large again")
 		})
@@ -453,7 +453,7 @@ func TestPageCompressed(t *testing.T) {
 func TestPageDamaged(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer     http.HandlerFunc
-		kind       Kind // "" for no error
+		failure    Failure // "" for no error
 		want       []string
 		unreadable int
 	}{
@@ -462,15 +462,15 @@ func TestPageDamaged(t *testing.T) {
 		"control character":          {says("{\"data\":[{\"id\":\"\x01\"}],\"nextCursorMark\":\"n\"}"), "", []string{"{\"id\":\"\x01\"}"}, 1},
 		"warning behind":             {says(`{"data":[{"id":1}],"nextCursorMark":"n"}<br/>Notice: x`), "", []string{`{"id":1}`}, 0},
 		"comma too many":             {says(`{"data":[{"id":1},],"nextCursorMark":"n",}`), "", []string{`{"id":1}`}, 0},
-		"ends in an indicator":       {says(`{"data":[{"id":1},{"id":2},{"id":3`), KindAnswer, []string{`{"id":1}`, `{"id":2}`}, 0},
-		"ends behind an indicator":   {says(`{"data":[{"id":1},{"id":2}`), KindAnswer, []string{`{"id":1}`, `{"id":2}`}, 0},
-		"ends behind the data":       {says(`{"data":[{"id":1},{"id":2}],"nextCursorMark":"n"`), KindAnswer, []string{`{"id":1}`, `{"id":2}`}, 0},
-		"ends, one is not valid":     {says(`{"data":[{"id":1},{"id":?},{"id":3},{`), KindAnswer, []string{`{"id":1}`, `{"id":3}`}, 0},
-		"garbage in between":         {says(`{"data":[{"id":1},{"id":2}oops{"id":3}],"nextCursorMark":"n"}`), KindAnswer, []string{`{"id":1}`, `{"id":2}`}, 0},
-		"brackets the wrong way":     {says(`{"data":[{"id":1},{"id":[2}]},{"id":3}],"nextCursorMark":"n"}`), KindAnswer, []string{`{"id":1}`}, 0},
-		"connection closed":          {truncated(`{"data":[{"id":1},{"id":2},{"i`), KindUnreachable, []string{`{"id":1}`, `{"id":2}`}, 0},
-		"closed behind all":          {truncated(onePage), KindUnreachable, []string{`{"id": 1}`, `{"id": 2}`}, 0},
-		"nothing to be read":         {says(`{"data":[{"id`), KindAnswer, []string{}, 0},
+		"ends in an indicator":       {says(`{"data":[{"id":1},{"id":2},{"id":3`), FailureAnswer, []string{`{"id":1}`, `{"id":2}`}, 0},
+		"ends behind an indicator":   {says(`{"data":[{"id":1},{"id":2}`), FailureAnswer, []string{`{"id":1}`, `{"id":2}`}, 0},
+		"ends behind the data":       {says(`{"data":[{"id":1},{"id":2}],"nextCursorMark":"n"`), FailureAnswer, []string{`{"id":1}`, `{"id":2}`}, 0},
+		"ends, one is not valid":     {says(`{"data":[{"id":1},{"id":?},{"id":3},{`), FailureAnswer, []string{`{"id":1}`, `{"id":3}`}, 0},
+		"garbage in between":         {says(`{"data":[{"id":1},{"id":2}oops{"id":3}],"nextCursorMark":"n"}`), FailureAnswer, []string{`{"id":1}`, `{"id":2}`}, 0},
+		"brackets the wrong way":     {says(`{"data":[{"id":1},{"id":[2}]},{"id":3}],"nextCursorMark":"n"}`), FailureAnswer, []string{`{"id":1}`}, 0},
+		"connection closed":          {truncated(`{"data":[{"id":1},{"id":2},{"i`), FailureUnreachable, []string{`{"id":1}`, `{"id":2}`}, 0},
+		"closed behind all":          {truncated(onePage), FailureUnreachable, []string{`{"id": 1}`, `{"id": 2}`}, 0},
+		"nothing to be read":         {says(`{"data":[{"id`), FailureAnswer, []string{}, 0},
 		"data as an object, damaged": {says(`{"data":{"0":{"id":1},"2":{"id":01}},"nextCursorMark":"n"}`), "", []string{`{"id":1}`, `{"id":01}`}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -480,7 +480,7 @@ func TestPageDamaged(t *testing.T) {
 			defer page.Release()
 			assert.Equal(t, test.want, texts(page))
 			assert.Len(t, a.seen(dataPath), 3, "it is tried again first")
-			if test.kind == "" {
+			if test.failure == "" {
 				require.NoError(t, err)
 				assert.Equal(t, "n", page.NextCursorMark)
 				assert.False(t, page.Truncated)
@@ -489,7 +489,7 @@ func TestPageDamaged(t *testing.T) {
 				assert.EqualValues(t, 1, metric(reg, "pages_received_total"))
 				return
 			}
-			asError(t, err, test.kind)
+			asError(t, err, test.failure)
 			assert.Zero(t, metric(reg, "pages_received_total"))
 			if len(test.want) == 0 {
 				assert.Nil(t, page)
@@ -510,7 +510,7 @@ func TestPageOfCommas(t *testing.T) {
 	c, _, _ := newClient(t, cfg)
 	page, err := c.Page(background, "abc")
 	assert.Nil(t, page)
-	asError(t, err, KindAnswer)
+	asError(t, err, FailureAnswer)
 	assert.Contains(t, err.Error(), ": the answer holds more than 1048576 indicators; check url")
 }
 
@@ -604,12 +604,12 @@ func TestRateLimit(t *testing.T) {
 		cancel()
 	}()
 	_, err = c.Page(ctx, "a")
-	asError(t, err, KindCanceled)
+	asError(t, err, FailureCanceled)
 }
 
 func TestErrorIsFound(t *testing.T) {
-	e := &Error{Kind: KindForbidden, Op: "reading", Reason: "no"}
-	assert.Same(t, e, asError(t, fmt.Errorf("collecting: %w", e), KindForbidden))
+	e := &Error{Failure: FailureForbidden, Op: "reading", Reason: "no"}
+	assert.Same(t, e, asError(t, fmt.Errorf("collecting: %w", e), FailureForbidden))
 	assert.Equal(t, "reading: no", e.Error())
 }
 

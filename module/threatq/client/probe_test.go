@@ -66,26 +66,26 @@ func TestProbeFails(t *testing.T) {
 	c, _, _ := newClient(t, testConfig("https://"+address))
 	end := c.Endpoints()[0]
 	err = c.Connect(background, end)
-	asError(t, err, KindUnreachable)
+	asError(t, err, FailureUnreachable)
 	assert.Contains(t, err.Error(), "connecting to "+address+": the appliance at "+address+" refuses the connection")
 	_, err = c.Handshake(background, end)
-	asError(t, err, KindUnreachable)
+	asError(t, err, FailureUnreachable)
 
 	a := secure(t, certificate(newAuthority(t).issue(t, -day, day, "127.0.0.1")))
 	c, _, _ = newClient(t, testConfig(a.URL))
 	_, err = c.Handshake(background, c.Endpoints()[0])
-	asError(t, err, KindTLS)
+	asError(t, err, FailureTLS)
 	assert.Contains(t, err.Error(), "the TLS handshake with "+a.Listener.Addr().String()+": the appliance's certificate is issued by an authority that is not trusted here")
 
 	plain := newAppliance(t, says(onePage))
 	c, _, _ = newClient(t, plain.config())
 	_, err = c.Handshake(background, c.Endpoints()[0])
-	asError(t, err, KindTLS)
+	asError(t, err, FailureTLS)
 	assert.Contains(t, err.Error(), "there is no TLS")
 
 	ctx, cancel := context.WithCancel(background)
 	cancel()
 	_, err = c.Resolve(ctx, Endpoint{Address: "threatq.example.com:443"})
-	asError(t, err, KindCanceled)
-	asError(t, c.Connect(ctx, end), KindCanceled)
+	asError(t, err, FailureCanceled)
+	asError(t, c.Connect(ctx, end), FailureCanceled)
 }

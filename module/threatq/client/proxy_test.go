@@ -88,14 +88,14 @@ func TestProxy(t *testing.T) {
 		names    []string // of the appliance's certificate
 		password string   // that the proxy wants
 		url      string   // of the proxy, PROXY stands for its host
-		kind     Kind     // "" for no error
+		failure  Failure  // "" for no error
 		want     string
 	}{
 		"fine":           {[]string{host}, "", "http://PROXY", "", ""},
 		"with password":  {[]string{host}, "hunter22", "http://me:hunter22@PROXY", "", ""},
-		"wrong password": {[]string{host}, "other", "http://me:hunter22@PROXY", KindUnreachable, "the proxy does not connect: Proxy Authentication Required; check request.proxy_url"},
+		"wrong password": {[]string{host}, "other", "http://me:hunter22@PROXY", FailureUnreachable, "the proxy does not connect: Proxy Authentication Required; check request.proxy_url"},
 		// httpcommon alone would not check the name behind a proxy.
-		"another host": {[]string{"threatq.example.org"}, "", "http://PROXY", KindTLS, `the appliance's certificate is not for the host "threatq.example.com" but for threatq.example.org`},
+		"another host": {[]string{"threatq.example.org"}, "", "http://PROXY", FailureTLS, `the appliance's certificate is not for the host "threatq.example.com" but for threatq.example.org`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := secure(t, certificate(ca.issue(t, -day, day, test.names...)))
@@ -111,10 +111,10 @@ func TestProxy(t *testing.T) {
 			assert.Equal(t, p.Listener.Addr().String(), end.Address)
 
 			err := read(c)
-			if test.kind == "" {
+			if test.failure == "" {
 				require.NoError(t, err)
 			} else {
-				asError(t, err, test.kind)
+				asError(t, err, test.failure)
 				assert.Contains(t, err.Error(), test.want)
 				assert.Empty(t, a.requests, "nothing is sent")
 			}
@@ -143,7 +143,7 @@ func TestProxyOverHTTP(t *testing.T) {
 	cfg.Request.ProxyURL = config.NewProxyURL("http://" + p.Listener.Addr().String())
 	c, _, _ = newClient(t, cfg)
 	err := read(c)
-	asError(t, err, KindStatus)
+	asError(t, err, FailureStatus)
 	assert.Contains(t, err.Error(), "the proxy wants a user name and a password (407); put them into request.proxy_url")
 
 	cfg.URL = a.URL
@@ -163,7 +163,7 @@ func TestProxyUnreachable(t *testing.T) {
 	cfg.Request.ProxyURL = config.NewProxyURL("http://me:hunter22@" + address)
 	c, _, _ := newClient(t, cfg)
 	err = read(c)
-	asError(t, err, KindUnreachable)
+	asError(t, err, FailureUnreachable)
 	assert.Contains(t, err.Error(), "the proxy at "+address+" refuses the connection")
 	assert.NotContains(t, err.Error(), "hunter22")
 }

@@ -54,7 +54,7 @@ func TestRedirectText(t *testing.T) {
 	a := newAppliance(t, redirect(302, "https://threatq.example.org/api/indicators?token=hunter22#x"))
 	c, _, _ := newClient(t, a.config())
 	err := read(c)
-	asError(t, err, KindRedirect)
+	asError(t, err, FailureRedirect)
 	assert.Contains(t, err.Error(), ": the appliance redirects to https://threatq.example.org/api/indicators, to another place, where credentials are never sent; "+
 		"if that is the right address, set url (or auth.oauth2.token_url) to it")
 	assert.Len(t, a.seen(dataPath), 1, "it is not tried again")
@@ -97,7 +97,7 @@ func TestRedirectWithin(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			asError(t, err, KindRedirect)
+			asError(t, err, FailureRedirect)
 			assert.Contains(t, err.Error(), "turn the request into another one")
 		})
 	}
@@ -107,7 +107,7 @@ func TestRedirectLoop(t *testing.T) {
 	a := newAppliance(t, redirect(302, dataPath))
 	c, _, _ := newClient(t, a.config())
 	err := read(c)
-	asError(t, err, KindRedirect)
+	asError(t, err, FailureRedirect)
 	assert.Contains(t, err.Error(), "again and again")
 	assert.Len(t, a.seen(dataPath), maxRedirects+1)
 }

@@ -16,37 +16,37 @@ import (
 )
 
 // MaxRetryAfter is the longest Retry-After that a request waits for. When the
-// appliance asks for more, the request fails at once with KindRateLimited or
-// KindServer and Error.RetryAfter set, so that the wait is the caller's.
+// appliance asks for more, the request fails at once with FailureRateLimited or
+// FailureServer and Error.RetryAfter set, so that the wait is the caller's.
 const MaxRetryAfter = 5 * time.Minute
 
-// Kind is the class of an Error: what failed, by which a caller may decide. errors.go
-// says which statuses belong to which.
-type Kind string
+// Failure is what failed, by which a caller may decide. errors.go says which statuses
+// belong to which.
+type Failure string
 
 // These are tried again.
 const (
-	KindUnreachable    Kind = "unreachable"     // no connection, or one that broke or stalled
-	KindServer         Kind = "server"          // 408, 5xx
-	KindRateLimited    Kind = "rate_limited"    // 429; Error.RetryAfter says how long to wait
-	KindAnswer         Kind = "answer"          // neither a page nor a token: not JSON, an HTML page, a status without an answer
-	KindCursorRejected Kind = "cursor_rejected" // 400 or 422 for a mark; it counts when it comes again
+	FailureUnreachable    Failure = "unreachable"     // no connection, or one that broke or stalled
+	FailureServer         Failure = "server"          // 408, 5xx
+	FailureRateLimited    Failure = "rate_limited"    // 429; Error.RetryAfter says how long to wait
+	FailureAnswer         Failure = "answer"          // neither a page nor a token: not JSON, an HTML page, a status without an answer
+	FailureCursorRejected Failure = "cursor_rejected" // 400 or 422 for a mark; it counts when it comes again
 )
 
 // These are not: somebody has to change something, which does not happen within a minute.
 const (
-	KindCredentials       Kind = "credentials"        // 401, or the client's id or secret is refused
-	KindForbidden         Kind = "forbidden"          // 403: the client is known and may not read the collection
-	KindCollectionUnknown Kind = "collection_unknown" // 404
-	KindStatus            Kind = "status"             // any other status, such as 405
-	KindRedirect          Kind = "redirect"           // one that is not followed
-	KindTLS               Kind = "tls"                // the handshake failed, or the certificate is not trusted
-	KindBodyTooLarge      Kind = "body_too_large"     // more than request.max_body_size
-	KindCanceled          Kind = "canceled"           // the caller's context ended; errors.Is finds its error
+	FailureCredentials       Failure = "credentials"        // 401, or the client's id or secret is refused
+	FailureForbidden         Failure = "forbidden"          // 403: the client is known and may not read the collection
+	FailureCollectionUnknown Failure = "collection_unknown" // 404
+	FailureStatus            Failure = "status"             // any other status, such as 405
+	FailureRedirect          Failure = "redirect"           // one that is not followed
+	FailureTLS               Failure = "tls"                // the handshake failed, or the certificate is not trusted
+	FailureBodyTooLarge      Failure = "body_too_large"     // more than request.max_body_size
+	FailureCanceled          Failure = "canceled"           // the caller's context ended; errors.Is finds its error
 )
 
 // repeated is the one place that says which failures are tried again.
-var repeated = []Kind{KindUnreachable, KindServer, KindRateLimited, KindAnswer, KindCursorRejected}
+var repeated = []Failure{FailureUnreachable, FailureServer, FailureRateLimited, FailureAnswer, FailureCursorRejected}
 
 // call is one request with all its attempts.
 type call struct {
@@ -84,10 +84,10 @@ func (c *Client) do(ctx context.Context, call *call, attempt func(context.Contex
 		e := c.requestError(ctx, call, err)
 		e.Attempts = call.attempt
 		last := call.attempt >= c.cfg.Request.Retry.MaxAttempts
-		if e.Kind == KindCursorRejected {
+		if e.Failure == FailureCursorRejected {
 			last, rejected = rejected, true
 		}
-		if last || !slices.Contains(repeated, e.Kind) || e.RetryAfter > MaxRetryAfter {
+		if last || !slices.Contains(repeated, e.Failure) || e.RetryAfter > MaxRetryAfter {
 			return e
 		}
 		if timed.Wait(ctx, c.backoff(call.attempt-1, e.RetryAfter)) != nil {

@@ -134,7 +134,7 @@ func TestOneAttempt(t *testing.T) {
 	cfg := a.config()
 	cfg.Request.Retry.MaxAttempts = 1
 	c, _, _ := newClient(t, cfg)
-	e := asError(t, read(c), KindServer)
+	e := asError(t, read(c), FailureServer)
 	assert.Equal(t, 1, e.Attempts)
 	assert.NotContains(t, e.Error(), "attempts")
 	assert.Len(t, a.seen(dataPath), 1)

@@ -127,7 +127,7 @@ func TestTLS(t *testing.T) {
 			if test.want == "" {
 				require.NoError(t, err)
 			} else {
-				e := asError(t, err, KindTLS)
+				e := asError(t, err, FailureTLS)
 				assert.Contains(t, err.Error(), "requesting a token from "+a.URL+"/api/token: "+test.want)
 				assert.Equal(t, 1, e.Attempts, "the certificate would be the same")
 				assert.Empty(t, a.requests, "nothing is sent")
@@ -157,7 +157,7 @@ func TestTLSToPlainServer(t *testing.T) {
 	a := newAppliance(t, says(onePage))
 	c, _, _ := newClient(t, testConfig(strings.Replace(a.URL, "http:", "https:", 1)))
 	err := read(c)
-	asError(t, err, KindTLS)
+	asError(t, err, FailureTLS)
 	assert.Contains(t, err.Error(), "the other side does not speak TLS; check the port in url, and whether it has to be http://")
 }
 
@@ -172,7 +172,7 @@ func TestTLSStalls(t *testing.T) {
 	cfg.Request.Retry.MaxAttempts = 1
 	c, _, _ := newClient(t, cfg)
 	err = read(c)
-	asError(t, err, KindUnreachable)
+	asError(t, err, FailureUnreachable)
 	assert.Contains(t, err.Error(), "gives no answer within 50ms (request.timeout)")
 
 	cfg.Request.Timeout = time.Minute
@@ -181,6 +181,6 @@ func TestTLSStalls(t *testing.T) {
 	defer cancel()
 	start := time.Now()
 	_, err = c.Page(ctx, "")
-	asError(t, err, KindCanceled)
+	asError(t, err, FailureCanceled)
 	assert.Less(t, time.Since(start), 20*time.Second)
 }

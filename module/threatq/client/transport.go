@@ -142,10 +142,10 @@ func (rt roundTripper) RoundTrip(req *http.Request) (*http.Response, error) {
 	if noAnswer(resp.StatusCode) {
 		resp.Body.Close()
 		return nil, &Error{
-			Kind:   KindAnswer,
-			Status: resp.StatusCode,
-			Reason: "the appliance answered " + statusText(resp.StatusCode) + ", which holds no answer",
-			Hint:   "check url and what stands in between",
+			Failure: FailureAnswer,
+			Status:  resp.StatusCode,
+			Reason:  "the appliance answered " + statusText(resp.StatusCode) + ", which holds no answer",
+			Hint:    "check url and what stands in between",
 		}
 	}
 	if record.call.token {
@@ -193,9 +193,9 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 	refuse := func(reason string) error {
 		target := url.URL{Scheme: next.URL.Scheme, Host: next.URL.Host, Path: next.URL.Path}
 		return &Error{
-			Kind:   KindRedirect,
-			Reason: fmt.Sprintf("the appliance redirects to %s, %s", scrub(target.String()), reason),
-			Hint:   "if that is the right address, set url (or auth.oauth2.token_url) to it",
+			Failure: FailureRedirect,
+			Reason:  fmt.Sprintf("the appliance redirects to %s, %s", scrub(target.String()), reason),
+			Hint:    "if that is the right address, set url (or auth.oauth2.token_url) to it",
 		}
 	}
 	switch {
@@ -299,7 +299,7 @@ func (c *Client) Handshake(ctx context.Context, e Endpoint) (Certificate, error)
 	}
 	defer resp.Body.Close()
 	if resp.TLS == nil || len(resp.TLS.PeerCertificates) == 0 {
-		return Certificate{}, &Error{Kind: KindTLS, Op: call.op, Reason: "the address is http://, there is no TLS"}
+		return Certificate{}, &Error{Failure: FailureTLS, Op: call.op, Reason: "the address is http://, there is no TLS"}
 	}
 	leaf := resp.TLS.PeerCertificates[0]
 	return Certificate{

@@ -24,7 +24,7 @@ func TestAlive(t *testing.T) {
 		want int
 	}{
 		"it collects":                  {nil, 5},
-		"the appliance is unreachable": {&client.Error{Kind: client.KindUnreachable}, 0},
+		"the appliance is unreachable": {&client.Error{Failure: client.FailureUnreachable}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -132,8 +132,8 @@ func newTestRunner(t *testing.T, pages pager, out *published, changes *[]health.
 }
 
 func TestCycle(t *testing.T) {
-	refused := &client.Error{Kind: client.KindCredentials}
-	rejected := &client.Error{Kind: client.KindCursorRejected}
+	refused := &client.Error{Failure: client.FailureCredentials}
+	rejected := &client.Error{Failure: client.FailureCursorRejected}
 	tests := map[string]struct {
 		mark     string
 		answers  map[string][]answer
@@ -493,7 +493,7 @@ func TestNextPageIsFetchedWhileOneIsPublished(t *testing.T) {
 }
 
 func TestLoopInterval(t *testing.T) {
-	down := &client.Error{Kind: client.KindUnreachable}
+	down := &client.Error{Failure: client.FailureUnreachable}
 	tests := map[string]struct {
 		latency time.Duration
 		err     error
@@ -520,7 +520,7 @@ func TestLoopInterval(t *testing.T) {
 
 func TestHealthFollowsTheCycles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		refused := &client.Error{Kind: client.KindCredentials}
+		refused := &client.Error{Failure: client.FailureCredentials}
 		pages := &answers{t: t, byMark: map[string][]answer{"*": {
 			{next: "*"}, {err: refused}, {err: refused}, {next: "*"}, {next: "*"},
 		}}}

@@ -282,7 +282,7 @@ func (r *runner) cycle(ctx context.Context) error {
 	c := newCycle(r)
 	err := c.run(ctx)
 	var rejected *client.Error
-	if errors.As(err, &rejected) && rejected.Kind == client.KindCursorRejected && ctx.Err() == nil {
+	if errors.As(err, &rejected) && rejected.Failure == client.FailureCursorRejected && ctx.Err() == nil {
 		r.log.Warnw("The appliance rejected the saved cursor. The data collection is collected from its start.", "error", err)
 		r.state.Restart()
 		err = c.run(ctx)
