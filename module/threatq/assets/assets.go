@@ -225,11 +225,10 @@ func duration(d time.Duration) string {
 	switch {
 	case d%time.Hour == 0 && d != 0:
 		return fmt.Sprintf("%dh", d/time.Hour)
-	case d%time.Minute == 0 && d != 0 && d >= 10*time.Minute:
+	case d%time.Minute == 0 && d >= 10*time.Minute:
 		return fmt.Sprintf("%dm", d/time.Minute)
 	case d%time.Second == 0:
 		return fmt.Sprintf("%ds", d/time.Second)
-	default:
-		return fmt.Sprintf("%dms", d/time.Millisecond)
 	}
+	return fmt.Sprintf("%dms", d/time.Millisecond)
 }

@@ -5,11 +5,12 @@ package assets
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 )
 
 // MinimumKibana is the oldest version of Kibana that can import the objects.
@@ -42,10 +43,16 @@ type KibanaObject struct {
 var kibanaFiles embed.FS
 
 // KibanaObjects returns all objects, each after those that it refers to.
-func KibanaObjects() []KibanaObject {
-	objects, err := read(kibanaFiles, "kibana/7")
-	if err != nil {
-		panic(err) // they are part of the binary
+func KibanaObjects() (objects []KibanaObject) {
+	for _, typ := range types {
+		names, _ := fs.Glob(kibanaFiles, "kibana/7/"+typ+"/*.json") // fails for a wrong pattern only
+		for _, name := range names {
+			content, err := kibanaFiles.ReadFile(name)
+			if err != nil {
+				panic(err) // it is part of the binary
+			}
+			objects = append(objects, decode(content))
+		}
 	}
 	return objects
 }
@@ -60,25 +67,40 @@ func KibanaNDJSON() []byte {
 	return b.Bytes()
 }
 
-// read returns the objects in files of the form <type>/<id>.json below dir.
-func read(files fs.FS, dir string) ([]KibanaObject, error) {
-	var objects []KibanaObject
-	for _, typ := range types {
-		names, err := fs.Glob(files, path.Join(dir, typ, "*.json"))
-		if err != nil {
-			return nil, fmt.Errorf("listing the Kibana objects of type %s: %w", typ, err)
-		}
-		for _, name := range names {
-			content, err := fs.ReadFile(files, name)
-			if err != nil {
-				return nil, fmt.Errorf("reading the Kibana object %s: %w", name, err)
+// encoded are the attributes that Kibana stores as JSON within a string.
+var encoded = []string{"kibanaSavedObjectMeta.searchSourceJSON", "optionsJSON", "panelsJSON"}
+
+// decode reads an object as its file has it and brings it into the form that Kibana stores. It
+// panics when it can't: the files are part of the binary.
+func decode(content []byte) KibanaObject {
+	var o struct {
+		Type, ID   string
+		Attributes struct{ Title, Name string }
+	}
+	var body Body
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	decoder.UseNumber() // a number stays as it is written
+	if err := errors.Join(json.Unmarshal(content, &o), decoder.Decode(&body)); err != nil {
+		panic(fmt.Sprintf("reading the embedded Kibana object %s: %s", o.ID, err))
+	}
+	for _, path := range encoded {
+		path = "attributes." + path
+		if value := get(body, path); value != nil {
+			if _, done := value.(string); !done {
+				set(body, path, string(marshal(value)))
 			}
-			o, err := decode(content)
-			if err != nil {
-				return nil, fmt.Errorf("reading the Kibana object %s: %w", name, err)
-			}
-			objects = append(objects, o)
 		}
 	}
-	return objects, nil
+	return KibanaObject{Type: o.Type, ID: o.ID, Title: cmp.Or(o.Attributes.Title, o.Attributes.Name), JSON: marshal(body)}
+}
+
+// marshal returns the JSON of what was read from JSON, on one line, and leaves <, > and & as they are.
+func marshal(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic(err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

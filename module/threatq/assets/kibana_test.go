@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -66,6 +65,7 @@ func TestObjects(t *testing.T) {
 	var ids []string
 	for _, o := range objects {
 		ids = append(ids, o.Type+"/"+o.ID)
+		assert.NotEmpty(t, o.Title, o.ID)
 	}
 	assert.Equal(t, []string{
 		"tag/security-solution-default",
@@ -312,25 +312,10 @@ func TestNothingFiltersByTime(t *testing.T) {
 	}
 }
 
-func TestReadRefuses(t *testing.T) {
-	tests := map[string]struct{ content, want string }{
-		"no JSON":  {`{`, "reading the Kibana object dashboard/x.json: parsing its JSON"},
-		"no id":    {`{"type":"dashboard","attributes":{"title":"x"}}`, "it lacks a type, an id or attributes.title"},
-		"no title": {`{"type":"dashboard","id":"x"}`, "it lacks a type, an id or attributes.title"},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			_, err := read(fstest.MapFS{"dashboard/x.json": {Data: []byte(tt.content)}}, ".")
-			assert.ErrorContains(t, err, tt.want)
-		})
-	}
-}
-
 func TestDecodeKeeps(t *testing.T) {
-	o, err := decode([]byte(`{
+	o := decode([]byte(`{
 		"type": "dashboard", "id": "x",
 		"attributes": {"title": "a <b> & c", "panelsJSON": "[]", "optionsJSON": {"n": 12345678901234567890}}
 	}`))
-	require.NoError(t, err)
 	assert.Equal(t, `{"attributes":{"optionsJSON":"{\"n\":12345678901234567890}","panelsJSON":"[]","title":"a <b> & c"},"id":"x","type":"dashboard"}`, string(o.JSON))
 }
