@@ -38,7 +38,7 @@ func generate(root string) (map[string][]byte, error) {
 		"_meta/fleet/data_stream/threat/manifest.yml":                "_meta/fleet_manifest.yml.tmpl",
 		"_meta/fleet/data_stream/threat/agent/stream/stream.yml.hbs": "_meta/fleet_stream.yml.hbs.tmpl",
 	} {
-		content, err := execute(root, source, commentedStyle)
+		content, err := execute(root, source)
 		if err != nil {
 			return nil, fmt.Errorf("generating %s: %w", name, err)
 		}
@@ -48,7 +48,7 @@ func generate(root string) (map[string][]byte, error) {
 }
 
 // execute renders one of the templates in _meta.
-func execute(root, source string, style yamlStyle) ([]byte, error) {
+func execute(root, source string) ([]byte, error) {
 	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(source)))
 	if err != nil {
 		return nil, err
@@ -63,10 +63,9 @@ func execute(root, source string, style yamlStyle) ([]byte, error) {
 		"variables":       func() []fleetVariable { return fleetVariablesOf(input) },
 		"banner":          banner,
 		"default":         defaultOf,
-		"beat":            style.beatSection,
-		"settings":        style.options,
-		"setting":         style.setting,
-		"sign":            func() string { return style.sign },
+		"beat":            beatSection,
+		"settings":        options,
+		"setting":         setting,
 		"comment":         comment,
 		"sslOptions":      sslOptions,
 		"inputScope":      func() *config.Scope { return input },

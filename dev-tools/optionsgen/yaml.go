@@ -14,22 +14,13 @@ import (
 	"github.com/threatqbeat/threatqbeat/config"
 )
 
-// yamlStyle says how settings are written into a configuration file.
-type yamlStyle struct {
-	// sign stands before a setting that is not active: "#" in the files that are
-	// shipped, "" in the tests, which read every setting that is shown.
-	sign string
-}
-
-var commentedStyle = yamlStyle{sign: "#"}
-
 const lineWidth = 80
 
 // beatSection renders the settings of one of beat.yml's sections.
-func (s yamlStyle) beatSection(title string) (string, error) {
+func beatSection(title string) (string, error) {
 	for _, section := range config.BeatSettings().Sections {
 		if section.Title == title {
-			return s.options(section.Options, 0), nil
+			return options(section.Options, 0), nil
 		}
 	}
 	return "", fmt.Errorf("beat.yml has no section %q", title)
@@ -49,11 +40,11 @@ func sslOptions(prefix string) []config.Option {
 
 // options renders settings with their descriptions, a blank line between them. The
 // inputs and their type are left to the templates.
-func (s yamlStyle) options(list []config.Option, indent int) string {
+func options(list []config.Option, indent int) string {
 	var parts []string
 	for _, option := range list {
 		if option.Type != config.TypeInputs && option.Name != "type" {
-			parts = append(parts, comment(option.Description, indent)+comment(facts(option), indent)+s.setting(option, indent))
+			parts = append(parts, comment(option.Description, indent)+comment(facts(option), indent)+setting(option, indent))
 		}
 	}
 	return strings.Join(parts, "\n\n")
@@ -61,12 +52,12 @@ func (s yamlStyle) options(list []config.Option, indent int) string {
 
 // setting renders the line of a setting: its default or, without one, its
 // example.
-func (s yamlStyle) setting(option config.Option, indent int) string {
+func setting(option config.Option, indent int) string {
 	value := option.Default
 	if value == nil || option.Active && option.Example != nil {
 		value = option.Example
 	}
-	sign := s.sign
+	sign := "#"
 	if option.Active {
 		sign = ""
 	}
