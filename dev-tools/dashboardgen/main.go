@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -115,36 +114,23 @@ func generate(definitionsYAML []byte) (map[string][]byte, error) {
 		if _, ok := files[name]; ok {
 			return nil, fmt.Errorf("two objects of type %s have the id %s", o["type"], o["id"])
 		}
-		var b bytes.Buffer
-		enc := json.NewEncoder(&b)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(o); err != nil {
-			return nil, fmt.Errorf("encoding %s: %w", name, err)
-		}
-		files[name] = b.Bytes()
+		files[name] = generated.JSON(o)
 	}
 	return files, nil
 }
 
 // render returns the saved objects as the template makes them.
-func render(all *definitions) ([]object, error) {
-	tmpl, err := template.New("objects").Funcs(template.FuncMap{
+func render(all *definitions) (objects []object, err error) {
+	text, err := generated.Execute("objects", objectsTemplate, template.FuncMap{
 		"add": func(a, b int) int { return a + b },
 		"json": func(value any) (string, error) {
 			text, err := json.Marshal(value)
 			return string(text), err
 		},
 		"unknown": func(shows any) (string, error) { return "", fmt.Errorf("no panel shows %v", shows) },
-	}).Parse(objectsTemplate)
+	}, all)
 	if err != nil {
 		return nil, err
 	}
-	var text bytes.Buffer
-	if err := tmpl.Execute(&text, all); err != nil {
-		return nil, err
-	}
-	var objects []object
-	err = yaml.Unmarshal(text.Bytes(), &objects)
-	return objects, err
+	return objects, yaml.Unmarshal(text, &objects)
 }

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	_ "embed"
 	"fmt"
@@ -76,14 +75,9 @@ var docsTemplate string
 
 // docs returns the page that lists the fields, sorted by name.
 func docs(leaves []leaf) ([]byte, error) {
-	tmpl, err := template.New("docs").Funcs(template.FuncMap{
+	sorted := slices.SortedFunc(slices.Values(leaves), func(a, b leaf) int { return cmp.Compare(a.Path, b.Path) })
+	return generated.Execute("docs", docsTemplate, template.FuncMap{
 		"cell":  func(text string) string { return strings.ReplaceAll(text, "|", `\|`) },
 		"limit": func(l leaf) int { return l.in(source).IgnoreAbove },
-	}).Parse(docsTemplate)
-	if err != nil {
-		return nil, err
-	}
-	var page bytes.Buffer
-	err = tmpl.Execute(&page, slices.SortedFunc(slices.Values(leaves), func(a, b leaf) int { return cmp.Compare(a.Path, b.Path) }))
-	return page.Bytes(), err
+	}, sorted)
 }

@@ -4,11 +4,12 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/threatqbeat/threatqbeat/dev-tools/generated"
 )
 
 // target is the index that a mapping is for.
@@ -39,11 +40,7 @@ func makeMapping(base []byte, leaves []leaf, t target) ([]byte, error) {
 		m = map[string]any{}
 	}
 	m["properties"] = properties
-	data, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("writing the mapping: %w", err)
-	}
-	return append(data, '\n'), nil
+	return generated.JSON(m), nil
 }
 
 // put sets the property at path, making the objects above it.

@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/elastic/elastic-agent-libs/version"
 
+	"github.com/threatqbeat/threatqbeat/dev-tools/generated"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
@@ -54,17 +54,17 @@ func sharedFiles(root fs.FS) (map[string][]byte, error) {
 	ignoreMalformed(destMapping)
 	files := map[string][]byte{
 		// The mapping ends the manifest of the data stream.
-		dataStreamManifest: toYAML(body{
+		dataStreamManifest: generated.YAML(body{
 			"elasticsearch": body{"index_template": body{"mappings": mapping(assets.Template(server))}},
 		}),
-		dataStream + "/fields/fields.yml":                         toYAML(packageFields(fields, source)),
-		dataStream + "/elasticsearch/ingest_pipeline/default.yml": append([]byte("---\n"), toYAML(pipeline)...),
+		dataStream + "/fields/fields.yml":                         generated.YAML(packageFields(fields, source)),
+		dataStream + "/elasticsearch/ingest_pipeline/default.yml": append([]byte("---\n"), generated.YAML(pipeline)...),
 		dataStream + "/elasticsearch/ilm/default_policy.json":     toJSON(policy),
 		// The same retention for Serverless, which has no ILM. Where there is ILM, it comes first.
-		dataStream + "/lifecycle.yml":    toYAML(assets.Template(serverless)["template"].(body)["lifecycle"]),
-		transform + "/fields/fields.yml": toYAML(packageFields(fields, destination)),
-		transform + "/transform.yml":     toYAML(transformBody(server)),
-		transform + "/manifest.yml": toYAML(body{
+		dataStream + "/lifecycle.yml":    generated.YAML(assets.Template(serverless)["template"].(body)["lifecycle"]),
+		transform + "/fields/fields.yml": generated.YAML(packageFields(fields, destination)),
+		transform + "/transform.yml":     generated.YAML(transformBody(server)),
+		transform + "/manifest.yml": generated.YAML(body{
 			"start":                      true,
 			"destination_index_template": body{"mappings": destMapping},
 		}),
@@ -85,11 +85,10 @@ func transformBody(server assets.Server) body {
 }
 
 func addKibana(files map[string][]byte) error {
-	folders := map[string]string{"index-pattern": "index_pattern"}
 	for _, o := range assets.KibanaObjects() {
 		if o.Type == "tag" {
 			// Fleet makes the tag of the space that it installs into, and refers to it.
-			files["kibana/tags.yml"] = toYAML([]body{{"text": o.Title, "asset_types": []string{"dashboard"}}})
+			files["kibana/tags.yml"] = generated.YAML([]body{{"text": o.Title, "asset_types": []string{"dashboard"}}})
 			continue
 		}
 		var object map[string]any
@@ -100,11 +99,7 @@ func addKibana(files map[string][]byte) error {
 		}
 		references, _ := object["references"].([]any)
 		object["references"] = slices.DeleteFunc(references, func(r any) bool { return r.(body)["type"] == "tag" })
-		folder := folders[o.Type]
-		if folder == "" {
-			folder = o.Type
-		}
-		files["kibana/"+folder+"/"+o.ID+".json"] = toJSON(object)
+		files["kibana/"+strings.ReplaceAll(o.Type, "-", "_")+"/"+o.ID+".json"] = toJSON(object)
 	}
 	return nil
 }
@@ -131,17 +126,7 @@ func ignoreMalformed(mapping body) {
 	}
 }
 
-// toYAML and toJSON write what was read from YAML or JSON, so that writing can't fail.
-func toYAML(v any) []byte {
-	var b bytes.Buffer
-	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(2)
-	if err := enc.Encode(v); err != nil {
-		panic(err)
-	}
-	return b.Bytes()
-}
-
+// toJSON writes what was read from JSON or YAML, so that it can't fail.
 func toJSON(v any) []byte {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {

@@ -4,7 +4,6 @@
 package fleetpackage
 
 import (
-	"bytes"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -14,7 +13,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"text/template"
 	"time"
 
 	"github.com/threatqbeat/threatqbeat/dev-tools/archive"
@@ -78,13 +76,13 @@ func contents(root fs.FS, version string) (map[string][]byte, error) {
 		// The mapping is added to the manifest, which keeps the order of its variables.
 		files[name] = append(files[name], content...)
 	}
-	values, err := templateValues(root, version, files)
+	values, err := newTemplateValues(root, version, files)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range templates {
-		if files[name], err = execute(name, files[name], values); err != nil {
-			return nil, err
+		if files[name], err = generated.Execute(name, string(files[name]), nil, values); err != nil {
+			return nil, fmt.Errorf("filling in %s: %w", path.Join(own, name), err)
 		}
 	}
 	return files, nil
@@ -107,31 +105,21 @@ func ownFiles(root fs.FS) (map[string][]byte, error) {
 	return files, nil
 }
 
-// templateValues returns what the templates can show: the version, the table of the exported fields
+// templateValues are what the templates can show: the version, the table of the exported fields
 // in Markdown, and the sample event.
-func templateValues(root fs.FS, version string, files map[string][]byte) (map[string]string, error) {
+type templateValues struct{ Version, Fields, Event string }
+
+func newTemplateValues(root fs.FS, version string, files map[string][]byte) (v templateValues, err error) {
 	page, err := fs.ReadFile(root, "docs/fields.md")
 	if err != nil {
-		return nil, fmt.Errorf("reading the table of fields: %w", err)
+		return v, fmt.Errorf("reading the table of fields: %w", err)
 	}
 	_, rows, found := strings.Cut(string(page), "\n| Field |")
 	event := strings.TrimSpace(string(files[dataStream+"/sample_event.json"]))
 	if !found || event == "" {
-		return nil, fmt.Errorf("the README needs the table in docs/fields.md, and the sample event, which is %d bytes long", len(event))
+		return v, fmt.Errorf("the README needs the table in docs/fields.md, and the sample event, which is %d bytes long", len(event))
 	}
-	return map[string]string{"Version": version, "Fields": "| Field |" + strings.TrimRight(rows, "\n"), "Event": event}, nil
-}
-
-func execute(name string, text []byte, values map[string]string) ([]byte, error) {
-	t, err := template.New(name).Option("missingkey=error").Parse(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("parsing %s: %w", path.Join(own, name), err)
-	}
-	var b bytes.Buffer
-	if err := t.Execute(&b, values); err != nil {
-		return nil, fmt.Errorf("filling in %s: %w", path.Join(own, name), err)
-	}
-	return b.Bytes(), nil
+	return templateValues{version, "| Field |" + strings.TrimRight(rows, "\n"), event}, nil
 }
 
 var (

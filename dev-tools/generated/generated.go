@@ -1,14 +1,19 @@
 // Copyright threatqbeat contributors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package generated writes the files that a generator makes.
+// Package generated is what the generators share: how they make their files, and write them.
 package generated
 
 import (
+	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"text/template"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Main is the main function of a generator. create returns the content of each file by
@@ -39,4 +44,41 @@ func Write(dir string, files map[string][]byte) error {
 		}
 	}
 	return nil
+}
+
+// Execute fills in a template with data. Its delimiters are {{ and }} unless others are named.
+func Execute(name, text string, funcs template.FuncMap, data any, delimiters ...string) ([]byte, error) {
+	tmpl := template.New(name).Funcs(funcs)
+	if len(delimiters) == 2 {
+		tmpl.Delims(delimiters[0], delimiters[1])
+	}
+	if _, err := tmpl.Parse(text); err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err := tmpl.Execute(&out, data)
+	return out.Bytes(), err
+}
+
+// YAML writes what was read from YAML or JSON, so that it can't fail.
+func YAML(value any) []byte {
+	var out bytes.Buffer
+	encoder := yaml.NewEncoder(&out)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(value); err != nil {
+		panic(err)
+	}
+	return out.Bytes()
+}
+
+// JSON is YAML for a JSON file. It leaves <, > and & as they are.
+func JSON(value any) []byte {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(value); err != nil {
+		panic(err)
+	}
+	return out.Bytes()
 }

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"fmt"
@@ -40,13 +39,6 @@ type licenceText struct{ Licence, Text string }
 
 // render writes the notice.
 func render(modules []*module) ([]byte, error) {
-	tmpl, err := template.New("NOTICE").Funcs(template.FuncMap{
-		"join":  strings.Join,
-		"lines": func(text string) []string { return strings.Split(text, "\n") },
-	}).Parse(noticeTemplate)
-	if err != nil {
-		return nil, err
-	}
 	used := []string{"BSD-3-Clause"} // the standard library's
 	for _, m := range modules {
 		used = append(used, m.Licences...)
@@ -59,9 +51,10 @@ func render(modules []*module) ([]byte, error) {
 		}
 		texts = append(texts, licenceText{id, text})
 	}
-	var out bytes.Buffer
-	err = tmpl.Execute(&out, map[string]any{"Modules": modules, "Texts": texts})
-	return out.Bytes(), err
+	return generated.Execute("NOTICE", noticeTemplate, template.FuncMap{
+		"join":  strings.Join,
+		"lines": func(text string) []string { return strings.Split(text, "\n") },
+	}, map[string]any{"Modules": modules, "Texts": texts})
 }
 
 // textOf returns the text of a licence, without the copyright of the module that

@@ -7,9 +7,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -76,15 +74,12 @@ func listPackages(ctx context.Context, root string, target packaging.Target, fla
 		return nil, err
 	}
 	packages := map[string]linked{}
-	for decoder := json.NewDecoder(strings.NewReader(out)); ; {
+	for decoder := json.NewDecoder(strings.NewReader(out)); decoder.More(); {
 		var p linked
-		err := decoder.Decode(&p)
-		if errors.Is(err, io.EOF) {
-			return packages, nil
-		}
-		if err != nil {
+		if err := decoder.Decode(&p); err != nil {
 			return nil, fmt.Errorf("reading what go list printed: %w", err)
 		}
 		packages[p.ImportPath] = p
 	}
+	return packages, nil
 }

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,16 +18,12 @@ func main() { generated.Main("optionsgen", generate) }
 
 // generate returns the generated files by their slash-separated paths.
 func generate(root string) (map[string][]byte, error) {
-	schema, err := renderSchema()
-	if err != nil {
-		return nil, err
-	}
 	structs, err := renderStructs(config.InputSettings(), config.BeatSettings())
 	if err != nil {
 		return nil, fmt.Errorf("generating the structs: %w", err)
 	}
 	files := map[string][]byte{
-		"docs/threatqbeat.schema.json": schema,
+		"docs/threatqbeat.schema.json": renderSchema(),
 		"config/settings_generated.go": structs,
 	}
 	for name, source := range map[string]string{
@@ -58,7 +53,7 @@ func execute(root, source string) ([]byte, error) {
 		left, right = "[[", "]]" // the other ones are Handlebars'
 	}
 	input, beat := config.InputSettings(), config.BeatSettings()
-	tmpl, err := template.New(source).Delims(left, right).Funcs(template.FuncMap{
+	return generated.Execute(source, string(text), template.FuncMap{
 		"manifest":        func() string { return fleetManifest(input) },
 		"variables":       func() []fleetVariable { return fleetVariablesOf(input) },
 		"banner":          banner,
@@ -80,15 +75,7 @@ func execute(root, source string) ([]byte, error) {
 		"cell":            cell,
 		"trim":            strings.TrimSpace,
 		"split":           strings.Fields,
-	}).Parse(string(text))
-	if err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	if err := tmpl.Execute(&out, nil); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+	}, nil, left, right)
 }
 
 // defaultOf returns the default of an input's or the beat's own setting.

@@ -4,14 +4,13 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/dev-tools/generated"
 )
 
 // object is a JSON object. encoding/json writes its keys in order.
@@ -32,13 +31,13 @@ const (
 
 // renderSchema returns the JSON schema of a configuration file: threatqbeat.yml,
 // whose Libbeat sections it leaves alone, or a file of inputs.
-func renderSchema() ([]byte, error) {
+func renderSchema() []byte {
 	input, beat := newTree(config.InputSettings(), "input"), newTree(config.BeatSettings(), "file")
 	definitions := object{}
 	input.define(definitions, true)
 	input.require(definitions[input.path].(object))
 	beat.define(definitions, false)
-	schema := object{
+	return generated.JSON(object{
 		"$schema":     schemaDialect,
 		"title":       "threatqbeat configuration",
 		"description": "threatqbeat.yml, or a file of inputs below inputs.d.",
@@ -46,15 +45,7 @@ func renderSchema() ([]byte, error) {
 		"if":          object{"type": "array"},
 		"then":        object{"items": input.reference()},
 		"else":        beat.reference(),
-	}
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(schema); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+	})
 }
 
 // tree holds settings by the parts of their names.

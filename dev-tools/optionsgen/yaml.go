@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"regexp"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/threatqbeat/threatqbeat/config"
+	"github.com/threatqbeat/threatqbeat/dev-tools/generated"
 )
 
 const lineWidth = 80
@@ -106,16 +106,7 @@ func flow(option config.Option, value any) string {
 	return strings.TrimSpace(toYAML(&node))
 }
 
-// toYAML writes a value that was read from YAML, so that writing it can't fail.
-func toYAML(value any) string {
-	var out bytes.Buffer
-	encoder := yaml.NewEncoder(&out)
-	encoder.SetIndent(2)
-	if err := encoder.Encode(value); err != nil {
-		panic(err)
-	}
-	return out.String()
-}
+func toYAML(value any) string { return string(generated.YAML(value)) }
 
 // setFlow puts lists and maps on one line and strings that need quotes in double
 // ones. within says that the node stands in a list or map.
@@ -133,18 +124,15 @@ func setFlow(node *yaml.Node, within bool) {
 	}
 }
 
-var markdownLink = regexp.MustCompile(`\[([^\]]*)\]\((https?://[^)]*)?[^)]*\)`)
+var (
+	link         = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
+	externalLink = regexp.MustCompile(`\[([^\]]*)\]\((https?://[^)]*)\)`)
+)
 
 // plain turns Markdown into plain text: links become their text, with the
 // address when it leads out of the documentation.
 func plain(markdown string) string {
-	text := markdownLink.ReplaceAllStringFunc(markdown, func(link string) string {
-		parts := markdownLink.FindStringSubmatch(link)
-		if parts[2] != "" {
-			return parts[1] + " (" + parts[2] + ")"
-		}
-		return parts[1]
-	})
+	text := link.ReplaceAllString(externalLink.ReplaceAllString(markdown, "$1 ($2)"), "$1")
 	return strings.ReplaceAll(text, "`", "")
 }
 
@@ -168,9 +156,6 @@ func comment(markdown string, indent int) string {
 }
 
 func indentLines(text string, indent int, sign string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = strings.Repeat(" ", indent) + sign + line
-	}
-	return strings.Join(lines, "\n")
+	prefix := strings.Repeat(" ", indent) + sign
+	return prefix + strings.ReplaceAll(text, "\n", "\n"+prefix)
 }
