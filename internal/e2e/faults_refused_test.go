@@ -166,6 +166,35 @@ func TestOutputRejectsSingleDocuments(t *testing.T) {
 	assert.Equal(t, before, sim.Stats().Indicators)
 }
 
+// The latest indicator of all was refused, and then the process was killed: the cursor is
+// behind it, so that only a sweep can bring it once the mapping is mended.
+func TestLatestIsSentAgainAfterAKill(t *testing.T) {
+	t.Parallel()
+	const indicators = 100
+	sim := startAppliance(t, tidy(indicators))
+	es := startElasticsearch(t)
+	var mended atomic.Bool
+	es.refuse = func(event beattest.Event) *verdict {
+		if event.Get("threatq.id") == float64(indicators) && !mended.Load() {
+			return mappingConflict
+		}
+		return nil
+	}
+	dir := beattest.NewDir(t)
+	settings := es.output(nil)
+	settings["threatqbeat.inputs"] = []any{sim.input("one", map[string]any{"reconcile.interval": "1s"})}
+	settings["queue.mem.flush.timeout"] = "0s"
+	dir.Configure(settings)
+	beat := dir.Start("run")
+	beat.Eventually("the cursor", func() bool { return savedCursors(t, dir)["one"].Get("collected") == float64(indicators) })
+	beat.Kill()
+	mended.Store(true)
+	beat = dir.Start("run")
+	beat.Eventually("the latest", func() bool { return countIDs(es.events())[indicators] > 0 })
+	beat.Stop()
+	sim.requireEach(t, es.events(), false)
+}
+
 // refusedLines are the errors that name refused documents.
 func refusedLines(dir *beattest.Dir) (lines []string) {
 	for _, message := range dir.LogMessages("error") {

@@ -68,6 +68,26 @@ func TestUnreadableIdentifiersRetireNothing(t *testing.T) {
 	}
 }
 
+// The same, in more pages than are kept to look at them once more.
+func TestUnreadableIdentifiersOfManyPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, maxAgain+100, tidyCollection, func(_ *simulator.Config, cfg *config.Input) { cfg.PageSize = 1 })
+		require.NoError(t, w.run.cycle(t.Context()))
+		w.sim.Leave(3)
+		w.fault = func(page *client.Page, brief bool) (*client.Page, error) {
+			for i := range page.Indicators {
+				if brief {
+					page.Indicators[i] = fmt.Appendf(nil, `{"x":%d}`, w.brief)
+				}
+			}
+			return page, nil
+		}
+		require.NoError(t, w.sweep())
+		assert.Empty(t, w.differences())
+		assert.Len(t, w.retired, 3)
+	})
+}
+
 // The latest of all was refused, or was retired and comes back, and a restart lies
 // between: the cursor is behind it, so that only a sweep can bring it.
 func TestLatestIsSweptToo(t *testing.T) {

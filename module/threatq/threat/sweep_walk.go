@@ -38,6 +38,9 @@ type walk struct {
 	postponed int
 }
 
+// maxAgain bounds the pages whose marks are kept to look at them once more.
+const maxAgain = 1000
+
 // pageAgain is a page that is looked at once more, whole.
 type pageAgain struct {
 	mark string
@@ -62,11 +65,18 @@ func (s *sweeper) page(ctx context.Context) (step, error) {
 		w.total = page.Total
 	}
 	differs, newer, unreadable := s.compare(page)
+	full := len(w.again) >= maxAgain
 	if len(newer) > 0 {
+		if full {
+			return nil, fmt.Errorf("more than %d pages changed during the sweep, which is too many", maxAgain)
+		}
 		w.again = append(w.again, pageAgain{w.mark, newer})
 		w.postponed += len(newer)
 	}
-	if unreadable {
+	switch {
+	case unreadable && full:
+		differs = true
+	case unreadable:
 		w.again = append(w.again, pageAgain{mark: w.mark})
 	}
 	next, err := s.follow(page)
