@@ -105,21 +105,19 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 		x.fail(http.StatusBadRequest, "The parameter n must be 0 to 1000000.")
 		return
 	}
-	switch r.Method + " " + r.URL.Path[len(controlPath):] {
+	function := r.Method + " " + r.URL.Path[len(controlPath):]
+	changes := map[string]func(n int) (ids []int64){"POST touch": s.Touch, "POST add": s.Add, "POST leave": s.Leave, "POST join": s.Join}
+	if change := changes[function]; change != nil {
+		x.answerJSON(http.StatusOK, map[string]any{"ids": change(n)})
+		return
+	}
+	switch function {
 	case "GET stats":
 		st := s.Stats()
 		x.answerJSON(http.StatusOK, map[string]any{
 			"requests": st.Requests, "tokens": st.Tokens, "pages": st.Pages, "indicators": st.Indicators,
 			"bytes": st.Bytes, "faults": st.Faults, "refetched": st.Refetched(), "size": s.Len(),
 		})
-	case "POST touch":
-		x.answerJSON(http.StatusOK, map[string]any{"ids": s.Touch(n)})
-	case "POST add":
-		x.answerJSON(http.StatusOK, map[string]any{"ids": s.Add(n)})
-	case "POST leave":
-		x.answerJSON(http.StatusOK, map[string]any{"ids": s.Leave(n)})
-	case "POST join":
-		x.answerJSON(http.StatusOK, map[string]any{"ids": s.Join(n)})
 	case "POST revoke":
 		s.RevokeTokens()
 		x.answerJSON(http.StatusOK, map[string]any{})

@@ -69,20 +69,16 @@ func TestStartRefuses(t *testing.T) {
 }
 
 func TestConfigValidate(t *testing.T) {
-	require.NoError(t, DefaultConfig().Validate())
-	require.NoError(t, Config{}.Validate())
+	require.NoError(t, DefaultConfig().validate())
+	require.NoError(t, Config{}.validate())
 	for want, change := range map[string]func(*Config){
-		"Indicators is -1, it must be 0 to 1000000000": func(c *Config) { c.Indicators = -1 },
-		"FirstID is -3":                                 func(c *Config) { c.FirstID = -3 },
+		"Indicators is -1, it must be 0 to 1000000000":  func(c *Config) { c.Indicators = -1 },
 		`DataCollectionID is "a/b"`:                     func(c *Config) { c.DataCollectionID = "a/b" },
-		`AuthStyle is "digest"`:                         func(c *Config) { c.AuthStyle = "digest" },
 		"TokenTTL is 1ms, it must be 1s or more":        func(c *Config) { c.TokenTTL = time.Millisecond },
-		"PageCacheBytes is -1":                          func(c *Config) { c.PageCacheBytes = -1 },
 		"Latency is -1s":                                func(c *Config) { c.Latency = -time.Second },
 		"UpdatesPerSecond is -1":                        func(c *Config) { c.UpdatesPerSecond = -1 },
 		"Untidy is 1.5, it must be a share from 0 to 1": func(c *Config) { c.Untidy = 1.5 },
 		"Unreadable is -0.1":                            func(c *Config) { c.Unreadable = -0.1 },
-		"BaseTime is 1601":                              func(c *Config) { c.BaseTime = time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC) },
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)

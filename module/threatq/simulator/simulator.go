@@ -37,7 +37,7 @@ type Simulator struct {
 
 // New returns a simulator, or what is wrong with the configuration.
 func New(cfg Config) (*Simulator, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
