@@ -30,16 +30,13 @@ func main() { generated.Main("fieldsgen", generate) }
 
 // generate returns the content of each generated file by its path below root.
 func generate(root string) (map[string][]byte, error) {
-	read := func(name string) ([]byte, error) {
-		return os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
-	}
-	fields, err := read(fieldsFile)
+	fields, err := os.ReadFile(filepath.Join(root, fieldsFile))
 	if err != nil {
-		return nil, fmt.Errorf("reading the fields: %w", err)
+		return nil, err
 	}
-	base, err := read(mappingBaseFile)
+	base, err := os.ReadFile(filepath.Join(root, mappingBaseFile))
 	if err != nil {
-		return nil, fmt.Errorf("reading the base of the mapping: %w", err)
+		return nil, err
 	}
 	leaves, err := parse(fields)
 	if err != nil {
