@@ -105,30 +105,25 @@ func (in *Input) published() {
 // dropped forgets an event that a processor dropped.
 func (in *Input) dropped() {
 	in.mu.Lock()
-	bytes := in.take(1)
-	in.mu.Unlock()
-	in.tracker.release(bytes)
+	defer in.mu.Unlock()
+	in.settle(1)
 }
 
 // acknowledged counts events that the output has acknowledged.
 func (in *Input) acknowledged(events int) {
 	in.mu.Lock()
+	defer in.mu.Unlock()
 	in.waiting -= events
 	in.progress = time.Now()
-	bytes := in.take(events)
+	in.settle(events)
 	in.setOutput(in.progress)
-	in.mu.Unlock()
-	in.tracker.release(bytes)
 }
 
-// take returns the bytes of so many events.
-func (in *Input) take(events int) (bytes int64) {
+// settle makes room for the next events, because so many are no longer in flight.
+func (in *Input) settle(events int) {
 	events = min(events, len(in.sizes))
-	for _, size := range in.sizes[:events] {
-		bytes += size
-	}
+	in.tracker.release(in.sizes[:events])
 	in.sizes = in.sizes[:copy(in.sizes, in.sizes[events:])]
-	return bytes
 }
 
 // hold counts an event that the output refuses for now.

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/common/acker"
 	"github.com/elastic/beats/v7/libbeat/publisher/pipetool"
@@ -38,10 +40,10 @@ type Tracker struct {
 	refused  *monitoring.Uint // documents refused for their content
 	bytes    *monitoring.Int  // in flight
 
-	mu       sync.Mutex
-	inputs   map[string]*Input
-	inFlight int64
-	room     chan struct{} // closed when inFlight has shrunk
+	room *semaphore.Weighted
+
+	mu     sync.Mutex
+	inputs map[string]*Input
 }
 
 // NewTracker returns a Tracker that sets the health of the inputs on the board and
@@ -52,8 +54,8 @@ func NewTracker(settings Settings, board *health.Board, reg *monitoring.Registry
 		board:    board,
 		refused:  monitoring.NewUint(reg, "indicators.refused"),
 		bytes:    monitoring.NewInt(reg, "events.active_bytes"),
+		room:     semaphore.NewWeighted(settings.MaxInFlight),
 		inputs:   map[string]*Input{},
-		room:     make(chan struct{}),
 	}
 }
 
@@ -87,34 +89,20 @@ func (t *Tracker) Watch(ctx context.Context) {
 // reserve waits until so many bytes may be in flight as well. More than the limit is
 // let through alone.
 func (t *Tracker) reserve(ctx context.Context, bytes int64) error {
-	for {
-		t.mu.Lock()
-		if t.inFlight == 0 || t.inFlight+bytes <= t.settings.MaxInFlight {
-			t.inFlight += bytes
-			t.bytes.Set(t.inFlight)
-			t.mu.Unlock()
-			return nil
-		}
-		room := t.room
-		t.mu.Unlock()
-		select {
-		case <-room:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if err := t.room.Acquire(ctx, min(bytes, t.settings.MaxInFlight)); err != nil {
+		return err
 	}
+	t.bytes.Add(bytes)
+	return nil
 }
 
-func (t *Tracker) release(bytes int64) {
-	if bytes == 0 {
-		return
+func (t *Tracker) release(sizes []int64) {
+	room := int64(0)
+	for _, bytes := range sizes {
+		t.bytes.Sub(bytes)
+		room += min(bytes, t.settings.MaxInFlight)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.inFlight -= bytes
-	t.bytes.Set(t.inFlight)
-	close(t.room)
-	t.room = make(chan struct{})
+	t.room.Release(room)
 }
 
 // origin goes with an event as its private data, so that the output knows the input.
