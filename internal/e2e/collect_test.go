@@ -95,13 +95,7 @@ func TestKilledAtRandomLosesNothing(t *testing.T) {
 	}
 
 	beat := dir.Start("run")
-	compared := -1
 	drained := func() bool {
-		lines := dir.Lines()
-		if lines == compared {
-			return false // nothing has arrived since
-		}
-		compared = lines
 		counts := countIDs(dir.Events())
 		for indicator := range sim.Expected() {
 			if counts[indicator.ID] == 0 {
@@ -110,7 +104,7 @@ func TestKilledAtRandomLosesNothing(t *testing.T) {
 		}
 		return true
 	}
-	beat.Eventually("the collection of the rest", drained)
+	beat.Eventually("the collection of the rest", settled(dir.Lines, drained))
 	beat.Stop()
 	sim.requireEach(t, dir.Events(), false)
 }

@@ -117,16 +117,11 @@ func (c crashes) run(t *testing.T) {
 	took := time.Since(start)
 
 	beat := dir.Start("run")
-	compared := -1
-	beat.Eventually("the collection of the rest", func() bool {
-		time.Sleep(100 * time.Millisecond)
+	total := func() int {
 		versions, repeated := events.count()
-		if versions+repeated == compared {
-			return false // nothing has arrived since
-		}
-		compared = versions + repeated
-		return events.missing(sim) == 0
-	})
+		return versions + repeated
+	}
+	beat.Eventually("the collection of the rest", settled(total, func() bool { return events.missing(sim) == 0 }))
 	beat.Stop()
 
 	versions, repeated := events.count()

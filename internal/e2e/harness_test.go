@@ -49,6 +49,22 @@ func (a *appliance) input(id string, settings map[string]any) map[string]any {
 	return beattest.Input(id, a.URL, cfg.DataCollectionID, cfg.ClientID, cfg.ClientSecret, settings)
 }
 
+// settled makes a condition of complete, which looks at all that has arrived: it is asked
+// once nothing more arrives, and again only when something has arrived since.
+func settled(arrived func() int, complete func() bool) func() bool {
+	last, compared := -1, -1
+	return func() bool {
+		time.Sleep(100 * time.Millisecond)
+		n := arrived()
+		if n != last || n == compared {
+			last = n
+			return false
+		}
+		compared = n
+		return complete()
+	}
+}
+
 // countIDs counts the events of each indicator.
 func countIDs(events []beattest.Event) map[int64]int {
 	counts := map[int64]int{}

@@ -88,14 +88,10 @@ func TestHostileAppliance(t *testing.T) {
 	})
 	start := time.Now()
 	beat := dir.Start("run")
-	compared := -1
-	beat.Eventually("the collection of everything", func() bool {
-		time.Sleep(100 * time.Millisecond)
-		lines := dir.Lines()
-		if lines < len(appliances)*indicators || lines == compared {
+	beat.Eventually("the collection of everything", settled(dir.Lines, func() bool {
+		if dir.Lines() < len(appliances)*indicators {
 			return false
 		}
-		compared = lines
 		counts := arrivals(dir.Events())
 		for _, sim := range appliances {
 			for indicator := range sim.Expected() {
@@ -105,7 +101,7 @@ func TestHostileAppliance(t *testing.T) {
 			}
 		}
 		return true
-	})
+	}))
 	t.Logf("Took %s, at most %d MiB.", time.Since(start).Round(time.Millisecond), peakMemory(t, beat.PID())>>20)
 	// The page of 100 MB is held, the next one beside it, and what is made of them.
 	if !beattest.RaceEnabled { // which takes memory of its own

@@ -143,16 +143,11 @@ func (s *swept) differences() int {
 }
 
 func (s *swept) equal() {
-	compared := int64(-1)
-	s.beat.Eventually("the latest event of each indicator agrees with the collection", func() bool {
-		time.Sleep(200 * time.Millisecond)
+	read := func() int {
 		s.follow()
-		if s.offset == compared {
-			return false // nothing has arrived since
-		}
-		compared = s.offset
-		return s.differences() == 0
-	})
+		return int(s.offset)
+	}
+	s.beat.Eventually("the latest event of each indicator agrees with the collection", settled(read, func() bool { return s.differences() == 0 }))
 }
 
 // change lets indicators leave, join and be updated, the last in the middle of a
