@@ -4,7 +4,6 @@
 package cmd
 
 import (
-	"flag"
 	"fmt"
 	"os/signal"
 	"syscall"
@@ -49,28 +48,10 @@ and the privileges that setup needs.`,
 	return cmd
 }
 
-// forSetup takes from the configuration file what is meant for run: the switches for
-// what run installs, and the credentials that the command line replaces, because a
-// user and an API key exclude each other. What -E says still counts.
+// forSetup takes from the configuration file the switches for what run installs. What -E
+// says still counts.
 func forSetup(file *conf.C) bool {
-	remove := func(names ...string) {
-		for _, name := range names {
-			_, _ = file.Remove(name, -1) // what isn't there need not be removed
-		}
-	}
-	remove("setup.template.enabled", "setup.ilm.enabled", "setup.pipelines.enabled", "setup.transforms.enabled")
-	given := func(name string) bool {
-		found, err := flag.Lookup("E").Value.(*conf.SettingsFlag).Config().Has(name, -1)
-		return err == nil && found
-	}
-	for _, section := range []string{"output.elasticsearch.", "setup.kibana."} {
-		if given(section+"username") || given(section+"password") {
-			remove(section + "api_key")
-		}
-		if given(section + "api_key") {
-			remove(section+"username", section+"password")
-		}
-	}
+	remove(file, "setup.template.enabled", "setup.ilm.enabled", "setup.pipelines.enabled", "setup.transforms.enabled")
 	return false // nothing to merge
 }
 

@@ -4,6 +4,7 @@
 package cmd
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"reflect"
@@ -71,6 +72,30 @@ func takeTexts(cfg *conf.C) bool {
 		logp.L().Errorw("Variables are read as Libbeat does.", "error", err)
 	}
 	return false
+}
+
+// replaceCredentials takes from the configuration file the credentials that the command
+// line replaces, because a user and an API key exclude each other.
+func replaceCredentials(file *conf.C) bool {
+	given := func(name string) bool {
+		found, err := flag.Lookup("E").Value.(*conf.SettingsFlag).Config().Has(name, -1)
+		return err == nil && found
+	}
+	for _, section := range []string{"output.elasticsearch.", "setup.kibana."} {
+		if given(section+"username") || given(section+"password") {
+			remove(file, section+"api_key")
+		}
+		if given(section + "api_key") {
+			remove(file, section+"username", section+"password")
+		}
+	}
+	return false // nothing to merge
+}
+
+func remove(file *conf.C, names ...string) {
+	for _, name := range names {
+		_, _ = file.Remove(name, -1) // what isn't there need not be removed
+	}
 }
 
 func fromEnvironment(name string) (string, parse.Config, error) {

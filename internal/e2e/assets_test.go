@@ -115,6 +115,26 @@ func TestSetupInstallsWhatTheFileSwitchesOff(t *testing.T) {
 	}
 }
 
+// A user on the command line takes the place of the file's API key for other commands as well.
+func TestCredentialsOfTheCommandLine(t *testing.T) {
+	skipCommands(t)
+	t.Parallel()
+	es := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Elastic-Product", "Elasticsearch")
+		if user, password, _ := r.BasicAuth(); user+":"+password != "admin:changeme" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		_, _ = io.WriteString(w, `{"version":{"number":"9.2.0","build_flavor":"default"}}`)
+	}))
+	defer es.Close()
+	dir := beattest.NewDir(t)
+	dir.Configure(map[string]any{"output": map[string]any{"elasticsearch": map[string]any{"hosts": []string{es.URL}, "api_key": "id:publish"}}})
+	output, _ := dir.Run("test", "output")
+	assert.Contains(t, output, "the server refuses the credentials (401)")
+	output, _ = dir.Run("test", "output", "-E", "output.elasticsearch.username=admin", "-E", "output.elasticsearch.password=changeme")
+	assert.Contains(t, output, "version: 9.2.0")
+}
+
 // Setup says which asset, why, and what to do, and exits with 1.
 func TestSetupRefusals(t *testing.T) {
 	skipCommands(t)
