@@ -175,7 +175,7 @@ func TestFieldsAreThoseOfTheMapping(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			var fields []field
+			var fields []any
 			require.NoError(t, yaml.Unmarshal(files[tt.fields], &fields))
 			got := map[string]string{}
 			flattenFields(t, got, "", fields)
@@ -187,12 +187,13 @@ func TestFieldsAreThoseOfTheMapping(t *testing.T) {
 	}
 }
 
-func flattenFields(t *testing.T, into map[string]string, prefix string, fields []field) {
+func flattenFields(t *testing.T, into map[string]string, prefix string, fields []any) {
 	t.Helper()
-	for _, f := range fields {
+	for _, entry := range fields {
+		f := entry.(field)
 		name := prefix + f["name"].(string)
 		if below, ok := f["fields"]; ok {
-			flattenFields(t, into, name+".", asFields(below.([]any)))
+			flattenFields(t, into, name+".", below.([]any))
 			continue
 		}
 		into[name] = f["type"].(string)

@@ -23,19 +23,19 @@ const (
 )
 
 // readFields returns the fields of the data stream.
-func readFields(root fs.FS) ([]field, error) {
+func readFields(root fs.FS) ([]any, error) {
 	const name = "module/threatq/threat/_meta/fields.yml"
 	content, err := fs.ReadFile(root, name)
 	if err != nil {
 		return nil, fmt.Errorf("reading the fields: %w", err)
 	}
 	var sections []struct {
-		Fields []field `yaml:"fields"`
+		Fields []any `yaml:"fields"`
 	}
 	if err := yaml.Unmarshal(content, &sections); err != nil {
 		return nil, fmt.Errorf("reading the fields of %s: %w", name, err)
 	}
-	var fields []field
+	var fields []any
 	for _, s := range sections {
 		fields = append(fields, s.Fields...)
 	}
@@ -47,9 +47,10 @@ func readFields(root fs.FS) ([]field, error) {
 
 // packageFields returns the fields of an index in the form of the package specification, which does
 // not know some keys. What those say stands in the mapping.
-func packageFields(fields []field, of index) []field {
-	var converted []field
-	for _, f := range fields {
+func packageFields(fields []any, of index) []any {
+	var converted []any
+	for _, entry := range fields {
+		f := entry.(field) // fieldsgen has read it
 		if of == destination && f["source_only"] == true {
 			continue
 		}
@@ -67,18 +68,9 @@ func packageFields(fields []field, of index) []field {
 			}
 		}
 		if below, ok := c["fields"].([]any); ok {
-			c["fields"] = packageFields(asFields(below), of)
+			c["fields"] = packageFields(below, of)
 		}
 		converted = append(converted, c)
 	}
 	return converted
-}
-
-// asFields is for a list that fieldsgen has read before, so that each entry is a field.
-func asFields(list []any) []field {
-	fields := make([]field, 0, len(list))
-	for _, entry := range list {
-		fields = append(fields, entry.(field))
-	}
-	return fields
 }
