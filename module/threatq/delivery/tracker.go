@@ -97,11 +97,12 @@ func (t *Tracker) reserve(ctx context.Context, bytes int64) error {
 }
 
 func (t *Tracker) release(sizes []int64) {
-	room := int64(0)
+	var total, room int64
 	for _, bytes := range sizes {
-		t.bytes.Sub(bytes)
+		total += bytes
 		room += min(bytes, t.settings.MaxInFlight)
 	}
+	t.bytes.Sub(total)
 	t.room.Release(room)
 }
 
