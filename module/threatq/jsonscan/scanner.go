@@ -274,8 +274,8 @@ func (s *Scanner) RawBy(read func(*Scanner) error) ([]byte, error) {
 	return s.data[start:s.pos:s.pos], err
 }
 
-// Kind names the JSON type of the value at the current position.
-func (s *Scanner) Kind() string {
+// TypeName names the JSON type of the value at the current position.
+func (s *Scanner) TypeName() string {
 	switch s.Peek() {
 	case '{':
 		return "an object"

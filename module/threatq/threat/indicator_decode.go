@@ -67,11 +67,11 @@ func (d *decoder) next() (unusable, err error) {
 	d.ind.reset()
 	if d.Peek() != '{' {
 		// What isn't JSON at all is said to be that.
-		kind := d.Kind()
+		typeName := d.TypeName()
 		if err := d.Skip(); err != nil {
 			return nil, err
 		}
-		return fmt.Errorf("it is %s instead of an object", kind), nil
+		return fmt.Errorf("it is %s instead of an object", typeName), nil
 	}
 	if err := d.indicator(); err != nil {
 		return nil, err
@@ -153,11 +153,11 @@ func (d *decoder) wrongType(field, wanted string) error {
 	if d.Peek() == 'n' {
 		return d.Skip()
 	}
-	kind := d.Kind()
+	typeName := d.TypeName()
 	if err := d.Skip(); err != nil {
 		return err
 	}
-	d.ind.problem(fmt.Sprintf("%s was left out: it is %s instead of %s", field, kind, wanted))
+	d.ind.problem(fmt.Sprintf("%s was left out: it is %s instead of %s", field, typeName, wanted))
 	return nil
 }
 
