@@ -24,6 +24,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/mapstr"
 
+	"github.com/threatqbeat/threatqbeat/internal/beattest"
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
@@ -218,6 +219,7 @@ func TestMapperConcurrently(t *testing.T) {
 
 // TestAllocations keeps the costs from creeping up.
 func TestAllocations(t *testing.T) {
+	beattest.SkipUnderRace(t, "measures memory")
 	page := samplePage(64)
 	var d decoder
 	i := 0
