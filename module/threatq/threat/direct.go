@@ -5,6 +5,7 @@ package threat
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/publisher/processing"
@@ -16,9 +17,11 @@ import (
 
 // Processing returns what makes Libbeat's processing of events, out of factory. It
 // finds out whether the events of an input are direct: no processor sees them, no
-// fields of the user's are added, and the output writes their fields alone. Then they
+// fields of the user's are added, and the output does nothing but write them. Then they
 // cost less, because they are made of objects that encode themselves instead of maps,
-// share those in which they don't differ, and have no key. The documents are the same.
+// share those in which they don't differ, and have no key. The documents are the same,
+// and go to the same data stream: data_stream stays a map, because its index is chosen
+// by that.
 func Processing(factory processing.SupportFactory) processing.SupportFactory {
 	return func(info beat.Info, log *logp.Logger, cfg *conf.C) (processing.Supporter, error) {
 		support, err := factory(info, log, cfg)
@@ -33,13 +36,25 @@ func Processing(factory processing.SupportFactory) processing.SupportFactory {
 		if err := cfg.Unpack(&settings); err != nil {
 			return nil, fmt.Errorf("reading what is added to events: %w", err)
 		}
-		output := settings.Output.Name()
-		if len(support.Processors()) > 0 || len(settings.Fields) > 0 || settings.TimeSeries ||
-			output != "elasticsearch" && output != "discard" {
+		if len(support.Processors()) > 0 || len(settings.Fields) > 0 || settings.TimeSeries || !writesOnly(settings.Output) {
 			return support, nil
 		}
 		return directSupport{support}, nil
 	}
+}
+
+// selectors are the settings of the output elasticsearch that may name fields of events.
+var selectors = []string{"index", "indices", "pipeline", "pipelines"}
+
+// writesOnly reports whether an output looks at no field of an event but data_stream.
+func writesOnly(output conf.Namespace) bool {
+	switch output.Name() {
+	case "discard":
+		return true
+	case "elasticsearch":
+		return !slices.ContainsFunc(selectors, output.Config().HasField)
+	}
+	return false
 }
 
 type directSupport struct{ processing.Supporter }

@@ -62,8 +62,8 @@ func TestDirectEventsAreTheSameDocuments(t *testing.T) {
 	assert.Error(t, err, "no processor could see it")
 }
 
-// Events are direct only when nothing sees them before an output that takes no
-// metadata, and what the pipeline makes of them doesn't depend on it.
+// Events are direct only when nothing looks at them before an output that only writes
+// them, and what the pipeline makes of them doesn't depend on it.
 func TestEventsAreDirectWhenNothingSeesThem(t *testing.T) {
 	for name, tt := range map[string]struct {
 		config string
@@ -74,6 +74,10 @@ func TestEventsAreDirectWhenNothingSeesThem(t *testing.T) {
 		"discard":            {config: `output.discard.enabled: true`, want: true},
 		"tags":               {config: "output.elasticsearch.hosts: [localhost]\ntags: [soc]", want: true},
 		"metadata":           {config: `output.elasticsearch.hosts: [localhost]`, client: beat.ProcessingConfig{Meta: mapstr.M{"pipeline": "mine"}}, want: true},
+		"an index":           {config: `output.elasticsearch: {hosts: [localhost], index: "x-%{[threatq.status]}"}`},
+		"indices":            {config: `output.elasticsearch: {hosts: [localhost], indices: [{index: x, when.equals.threatq.status: active}]}`},
+		"a pipeline":         {config: `output.elasticsearch: {hosts: [localhost], pipeline: "x-%{[threatq.status]}"}`},
+		"pipelines":          {config: `output.elasticsearch: {hosts: [localhost], pipelines: [{pipeline: x, when.equals.threatq.status: active}]}`},
 		"kafka":              {config: `output.kafka.hosts: [localhost]`},
 		"file":               {config: `output.file.path: x`},
 		"managed":            {config: `management.enabled: true`},
@@ -101,6 +105,9 @@ func TestEventsAreDirectWhenNothingSeesThem(t *testing.T) {
 				require.NoError(t, err)
 				processed, err := processor.Run(&event)
 				require.NoError(t, err)
+				namespace, err := processed.GetValue("data_stream.namespace")
+				require.NoError(t, err, "the index is chosen by it")
+				assert.Equal(t, m.cfg.Namespace, namespace)
 				return encodeEvent(t, *processed)
 			}
 			bare := func(c *MapperConfig) { c.Bare = true }

@@ -48,8 +48,9 @@ func MapperConfigOf(in *config.Input) MapperConfig {
 type Mapper struct {
 	cfg MapperConfig
 	// dataStream and feed are data_stream and threat.feed of all events.
-	dataStream, feed any
-	direct           bool // see Processing
+	dataStream mapstr.M
+	feed       object
+	direct     bool // see Processing
 	// builders holds what is worth keeping from one indicator to the next.
 	builders sync.Pool
 }
@@ -58,7 +59,7 @@ type Mapper struct {
 func NewMapper(cfg MapperConfig) *Mapper {
 	m := &Mapper{
 		cfg:        cfg,
-		dataStream: object{{"type", dataStreamType}, {"dataset", Dataset}, {"namespace", cfg.Namespace}},
+		dataStream: mapstr.M{"type": dataStreamType, "dataset": Dataset, "namespace": cfg.Namespace},
 		feed:       object{{"name", feedName}, {"dashboard_id", feedDashboardID}},
 	}
 	m.builders.New = func() any { return m.newBuilder() }
@@ -68,7 +69,7 @@ func NewMapper(cfg MapperConfig) *Mapper {
 // Common returns the fields that all events have in common. Libbeat can add them to
 // many events without a copy, and knows when a processor makes copies necessary.
 func (m *Mapper) Common() mapstr.M {
-	return object{{"data_stream", m.dataStream}, {"threat", object{{"feed", m.feed}}}}.fields()
+	return mapstr.M{"data_stream": m.dataStream.Clone(), "threat": mapstr.M{"feed": m.feed.fields()}}
 }
 
 // complete adds these fields to an event, unless the pipeline does.
