@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/mapstr"
@@ -229,7 +230,7 @@ func (e *examination) readPage(ctx context.Context) finding {
 		return finding{detail: read + ", the appliance does not say how many there are in all"}
 	}
 	e.report.Total = &total
-	return finding{detail: count(total, "indicator") + " in all, " + read}
+	return finding{detail: english.Plural(int(total), "indicator", "") + " in all, " + read}
 }
 
 // mapPage maps the whole page as the input would before its processors, because one bad
@@ -264,20 +265,13 @@ func (e *examination) mapPage() finding {
 	all := len(e.page.Indicators)
 	if readable == 0 {
 		return finding{err: &client.Error{
-			Reason: fmt.Sprintf("none of %s can be read, the first because of: %s", count(int64(all), "indicator"), first),
+			Reason: fmt.Sprintf("none of %s can be read, the first because of: %s", english.Plural(all, "indicator", ""), first),
 			Hint:   "check fields_param, and that data_collection_id names a data collection of indicators",
 		}}
 	}
-	detail := fmt.Sprintf("%s of %s", humanize.Comma(int64(readable)), count(int64(all), "indicator"))
+	detail := fmt.Sprintf("%s of %s", humanize.Comma(int64(readable)), english.Plural(all, "indicator", ""))
 	if first != nil {
 		detail += fmt.Sprintf("; the others are published as pipeline errors, the first because of: %s", first)
 	}
 	return finding{detail: detail}
-}
-
-func count(n int64, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return humanize.Comma(n) + " " + thing + "s"
 }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
@@ -257,7 +258,7 @@ func (i *Installer) copyIndex(ctx context.Context, from, to string) (int, error)
 	if arrived < there {
 		return 0, &Error{
 			Doing:  doing,
-			Cause:  fmt.Sprintf("only %d of %s arrived", arrived, english.Plural(there, "indicator", "")),
+			Cause:  fmt.Sprintf("only %s of %s arrived", humanize.Comma(int64(arrived)), english.Plural(there, "indicator", "")),
 			Remedy: "The alias stays on " + from + ". Run setup again, which starts over with another index.",
 		}
 	}

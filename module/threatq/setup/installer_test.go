@@ -693,13 +693,16 @@ func TestReindexThatLosesDocuments(t *testing.T) {
 	f := newFake(t)
 	installPrevious(t, f)
 	f.refuse = func(line string) (int, string) {
-		if line == "GET /logs-ti_threatq_latest.dest_threat-2/_count" {
-			return 200, `{"count":2}`
+		switch line {
+		case "GET /logs-ti_threatq_latest.dest_threat-1/_count":
+			return 200, `{"count":3000}`
+		case "GET /logs-ti_threatq_latest.dest_threat-2/_count":
+			return 200, `{"count":2999}`
 		}
 		return 0, ""
 	}
 	_, err := setupWith(t, f, config.DefaultSetup(), server)
-	refusedFor(t, err, "only 2 of 3 indicators arrived")
+	refusedFor(t, err, "only 2,999 of 3,000 indicators arrived")
 	assert.True(t, works(f))
 }
 

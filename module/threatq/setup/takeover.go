@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
@@ -61,15 +62,15 @@ func (i *Installer) takeOver(ctx context.Context, d destination, conflict string
 	if err != nil {
 		return d, err
 	}
-	active := english.Plural(theirs, "active indicator", "")
+	active, ours := english.Plural(theirs, "active indicator", ""), humanize.Comma(int64(filled))
 	if filled*10 < theirs*9 || filled == 0 {
-		i.done(aliasAsset, Kept, fmt.Sprintf("on %s with %s, because %s has %d so far. Run threatqbeat, and when its first collection is complete, setup again, which moves the alias",
-			left, active, d.current, filled))
+		i.done(aliasAsset, Kept, fmt.Sprintf("on %s with %s, because %s has %s so far. Run threatqbeat, and when its first collection is complete, setup again, which moves the alias",
+			left, active, d.current, ours))
 		return d, nil
 	}
 	if err := i.moveAlias(ctx, left, d.current); err != nil {
 		return d, err
 	}
-	i.done(aliasAsset, Moved, fmt.Sprintf("from %s with %s to %s with %d. DELETE %s removes what was left", left, active, d.current, filled, left))
+	i.done(aliasAsset, Moved, fmt.Sprintf("from %s with %s to %s with %s. DELETE %s removes what was left", left, active, d.current, ours, left))
 	return d, nil
 }
