@@ -52,7 +52,7 @@ func (f *inflight) ACKEvents(n int) {
 // still acknowledged.
 func (f *inflight) ClientClosed() {}
 
-// wait waits until nothing is in flight, and tells whether that was within the limit.
+// wait waits until nothing is in flight, and reports whether that was within the limit.
 func (f *inflight) wait(limit time.Duration) bool {
 	end := time.Now().Add(limit)
 	for f.active.Get() > 0 {

@@ -38,9 +38,9 @@ const (
 
 // These belong to the process, as the memory does that they bound.
 var (
-	// beside is taken by who reads or holds a page beyond mostOwn.
+	// beside is taken by whoever reads or holds a page beyond mostOwn.
 	beside = semaphore.NewWeighted(mostBeside)
-	// largePage is taken by who finds no room for one there.
+	// largePage is taken by whoever finds no room for a page there.
 	largePage = make(chan struct{}, 1)
 )
 

@@ -15,7 +15,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/paths"
 )
 
-// Processing returns what makes Libbeat's processing of events, out of factory. It
+// Processing returns a factory of Libbeat's processing of events, around another one. It
 // finds out whether the events of an input are direct: no processor sees them, no
 // fields of the user's are added, and the output does nothing but write them. Then they
 // cost less, because they are made of objects that encode themselves instead of maps,

@@ -17,9 +17,10 @@
 //     error.message says so, and event.kind stays enrichment. The same goes for
 //     a value that its ECS field can't hold, because Elasticsearch would refuse the
 //     document for it.
-//   - Nothing of an event refers to the bytes that it was made of, and no two
-//     events share a map or a list: the caller may reuse the bytes, and
-//     processors may change the events.
+//   - Nothing of an event refers to the bytes that it was made of: the caller may
+//     reuse them. No two events share a map or a list, so that processors may change
+//     the events. Direct events share some, because no processor sees them: see
+//     [Processing].
 //   - Every string is valid UTF-8, every date lies in the years 1 to 9999, and
 //     no key has a dot. An appliance that lies costs bounded time and memory:
 //     the constants beside the type indicator are the bounds, and error.message

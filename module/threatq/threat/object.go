@@ -81,7 +81,7 @@ func (o object) fields() mapstr.M {
 	return fields
 }
 
-// MarshalJSON writes the object for who reads it in a log.
+// MarshalJSON writes the object as a log shows it.
 func (o object) MarshalJSON() ([]byte, error) { return json.Marshal(o.fields()) }
 
 // asField returns a value as Libbeat's processors expect it.
