@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"maps"
 	"math/rand/v2"
 	"os"
 	"syscall"
@@ -175,6 +176,37 @@ func TestShutdown(t *testing.T) {
 			beat.Signal(sig)
 			assert.Zero(t, beat.Wait(), beat.Output())
 			assert.Less(t, time.Since(start), soon)
+		})
+	}
+}
+
+// The events of an input go to the data stream of its namespace, whatever becomes of
+// them on the way.
+func TestNamespacesHaveDataStreams(t *testing.T) {
+	t.Parallel()
+	for name, settings := range map[string]map[string]any{
+		"nothing sees them":  {},
+		"a processor":        {"processors": []any{map[string]any{"drop_fields": map[string]any{"fields": []string{"input"}}}}},
+		"fields of the user": {"fields": map[string]any{"team": "soc"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sim, es := startAppliance(t, tidy(50)), startElasticsearch(t)
+			dir := beattest.NewDir(t)
+			all := map[string]any{"threatqbeat.inputs": []any{
+				sim.input("default", nil), sim.input("soc", map[string]any{"data_stream.namespace": "soc"}),
+			}}
+			maps.Copy(all, es.output(nil))
+			maps.Copy(all, settings)
+			dir.Configure(all)
+			beat := dir.Start("run")
+			beat.Eventually("the arrival of everything", func() bool { return len(es.events()) >= 100 })
+			beat.Stop()
+			namespaces := map[any]int{}
+			for _, event := range es.events() {
+				namespaces[event.Get("data_stream.namespace")]++
+			}
+			assert.Equal(t, map[any]int{"default": 50, "soc": 50}, namespaces)
 		})
 	}
 }

@@ -142,6 +142,7 @@ func refusal(status int, kind, reason string) *verdict {
 
 var (
 	mappingConflict = refusal(http.StatusBadRequest, "document_parsing_exception", "[1:44] failed to parse field [threatq.id] of type [long] in document with id 'SdIKDaIBUeJv8UqGFSWA'. Preview of field's value: 'none'")
+	otherDataStream = refusal(http.StatusBadRequest, "document_parsing_exception", "[1:44] [constant_keyword] field [data_stream.namespace] only accepts values that are equal to the value defined in the mappings")
 	tooManyRequests = refusal(http.StatusTooManyRequests, "es_rejected_execution_exception", "rejected execution of coordinating operation")
 	serverError     = refusal(http.StatusInternalServerError, "fail_processor_exception", "mine")
 	clusterRefusals = map[string]*verdict{
@@ -166,7 +167,11 @@ func (es *elasticsearch) index(body []byte) (items []map[string]verdict, failed 
 		if err := errors.Join(lines.Decode(&action), lines.Decode(&event)); err != nil {
 			return nil, false, err
 		}
-		if refused := es.refuse(event); refused != nil {
+		refused := es.refuse(event)
+		if stream := fmt.Sprintf("logs-%s-%s", event.Get("data_stream.dataset"), event.Get("data_stream.namespace")); action.Get("create._index") != stream {
+			refused = otherDataStream
+		}
+		if refused != nil {
 			failed = true
 			items = append(items, map[string]verdict{"create": *refused})
 			continue

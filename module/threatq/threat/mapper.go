@@ -49,7 +49,7 @@ type Mapper struct {
 	cfg MapperConfig
 	// dataStream and feed are data_stream and threat.feed of all events.
 	dataStream mapstr.M
-	feed       object
+	feed       any  // an object, boxed once
 	direct     bool // see Processing
 	// builders holds what is worth keeping from one indicator to the next.
 	builders sync.Pool
@@ -69,7 +69,7 @@ func NewMapper(cfg MapperConfig) *Mapper {
 // Common returns the fields that all events have in common. Libbeat can add them to
 // many events without a copy, and knows when a processor makes copies necessary.
 func (m *Mapper) Common() mapstr.M {
-	return mapstr.M{"data_stream": m.dataStream.Clone(), "threat": mapstr.M{"feed": m.feed.fields()}}
+	return mapstr.M{"data_stream": m.dataStream.Clone(), "threat": mapstr.M{"feed": asField(m.feed)}}
 }
 
 // complete adds these fields to an event, unless the pipeline does.
