@@ -48,9 +48,14 @@ func TestFleetIntegrationSaves(t *testing.T) {
 	} {
 		field := fmt.Sprintf(`([...document.querySelectorAll('label')].find(l => l.innerText.trim() == %q) || {}).htmlFor`, label)
 		tab.holds("there is a field "+label, field, 3*time.Minute)
-		var id string
+		var id, text string
 		tab.ask(field, &id)
-		tab.run(time.Minute, chromedp.SendKeys(fmt.Sprintf(`[id=%q]`, id), value, chromedp.ByQuery))
+		for range 5 { // a page that is still loading may empty what was filled in
+			tab.run(time.Minute, chromedp.SendKeys(fmt.Sprintf(`[id=%q]`, id), value, chromedp.ByQuery), chromedp.Sleep(time.Second))
+			if tab.ask(fmt.Sprintf(`document.getElementById(%q).value`, id), &text); text != "" {
+				break
+			}
+		}
 	}
 	// The label of a secret doesn't name its field.
 	tab.run(time.Minute, chromedp.SendKeys(`input[type="password"]`, "secret", chromedp.ByQuery))
