@@ -115,7 +115,7 @@ func compare(b bench, programs []program, indicators, large int, profile string)
 		row("peak memory, to "+other.name, ratio(beat.peak, r.peak), other.wanted.peak)
 	}
 	row(fmt.Sprintf("first collection with %s per request, to the requests alone", latency), ratio(slow[0].wall, slow[1].wall), "at most 1.05")
-	row(fmt.Sprintf("peak memory of %d indicators, to that of %d", large, indicators), ratio(flat[0].peak, beat.peak), "at most 1.1")
+	row(fmt.Sprintf("peak memory of %d indicators, to that of %d", large, indicators), ratio(flat[0].peak, beat.peak), "1, and the known indicators")
 	return w.Flush()
 }
 
