@@ -166,7 +166,7 @@ func TestIntelligenceSearch(t *testing.T) {
 
 	// search sends what the page sends, and returns the numbers of the indicators it gets.
 	search := func(patterns []string) []int {
-		answer := c.kibanaMust(url, "POST", "/internal/search/threatIntelligenceSearchStrategy", object{
+		request := object{
 			"factoryQueryType": "indicatorGrid",
 			"params": object{"index": patterns, "body": object{
 				"size": 1000, "fields": []any{object{"field": "*", "include_unmapped": true}},
@@ -174,6 +174,11 @@ func TestIntelligenceSearch(t *testing.T) {
 					object{"term": object{"event.type": "indicator"}}, object{"term": object{"event.category": "threat"}},
 				}}},
 			}},
+		}
+		var answer object
+		c.eventually("an answer that is not about a search that still runs", patience, func() bool {
+			answer = c.kibanaMust(url, "POST", "/internal/search/threatIntelligenceSearchStrategy", request)
+			return answer["isRunning"] != true
 		})
 		ids := []int{}
 		for _, hit := range get(answer, "rawResponse", "hits", "hits").([]any) {
