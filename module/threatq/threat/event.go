@@ -103,12 +103,10 @@ func (b *builder) event(raw []byte) beat.Event {
 		size++
 	}
 	fields := make(mapstr.M, size)
-	fields["event"] = b.ecs
 	if b.ecs == nil || !b.direct || b.mapper.cfg.PreserveOriginal {
 		b.ecs = b.eventFields(kindEnrichment, raw)
-		fields["event"] = b.ecs
 	}
-	fields["threatq"], fields["threat"] = threatq, threat
+	fields["event"], fields["threatq"], fields["threat"] = b.ecs, threatq, threat
 	if related != nil {
 		fields["related"] = related
 	}
