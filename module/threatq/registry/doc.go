@@ -29,6 +29,10 @@
 // version, so that a sweep publishes it if the collection has it, and retires it if
 // not. Neither does harm.
 //
+// A retirement makes uncertain what another input knows or has in flight of the
+// indicator, and that is saved before its acknowledgement is: the output may have
+// written the two in either order.
+//
 // In memory, known indicators are an immutable [Set], some 7 bytes each, and the few
 // changes since. On disk they are a base, which is such a set, and a log of what has
 // changed since, both with checksums. A change costs a record of the log; both files

@@ -43,13 +43,14 @@ type Known struct {
 	latest     Version // the latest of all
 	sessions   map[uint64]*Session
 	lastID     uint64
-	refusals   int // since Refusals was called
+	doubtful   int // since Doubtful was called
 	generation uint64
 	out        *os.File // the log, nil when closed or broken
 	logged     int      // entries in the log
 	failed     time.Time
 	failure    error // why out is broken
 	saved      func(error)
+	retired    func([]Indicator) // takes what the output has acknowledged as retired
 	closed     bool
 
 	running bool // whether an input uses it; KnownStore.mu is held
@@ -62,7 +63,7 @@ type Known struct {
 
 // openKnown reads the files of an input, or begins them.
 func openKnown(files knownFiles, log *logp.Logger) (*Known, error) {
-	k := &Known{files: files, log: log, now: time.Now, set: &Set{}, sessions: map[uint64]*Session{}}
+	k := &Known{files: files, log: log, now: time.Now, set: &Set{}, sessions: map[uint64]*Session{}, retired: func([]Indicator) {}}
 	exists, err := files.exists()
 	if err == nil && exists {
 		err = k.load()
@@ -275,8 +276,21 @@ func (k *Known) doubt(retired []Indicator) {
 		}
 	}
 	if len(entries) > 0 {
+		k.doubtful += len(entries)
 		k.change(entries)
 	}
+}
+
+// uncertain returns which of the indicators are known, and in no certain version.
+func (k *Known) uncertain(indicators []Indicator) []Indicator {
+	set := k.Snapshot()
+	var found []Indicator
+	for _, indicator := range indicators {
+		if _, version, ok := set.Find(indicator); ok && version == Uncertain {
+			found = append(found, indicator)
+		}
+	}
+	return found
 }
 
 func (k *Known) change(entries []Entry) {
@@ -291,7 +305,7 @@ func (k *Known) change(entries []Entry) {
 func (k *Known) Refuse(i Indicator) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.refusals++
+	k.doubtful++
 	for _, s := range k.sessions {
 		for n := range s.queue {
 			if s.queue[n].Indicator == i {
@@ -301,12 +315,14 @@ func (k *Known) Refuse(i Indicator) {
 	}
 }
 
-// Refusals returns how many documents were refused since it was last called.
-func (k *Known) Refusals() int {
+// Doubtful returns of how many indicators the output may lack the last version since it
+// was last called: their documents were refused, or a retirement may have been written
+// behind them.
+func (k *Known) Doubtful() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	n := k.refusals
-	k.refusals = 0
+	n := k.doubtful
+	k.doubtful = 0
 	return n
 }
 

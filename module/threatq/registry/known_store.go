@@ -92,6 +92,7 @@ func (s *KnownStore) Use(inputID, url, dataCollectionID string) (k *Known, relea
 		if s.registryDamaged && k.Damage == "" {
 			k.Damage = "the registry of cursors was damaged"
 		}
+		k.retired = func(retired []Indicator) { s.doubt(k, retired) }
 		s.open[key] = k
 	}
 	k.running = true
@@ -105,7 +106,8 @@ func (s *KnownStore) Use(inputID, url, dataCollectionID string) (k *Known, relea
 // Settle has decide learn which indicators other inputs know: running ones, and inputs
 // that have run within 90 days and don't now. What decide returns is known to k no
 // longer. No other input decides meanwhile: of two that know an indicator, each would
-// leave it to the other.
+// leave it to the other. What k is not certain of it may have retired before a crash, so
+// that the others are not certain of it either.
 func (s *KnownStore) Settle(k *Known, indicators []Indicator, decide func(running, stopped map[Indicator]bool) (forget []Indicator, err error)) error {
 	s.settling.Lock()
 	defer s.settling.Unlock()
@@ -113,6 +115,7 @@ func (s *KnownStore) Settle(k *Known, indicators []Indicator, decide func(runnin
 	if err != nil {
 		return fmt.Errorf("looking at what the other inputs know: %w", err)
 	}
+	s.doubt(k, k.uncertain(indicators))
 	forget, err := decide(running, stopped)
 	if err != nil {
 		return err
@@ -121,10 +124,10 @@ func (s *KnownStore) Settle(k *Known, indicators []Indicator, decide func(runnin
 	return nil
 }
 
-// Doubt takes note that k has retired indicators. Another input that has learned of one
-// since may have published it before or after, so that its next sweep publishes it once
+// doubt takes note that k has retired indicators, or may have. Another input that knows
+// one may have published it before or after, so that its next sweep publishes it once
 // more.
-func (s *KnownStore) Doubt(k *Known, retired []Indicator) {
+func (s *KnownStore) doubt(k *Known, retired []Indicator) {
 	if len(retired) == 0 {
 		return
 	}

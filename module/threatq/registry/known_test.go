@@ -5,9 +5,11 @@ package registry
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -73,8 +75,8 @@ func TestKnownIsWhatWasAcknowledgedAndNotRefused(t *testing.T) {
 	k.Refuse(only(2))
 	s.ACKEvents(3)
 	assert.Equal(t, map[Indicator]Version{only(1): 10}, contentsOf(k.Snapshot()), "2 was refused, 3 is under way")
-	assert.Equal(t, 1, k.Refusals())
-	assert.Zero(t, k.Refusals())
+	assert.Equal(t, 1, k.Doubtful())
+	assert.Zero(t, k.Doubtful())
 	s.ACKEvents(1)
 
 	// A version that was refused leaves the one before.
@@ -156,6 +158,65 @@ func TestRetirementThatIsOvertakenIsUncertain(t *testing.T) {
 	assert.Equal(t, want, contentsOf(k.Snapshot()))
 	k = use(t, openStore(t, files(t, root)), "one")
 	assert.Equal(t, want, contentsOf(k.Snapshot()))
+}
+
+// The same of an indicator that another input publishes while it is retired, wherever a
+// crash comes after the output has acknowledged the retirement.
+func TestRetirementThatAnotherInputOvertakesIsUncertain(t *testing.T) {
+	for name, other := range map[string]struct {
+		acked bool // before the retirement is
+		want  map[Indicator]Version
+	}{
+		"known": {true, map[Indicator]Version{only(1): Uncertain, only(2): 10}},
+		"sent":  {false, map[Indicator]Version{only(1): Uncertain, only(2): 10}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			store := openStore(t, root)
+			from, to := use(t, store, "from"), use(t, store, "to")
+			retires, publishes := from.Connect(), to.Connect()
+			publish(t, retires, Entry{only(1), 10}, Entry{only(2), 10})
+			retires.ACKEvents(2)
+			publish(t, retires, Entry{only(1), Gone})
+			publish(t, publishes, Entry{only(1), 11}, Entry{only(2), 10})
+			if other.acked {
+				publishes.ACKEvents(2)
+			}
+			retires.ACKEvents(1)
+			if !other.acked {
+				publishes.ACKEvents(2)
+			}
+			assert.Equal(t, other.want, contentsOf(to.Snapshot()))
+			assert.Equal(t, 1, to.Doubtful())
+			assert.Zero(t, from.Doubtful())
+			store = openStore(t, files(t, root))
+			assert.Equal(t, other.want, contentsOf(use(t, store, "to").Snapshot()))
+			assert.Equal(t, map[Indicator]Version{only(2): 10}, contentsOf(use(t, store, "from").Snapshot()))
+		})
+	}
+}
+
+// The same when the crash comes before: whether the output has written the retirement
+// nobody knows.
+func TestRetirementThatACrashLeavesInDoubtIsUncertainElsewhere(t *testing.T) {
+	root := t.TempDir()
+	store := openStore(t, root)
+	retires, publishes := use(t, store, "from").Connect(), use(t, store, "to").Connect()
+	publish(t, retires, Entry{only(1), 10}, Entry{only(2), 10})
+	retires.ACKEvents(2)
+	publish(t, retires, Entry{only(1), Gone})
+	publish(t, publishes, Entry{only(1), 11}, Entry{only(2), 10})
+	publishes.ACKEvents(2)
+
+	store = openStore(t, files(t, root))
+	from, to := use(t, store, "from"), use(t, store, "to")
+	err := store.Settle(from, []Indicator{only(1), only(2)}, func(running, _ map[Indicator]bool) ([]Indicator, error) {
+		return slices.Collect(maps.Keys(running)), nil
+	})
+	require.NoError(t, err)
+	assert.Empty(t, contentsOf(from.Snapshot()))
+	assert.Equal(t, map[Indicator]Version{only(1): Uncertain, only(2): 10}, contentsOf(to.Snapshot()))
+	assert.Equal(t, 1, to.Doubtful())
 }
 
 func TestEachClientHasItsOwnAcknowledgements(t *testing.T) {

@@ -111,8 +111,12 @@ func (s *Session) AddEvent(_ beat.Event, published bool) {
 func (*Session) ClientClosed() {}
 
 // ACKEvents takes the acknowledgement of the next n events. When it returns, it is
-// saved that they are known.
+// saved that they are known. What other inputs know of those that were retired is in
+// doubt before that, so that a crash in between leaves it so.
 func (s *Session) ACKEvents(n int) {
+	if retired := s.retired(n); len(retired) > 0 {
+		s.known.retired(retired)
+	}
 	s.known.mu.Lock()
 	defer s.known.mu.Unlock()
 	s.acknowledge(n)
@@ -164,9 +168,30 @@ func (s *Session) acknowledge(n int) {
 	if len(uncertain) > 0 {
 		records = appendChanged(records, uncertain)
 	}
+	k.doubtful += len(uncertain)
 	k.apply(append(known, uncertain...))
 	k.append(records)
 	k.repair()
+}
+
+// retired returns what the next n events retire, but for those that were refused.
+func (s *Session) retired(n int) []Indicator {
+	s.known.mu.Lock()
+	defer s.known.mu.Unlock()
+	var retired []Indicator
+	for i := range s.queue {
+		entry := &s.queue[i]
+		if entry.dropped {
+			continue
+		}
+		if n--; n < 0 {
+			break
+		}
+		if entry.Version == Gone && !entry.refused {
+			retired = append(retired, entry.Indicator)
+		}
+	}
+	return retired
 }
 
 // overtake marks what is in flight of an indicator whose retirement was

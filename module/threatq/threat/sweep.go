@@ -81,10 +81,10 @@ func (s *sweeper) cycled(err error) {
 	if s.current != nil && s.ready {
 		s.current.awaitsCycle = false
 	}
-	if s.in.known.Refusals() > 0 && s.schedule.refused(now) {
+	if s.in.known.Doubtful() > 0 && s.schedule.refused(now) {
 		s.save()
 	}
-	if s.held && s.in.known.Accepted() > 0 {
+	if s.held && s.current == nil && s.in.known.Accepted() > 0 {
 		s.held = false
 		s.schedule.ask()
 		s.schedule.notBefore = now
@@ -137,6 +137,7 @@ const fewTouched = 10_000
 // begin waits until everything before it is acknowledged: what the output has yet
 // to write is neither known nor not.
 func (s *sweeper) begin() {
+	s.schedule.begin()
 	published, _ := s.in.session.Progress()
 	s.current = &sweep{started: time.Now(), settle: published, known: &registry.Set{}, walk: walk{mark: client.StartMark, total: -1}}
 	s.current.next = s.look
@@ -307,8 +308,12 @@ func (s *schedule) wait(now time.Time) time.Duration {
 // ask has a sweep made out of turn.
 func (s *schedule) ask() { s.asked = true }
 
-// refused asks for a sweep because documents were refused. They may be refused
-// again, so that it waits longer each time. It reports whether nothing has asked before.
+// begin answers what has asked so far. What asks from now on wants another one.
+func (s *schedule) begin() { s.asked = false }
+
+// refused asks for a sweep because documents were refused, or retirements were
+// overtaken. That may happen again, so that it waits longer each time. It reports
+// whether nothing has asked before.
 func (s *schedule) refused(now time.Time) bool {
 	if s.asked {
 		return false
@@ -328,7 +333,10 @@ func (s *schedule) failed(now time.Time) {
 
 // succeeded counts from now. whole says that nothing was missing.
 func (s *schedule) succeeded(now time.Time, whole bool) {
-	s.since, s.asked, s.failures, s.notBefore = now, false, 0, time.Time{}
+	s.since, s.failures = now, 0
+	if !s.asked {
+		s.notBefore = time.Time{}
+	}
 	if whole {
 		s.refusals = 0
 	}

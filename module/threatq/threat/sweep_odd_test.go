@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
@@ -196,6 +197,14 @@ func TestARestartKeepsWhatWasAskedFor(t *testing.T) {
 // An indicator moves from one collection to another, whose input publishes it while it
 // is being retired: that input's next sweep publishes it once more.
 func TestIndicatorMovesWhileItIsRetired(t *testing.T) {
+	uncertain := func(t *testing.T, store *registry.KnownStore, i registry.Indicator) {
+		t.Helper()
+		other, _, err := store.Use("other", "https://threatq.example.com", "beef")
+		require.NoError(t, err)
+		_, version, known := other.Snapshot().Find(i)
+		assert.True(t, known)
+		assert.Equal(t, registry.Uncertain, version)
+	}
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 20, tidyCollection, allMayGo)
 		require.NoError(t, w.run.cycle(t.Context()))
@@ -212,13 +221,19 @@ func TestIndicatorMovesWhileItIsRetired(t *testing.T) {
 				return nil
 			}))
 			session.ACKEvents(1)
-			return forward(event, update)
+			require.NoError(t, forward(event, update))
+			// A crash before the sweep ends changes nothing about that.
+			root := t.TempDir()
+			require.NoError(t, os.CopyFS(root, os.DirFS(w.root)))
+			crashed, err := registry.OpenKnown(root, 0o600, logp.NewNopLogger())
+			require.NoError(t, err)
+			defer func() { _ = crashed.Close() }()
+			uncertain(t, crashed, left)
+			return nil
 		}
 		require.NoError(t, w.sweep())
 		require.Equal(t, []registry.Indicator{left}, w.retired)
-		_, version, known := other.Snapshot().Find(left)
-		assert.True(t, known)
-		assert.Equal(t, registry.Uncertain, version)
+		uncertain(t, w.store, left)
 	})
 }
 

@@ -468,8 +468,21 @@ func TestSchedule(t *testing.T) {
 		s.failed(now)
 		assert.Equal(t, wait*time.Minute, s.wait(now))
 	}
+	s.begin()
 	s.succeeded(now, true)
 	assert.LessOrEqual(t, s.wait(now.Add(-1000*interval)), interval, "the clock was set back")
+
+	// What asks for a sweep while one goes on is not answered by that.
+	asked := newSchedule(interval, "one", day)
+	asked.refused(day)
+	assert.Equal(t, firstBackoff, asked.wait(day))
+	asked.begin()
+	assert.True(t, asked.refused(day))
+	asked.succeeded(day, false)
+	assert.Equal(t, 2*firstBackoff, asked.wait(day))
+	asked.begin()
+	asked.succeeded(day, true)
+	assert.Greater(t, asked.wait(day), 2*firstBackoff)
 
 	short := newSchedule(time.Second, "one", day)
 	short.failed(day)
