@@ -36,6 +36,7 @@ type sweeper struct {
 	out      *announcer
 	schedule *schedule
 	metrics  *sweepMetrics
+	surplus  int // see maxSurplus
 
 	state   registry.SweepState
 	ready   bool // the last cycle has drained the collection
@@ -238,9 +239,9 @@ func (in *input) newSweeper(run *runner, pages sweepPager, out *announcer, metri
 	}
 	s := &sweeper{
 		in: in, run: run, pages: pages, out: out, metrics: metrics,
-		schedule: newSchedule(in.cfg.Reconcile.Interval, in.cfg.ID, since),
-		state:    state,
-		held:     state.HeldBack > 0,
+		schedule: newSchedule(in.cfg.Reconcile.Interval, in.cfg.ID, since), surplus: maxSurplus,
+		state: state,
+		held:  state.HeldBack > 0,
 	}
 	s.state.InputID, s.state.URL, s.state.DataCollectionID = in.cfg.ID, in.cfg.URL, in.cfg.DataCollectionID
 	// What was delivered is not known: the input has collected with an older

@@ -265,13 +265,22 @@ func TestKnownElsewhereHoldsBackNothing(t *testing.T) {
 
 // Pages without an end.
 func TestSweepWithoutEnd(t *testing.T) {
+	full := func(n int, page *client.Page) {
+		page.Indicators = nil
+		for i := range 20 {
+			page.Indicators = append(page.Indicators, fmt.Appendf(nil, `{"id":%d,"updated_at":"2026-01-01 00:00:00"}`, n*20+i))
+		}
+	}
 	pages := map[string]func(n int, page *client.Page){
 		"empty ones": func(n int, page *client.Page) { page.Indicators = nil },
-		"full ones": func(n int, page *client.Page) {
-			page.Indicators = nil
-			for i := range 20 {
-				page.Indicators = append(page.Indicators, fmt.Appendf(nil, `{"id":%d,"updated_at":"2026-01-01 00:00:00"}`, n*20+i))
-			}
+		"full ones":  full,
+		"full ones without a total": func(n int, page *client.Page) {
+			full(n, page)
+			page.Total = -1
+		},
+		"unreadable ones": func(n int, page *client.Page) { page.Indicators = [][]byte{fmt.Append(nil, n)} },
+		"the same indicator in other words": func(n int, page *client.Page) {
+			page.Indicators = [][]byte{fmt.Appendf(nil, `{"id":1,"updated_at":"2026-01-01 00:00:00","n":%d}`, n)}
 		},
 	}
 	for name, spoil := range pages {
@@ -280,6 +289,7 @@ func TestSweepWithoutEnd(t *testing.T) {
 				w := newWorld(t, 100, tidyCollection)
 				require.NoError(t, w.run.cycle(t.Context()))
 				n := 0
+				w.sweeper.surplus = 1000
 				w.sweeper.pages = endless(func(mark string) *client.Page {
 					if n++; n > 5000 {
 						t.Fatal("no end")

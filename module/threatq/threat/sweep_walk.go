@@ -41,6 +41,11 @@ type walk struct {
 // maxAgain bounds the pages whose marks are kept to look at them once more.
 const maxAgain = 1000
 
+// maxSurplus is how many elements beyond twice the known indicators a sweep looks at. An
+// appliance whose pages have no end, and never repeat, would keep it going for ever. A
+// collection that is larger is known better after each attempt.
+const maxSurplus = 10_000_000
+
 // pageAgain is a page that is looked at once more, whole.
 type pageAgain struct {
 	mark string
@@ -110,6 +115,9 @@ func (s *sweeper) follow(page *client.Page) (step, error) {
 		return nil, errCursorLoop
 	case w.emptyPages >= maxEmpty:
 		return nil, errEmptyPages
+	case w.elements-s.surplus > 2*s.current.known.Len():
+		return nil, fmt.Errorf("the pages held %d indicators so far, of which %d came before and %d can't be read, %d are known, and there is no end: check the appliance's search index",
+			w.elements, w.repeated, w.unreadable, s.current.known.Len())
 	case w.total >= 0 && w.indicators() > s.most():
 		return nil, s.disagrees()
 	}
