@@ -73,49 +73,57 @@ func canceled(ctx context.Context, op string) *Error {
 // body begins.
 func (c *Client) statusError(call *call, resp *http.Response, body []byte) *Error {
 	status := resp.StatusCode
-	e := &Error{Op: call.op, Status: status}
-	is := func(failure Failure, reason, hint string) *Error {
-		e.Failure, e.Reason, e.Hint = failure, reason, hint
+	e := &Error{Op: call.op, Status: status, Failure: call.failureOf(status)}
+	says := func(reason, hint string) *Error {
+		e.Reason, e.Hint = reason, hint
 		return e
 	}
 	answered := "the appliance answered " + statusText(status)
-	rejected := status == http.StatusBadRequest || status == http.StatusUnprocessableEntity
-	switch {
-	case otherProduct(resp.Header, body) != "":
-		return is(FailureAnswer, fmt.Sprintf("%s answers there, and not ThreatQ (%d)", otherProduct(resp.Header, body), status),
-			"set url to the address of the ThreatQ appliance")
-	case status == http.StatusTooManyRequests:
-		e.RetryAfter = retryAfter(resp.Header, c.now())
-		return is(FailureRateLimited, "the appliance answers that there are too many requests (429)",
-			"lower the load with request.rate_limit.limit or a longer interval")
-	case status == http.StatusRequestTimeout || status >= 500:
-		e.RetryAfter = retryAfter(resp.Header, c.now())
-		return is(FailureServer, answered, "look at the appliance's own logs")
-	case status == http.StatusProxyAuthRequired:
-		return is(FailureStatus, "the proxy wants a user name and a password (407)", "put them into request.proxy_url")
-	case status >= 300 && status < 400:
-		return is(FailureStatus, answered+" without saying where to", "check url")
-	case call.token && (status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden):
-		return is(FailureCredentials, fmt.Sprintf("the appliance refuses the client's id or secret (%d)", status),
-			"check auth.oauth2.client.id and auth.oauth2.client.secret")
-	case call.token:
-		return is(FailureStatus, answered, "check url or auth.oauth2.token_url")
-	case status == http.StatusUnauthorized:
-		return is(FailureCredentials, "the appliance refuses a token that it issued a moment ago (401)",
-			"check in ThreatQ that the API client is enabled and may read threat data")
-	case status == http.StatusForbidden:
-		return is(FailureForbidden, "the API client may not read it (403)",
-			"give the API client of auth.oauth2.client.id a role in ThreatQ that may read the data collection")
-	case status == http.StatusNotFound:
-		return is(FailureCollectionUnknown, "the appliance knows no such data collection (404)", "check data_collection_id and url")
-	case rejected && !isJSONObject(body):
-		return is(FailureAnswer, answered+" without the JSON of an appliance's answer",
-			"something in between may refuse the request; if it is the appliance that refuses the cursor, run threatqbeat cursor reset")
-	case rejected && call.mark != StartMark:
-		return is(FailureCursorRejected, fmt.Sprintf("the appliance rejects the cursor mark %q (%d)", scrub(call.mark), status),
-			"collection has to start over from the beginning")
+	if product := otherProduct(resp.Header, body); product != "" {
+		e.Failure = FailureAnswer
+		return says(fmt.Sprintf("%s answers there, and not ThreatQ (%d)", product, status), "set url to the address of the ThreatQ appliance")
 	}
-	return is(FailureStatus, answered, "check url, page_size and fields_param")
+	switch e.Failure {
+	case FailureRateLimited:
+		e.RetryAfter = retryAfter(resp.Header, c.now())
+		return says(fmt.Sprintf("the appliance answers that there are too many requests (%d)", status),
+			"lower the load with request.rate_limit.limit or a longer interval")
+	case FailureServer:
+		e.RetryAfter = retryAfter(resp.Header, c.now())
+		return says(answered, "look at the appliance's own logs")
+	case FailureCredentials:
+		if call.token {
+			return says(fmt.Sprintf("the appliance refuses the client's id or secret (%d)", status),
+				"check auth.oauth2.client.id and auth.oauth2.client.secret")
+		}
+		return says(fmt.Sprintf("the appliance refuses a token that it issued a moment ago (%d)", status),
+			"check in ThreatQ that the API client is enabled and may read threat data")
+	case FailureForbidden:
+		return says(fmt.Sprintf("the API client may not read it (%d)", status),
+			"give the API client of auth.oauth2.client.id a role in ThreatQ that may read the data collection")
+	case FailureCollectionUnknown:
+		return says(fmt.Sprintf("the appliance knows no such data collection (%d)", status), "check data_collection_id and url")
+	case FailureCursorRejected:
+		if !isJSONObject(body) {
+			e.Failure = FailureAnswer
+			return says(answered+" without the JSON of an appliance's answer",
+				"something in between may refuse the request; if it is the appliance that refuses the cursor, run threatqbeat cursor reset")
+		}
+		if call.mark != StartMark {
+			return says(fmt.Sprintf("the appliance rejects the cursor mark %q (%d)", scrub(call.mark), status),
+				"collection has to start over from the beginning")
+		}
+		e.Failure = FailureStatus // there is no mark that it could reject
+	}
+	switch {
+	case status == http.StatusProxyAuthRequired:
+		return says("the proxy wants a user name and a password (407)", "put them into request.proxy_url")
+	case status >= 300 && status < 400:
+		return says(answered+" without saying where to", "check url")
+	case call.token:
+		return says(answered, "check url or auth.oauth2.token_url")
+	}
+	return says(answered, "check url, page_size and fields_param")
 }
 
 func isJSONObject(body []byte) bool {

@@ -20,24 +20,23 @@ import (
 // FailureServer and Error.RetryAfter set, so that the wait is the caller's.
 const MaxRetryAfter = 5 * time.Minute
 
-// Failure is what failed, by which a caller may decide. errors.go says which statuses
-// belong to which.
+// Failure is what failed, by which a caller may decide.
 type Failure string
 
 // These are tried again.
 const (
 	FailureUnreachable    Failure = "unreachable"     // no connection, or one that broke or stalled
-	FailureServer         Failure = "server"          // 408, 5xx
-	FailureRateLimited    Failure = "rate_limited"    // 429; Error.RetryAfter says how long to wait
+	FailureServer         Failure = "server"          // the appliance says that it can't answer now
+	FailureRateLimited    Failure = "rate_limited"    // too many requests; Error.RetryAfter says how long to wait
 	FailureAnswer         Failure = "answer"          // neither a page nor a token: not JSON, an HTML page, a status without an answer
-	FailureCursorRejected Failure = "cursor_rejected" // 400 or 422 for a mark; it counts when it comes again
+	FailureCursorRejected Failure = "cursor_rejected" // the mark is rejected; it counts when it comes again
 )
 
 // These are not: somebody has to change something, which does not happen within a minute.
 const (
-	FailureCredentials       Failure = "credentials"        // 401, or the client's id or secret is refused
-	FailureForbidden         Failure = "forbidden"          // 403: the client is known and may not read the collection
-	FailureCollectionUnknown Failure = "collection_unknown" // 404
+	FailureCredentials       Failure = "credentials"        // the client's id or secret, or its token, is refused
+	FailureForbidden         Failure = "forbidden"          // the client is known and may not read the collection
+	FailureCollectionUnknown Failure = "collection_unknown" // there is no such data collection
 	FailureStatus            Failure = "status"             // any other status, such as 405
 	FailureRedirect          Failure = "redirect"           // one that is not followed
 	FailureTLS               Failure = "tls"                // the handshake failed, or the certificate is not trusted
@@ -47,6 +46,33 @@ const (
 
 // repeated is the one place that says which failures are tried again.
 var repeated = []Failure{FailureUnreachable, FailureServer, FailureRateLimited, FailureAnswer, FailureCursorRejected}
+
+// statusFailures says of the status of an answer what has failed: of pages, and of
+// tokens where that differs. What isn't here is FailureServer from 500 on, and
+// FailureStatus below.
+var statusFailures = map[int]struct{ page, token Failure }{
+	http.StatusBadRequest:          {page: FailureCursorRejected, token: FailureCredentials},
+	http.StatusUnauthorized:        {page: FailureCredentials},
+	http.StatusForbidden:           {page: FailureForbidden, token: FailureCredentials},
+	http.StatusNotFound:            {page: FailureCollectionUnknown, token: FailureStatus},
+	http.StatusRequestTimeout:      {page: FailureServer},
+	http.StatusUnprocessableEntity: {page: FailureCursorRejected, token: FailureStatus},
+	http.StatusTooManyRequests:     {page: FailureRateLimited},
+}
+
+// failureOf returns what has failed when the answer to a call has this status.
+func (c *call) failureOf(status int) Failure {
+	known := statusFailures[status]
+	switch {
+	case c.token && known.token != "":
+		return known.token
+	case known.page != "":
+		return known.page
+	case status >= http.StatusInternalServerError:
+		return FailureServer
+	}
+	return FailureStatus
+}
 
 // call is one request with all its attempts.
 type call struct {

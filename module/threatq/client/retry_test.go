@@ -108,6 +108,28 @@ func TestBackoff(t *testing.T) {
 	assert.Equal(t, time.Second, c.backoff(5, 0), "no room for chance")
 }
 
+// What isn't in the table of statuses belongs to its class.
+func TestFailureOfStatus(t *testing.T) {
+	for status, want := range map[int]struct{ page, token Failure }{
+		204: {FailureStatus, FailureStatus},
+		302: {FailureStatus, FailureStatus},
+		400: {FailureCursorRejected, FailureCredentials},
+		401: {FailureCredentials, FailureCredentials},
+		403: {FailureForbidden, FailureCredentials},
+		404: {FailureCollectionUnknown, FailureStatus},
+		405: {FailureStatus, FailureStatus},
+		407: {FailureStatus, FailureStatus},
+		408: {FailureServer, FailureServer},
+		422: {FailureCursorRejected, FailureStatus},
+		429: {FailureRateLimited, FailureRateLimited},
+		500: {FailureServer, FailureServer},
+		597: {FailureServer, FailureServer},
+	} {
+		assert.Equal(t, want.page, (&call{}).failureOf(status), "%d for a page", status)
+		assert.Equal(t, want.token, (&call{token: true}).failureOf(status), "%d for a token", status)
+	}
+}
+
 // A mark that is rejected once is tried again even where failures are not.
 func TestCursorRejectedOnce(t *testing.T) {
 	a := newAppliance(t, status(422), says(onePage))
