@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/elastic/elastic-agent-libs/config"
-	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 	"github.com/elastic/go-ucfg"
 )
@@ -72,9 +71,9 @@ func explain(cfg *config.C, err error, prefix string, scope *Scope) error {
 	return fmt.Errorf("%s%s: %w", name, value, reason)
 }
 
-// checkTLS refuses the TLS settings below path that can't be used. It reads the files
-// that they name.
-func checkTLS(path string, settings *tlscommon.Config) []error {
+// checkTLS refuses the TLS settings below path that can't be used. load reads the
+// files that they name.
+func checkTLS(path string, settings *tlscommon.Config, load func() (*tlscommon.TLSConfig, error)) []error {
 	if !settings.IsEnabled() {
 		return nil
 	}
@@ -87,7 +86,7 @@ func checkTLS(path string, settings *tlscommon.Config) []error {
 	if len(p) > 0 {
 		return p
 	}
-	if _, err := tlscommon.LoadTLSConfig(settings, logp.NewNopLogger()); err != nil {
+	if _, err := load(); err != nil {
 		p = append(p, explainTLS(path, err))
 	}
 	return p

@@ -108,7 +108,8 @@ func checkConnection(section LibbeatSection, below *config.C) []error {
 		}
 		return p
 	}
-	return append(p, checkTLS(section.Key+"."+path, &settings)...)
+	load := func() (*tlscommon.TLSConfig, error) { return loadTLS(&settings) }
+	return append(p, checkTLS(section.Key+"."+path, &settings, load)...)
 }
 
 // portOf returns the port of an address with or without a scheme, "" without one.

@@ -6,8 +6,10 @@ package config
 import (
 	"fmt"
 	"net/url"
+	"sync"
 
 	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 )
 
@@ -108,10 +110,30 @@ func (p ProxyURL) URL() (*url.URL, error) {
 type SSL struct {
 	hidden
 	settings **tlscommon.Config // fmt prints what a single pointer to a struct points to
+	load     func() (*tlscommon.TLSConfig, error)
 }
 
 // NewSSL wraps settings, which may be nil.
-func NewSSL(settings *tlscommon.Config) SSL { return SSL{hidden{new(Redacted)}, &settings} }
+func NewSSL(settings *tlscommon.Config) SSL {
+	s := SSL{hidden: hidden{new(Redacted)}, settings: &settings}
+	s.load = sync.OnceValues(func() (*tlscommon.TLSConfig, error) { return loadTLS(s.Settings()) })
+	return s
+}
+
+// Load returns what a client needs of the settings. It reads the files that they name
+// when it is called first.
+func (s SSL) Load() (*tlscommon.TLSConfig, error) {
+	if s.load == nil {
+		return loadTLS(nil)
+	}
+	return s.load()
+}
+
+// loadTLS reads the files. tlscommon would warn of verification_mode none here and on
+// each handshake; client.New says it once.
+func loadTLS(settings *tlscommon.Config) (*tlscommon.TLSConfig, error) {
+	return tlscommon.LoadTLSConfig(settings, logp.NewNopLogger())
+}
 
 // Unpack takes the settings from a configuration.
 func (s *SSL) Unpack(cfg *config.C) error {

@@ -75,7 +75,7 @@ func (in *Input) check() []error {
 				p.add("request.ssl.supported_protocols", "holds %v, which is not secure: TLSv1.2 and TLSv1.3 can be used", v)
 			}
 		}
-		p = append(p, checkTLS("request.ssl", ssl)...)
+		p = append(p, checkTLS("request.ssl", ssl, in.Request.SSL.Load)...)
 	}
 	checkIndex(&p, in.Index)
 	checkProcessors(&p, in.Processors)

@@ -18,6 +18,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +28,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap/zapcore"
 
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
 	"github.com/threatqbeat/threatqbeat/config"
@@ -90,6 +93,25 @@ func certificate(cert tls.Certificate) *tls.Config {
 }
 
 const day = 24 * time.Hour
+
+// The files that request.ssl names are read when the configuration is, and not again.
+func TestTLSFilesAreReadOnce(t *testing.T) {
+	ca := newAuthority(t)
+	a := secure(t, certificate(ca.issue(t, -day, day, "127.0.0.1")))
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(file, []byte(ca.pem), 0o600))
+	cfg, err := config.ReadInput(conf.MustNewConfigFrom(map[string]any{
+		"type": "threatq", "id": "a", "url": a.URL, "data_collection_id": "0123456789abcdef",
+		"auth.oauth2.client":                  map[string]any{"id": "client", "secret": "secret"},
+		"request.ssl.certificate_authorities": []string{file},
+	}), nil)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(file))
+	for range 2 {
+		c, _, _ := newClient(t, *cfg)
+		require.NoError(t, read(c))
+	}
+}
 
 func TestTLS(t *testing.T) {
 	ca := newAuthority(t)

@@ -38,9 +38,8 @@ func (c *Client) newTransports(addresses ...*url.URL) error {
 	for name, value := range request.ProxyHeaders {
 		proxy.Headers[name] = value.Reveal()
 	}
-	// tlscommon warns of verification_mode none on each handshake. New says it once.
 	var err error
-	if c.tls, err = tlscommon.LoadTLSConfig(request.SSL.Settings(), logp.NewNopLogger()); err != nil {
+	if c.tls, err = request.SSL.Load(); err != nil {
 		return fmt.Errorf("request.ssl can't be used: %w", err)
 	}
 	dialer := &net.Dialer{Timeout: request.Timeout, KeepAlive: 30 * time.Second}
