@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/mapstr"
 	"github.com/elastic/go-ucfg"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/threat"
 )
 
@@ -83,18 +85,18 @@ func inputOf(unit *agentproto.UnitExpectedConfig, index int, info *client.AgentI
 		return refusedInput(id, fmt.Errorf("stream %q: %w", id, err))
 	}
 	input := settings[0]
-	dropFleetQuotes(input)
+	dropFleetQuotes("", input)
 	input["id"] = id
 	if _, ok := input["type"]; !ok {
 		input["type"] = unit.GetType()
 	}
 	// Taken literally: Elastic Agent has replaced the variables of its policy, and
 	// what still looks like one, for example in a secret, is not a variable.
-	config, err := ucfg.NewFrom(input, ucfg.PathSep("."))
+	cfg, err := ucfg.NewFrom(input, ucfg.PathSep("."))
 	if err != nil {
 		return refusedInput(id, fmt.Errorf("stream %q: %w", id, err))
 	}
-	return &reload.ConfigWithMeta{Config: (*conf.C)(config)}
+	return &reload.ConfigWithMeta{Config: (*conf.C)(cfg)}
 }
 
 // inputID names the input of a stream, and with it the cursor. The stream's
@@ -114,23 +116,25 @@ func inputID(unit *agentproto.UnitExpectedConfig, stream *agentproto.Stream) str
 
 // dropFleetQuotes takes off the double quotes without which Fleet refuses a text
 // that begins with an asterisk or an ampersand (elastic/kibana#184972). In a package that
-// quotes its texts, as ours does, they would become a part of the text.
-func dropFleetQuotes(input map[string]any) {
-	for _, name := range []string{"fields_param", "expired_statuses", "tags"} {
-		switch value := input[name].(type) {
-		case string:
-			input[name] = withoutFleetQuotes(value)
-		case []any:
-			for i, element := range value {
-				if text, ok := element.(string); ok {
-					value[i] = withoutFleetQuotes(text)
-				}
-			}
+// quotes its texts, as ours does, they would become a part of the text. It returns the
+// settings below path, and changes them.
+func dropFleetQuotes(path string, value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		for key, v := range value {
+			value[key] = dropFleetQuotes(strings.TrimPrefix(path+"."+key, "."), v)
+		}
+	case []any:
+		for i, v := range value {
+			value[i] = dropFleetQuotes(path, v)
+		}
+	case string:
+		if option, ok := config.InputSettings().Lookup(path); ok && option.Fleet != nil && !option.Secret() {
+			return fleetQuoted.ReplaceAllString(value, "$1")
 		}
 	}
+	return value
 }
 
 // fleetQuoted is a text in quotes that Fleet asks for.
 var fleetQuoted = regexp.MustCompile(`^"([*&].*)"$`)
-
-func withoutFleetQuotes(text string) string { return fleetQuoted.ReplaceAllString(text, "$1") }

@@ -13,6 +13,10 @@ import (
 
 	"github.com/elastic/elastic-agent-client/v7/pkg/client"
 	agentproto "github.com/elastic/elastic-agent-client/v7/pkg/proto"
+	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/mapstr"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 var testAgent = &client.AgentInfo{ID: "agent-id", Version: "9.4.0"}
@@ -162,6 +166,28 @@ func TestFleetQuotesAreDropped(t *testing.T) {
 	assert.Equal(t, "*,sources", inputs[0]["fields_param"])
 	assert.Equal(t, []any{"&c", `"quoted"`, "Expired"}, inputs[0]["expired_statuses"])
 	assert.Equal(t, `"*"`, inputs[0]["data_collection"], "no text of Fleet's")
+}
+
+// So it is with each text that the package asks for, and with no secret.
+func TestFleetQuotesOfAllTexts(t *testing.T) {
+	for _, option := range config.InputSettings().All() {
+		if option.Fleet == nil || option.Type != config.TypeString && option.Type != config.TypeList {
+			continue
+		}
+		var settings map[string]any
+		require.NoError(t, conf.MustNewConfigFrom(map[string]any{option.Name: `"*a"`}).Unpack(&settings))
+		inputs := transformed(t, &agentproto.UnitExpectedConfig{
+			Id: "u", Type: "threatq", Source: source(t, map[string]any{}),
+			Streams: []*agentproto.Stream{{Id: "s", Source: source(t, settings)}},
+		})
+		got, err := mapstr.M(inputs[0]).GetValue(option.Name)
+		require.NoError(t, err)
+		if option.Secret() {
+			assert.Equal(t, `"*a"`, got, option.Name)
+		} else {
+			assert.Equal(t, "*a", got, option.Name)
+		}
+	}
 }
 
 // The cursor is saved under the id: nothing that a revision of the policy or
