@@ -82,6 +82,3 @@ func SettingsUnder(root *config.C, key string) (*config.C, error) {
 	}
 	return section, nil
 }
-
-// DefaultSetup returns the configuration that says nothing.
-func DefaultSetup() Setup { return must(SetupFrom(config.NewConfig())) }

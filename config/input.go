@@ -53,7 +53,11 @@ func ReadInput(raw *config.C, unknown func(error)) (*Input, error) {
 		return nil, err
 	}
 	// The cursor is saved under the address, which has one form.
-	in.URL = in.Address()
+	base, err := in.BaseURL()
+	if err != nil {
+		return nil, err
+	}
+	in.URL = base.String()
 	return in, nil
 }
 

@@ -36,14 +36,20 @@ func TestSetupFrom(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, err := SetupFrom(config.MustNewConfigFrom(tc.settings))
 			require.NoError(t, err)
-			want := DefaultSetup()
+			want, err := SetupFrom(config.NewConfig())
+			require.NoError(t, err)
 			tc.want(&want)
 			assert.Equal(t, want, got)
 		})
 	}
 	got, err := SetupFrom(config.NewConfig())
 	require.NoError(t, err)
-	assert.Equal(t, DefaultSetup(), got)
+	assert.Equal(t, Setup{
+		ILM:        SetupILM{Enabled: true},
+		Pipelines:  SetupPipelines{Enabled: true},
+		Template:   SetupTemplate{Enabled: true},
+		Transforms: SetupTransforms{Enabled: true},
+	}, got)
 }
 
 func TestCheckFileOfSetup(t *testing.T) {

@@ -165,16 +165,6 @@ func (in *Input) BaseURL() (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path}, nil
 }
 
-// Address returns the appliance's address in its one form, without a trailing
-// slash or /api; a URL that is refused is returned as it is.
-func (in *Input) Address() string {
-	u, err := in.BaseURL()
-	if err != nil {
-		return in.URL
-	}
-	return u.String()
-}
-
 // ParseEndpoint accepts an address that credentials may be sent to. Its errors
 // continue a sentence that begins with the setting's path.
 func ParseEndpoint(address string, r Request, example string) (*url.URL, error) {

@@ -87,7 +87,7 @@ func HideConfig(settings map[string]any) any {
 		switch {
 		case isVariable(text):
 			return value
-		case IsSecret(name) && value != nil && value != "":
+		case isSecret(name) && value != nil && value != "":
 			return config.Redacted
 		case isText:
 			return Hide(text)
@@ -131,7 +131,7 @@ func learnSettings(values map[string]string) {
 		learnAddress(name, value)
 		parent, last := split(name)
 		switch {
-		case IsSecret(name):
+		case isSecret(name):
 			learnCredentials(value)
 			learnPartner(values, parent, value)
 		case last == "key" && strings.Contains(value, "PRIVATE KEY-----"):
@@ -156,9 +156,9 @@ var defined = sync.OnceValue(func() map[string]bool {
 
 var inputs = regexp.MustCompile(`^threatqbeat\.inputs\.\d+\.`)
 
-// IsSecret reports whether the value of a setting is a secret, by its full name or by
+// isSecret reports whether the value of a setting is a secret, by its full name or by
 // its name in an input.
-func IsSecret(name string) bool {
+func isSecret(name string) bool {
 	parent, last := split(name)
 	if last == "key" && strings.HasSuffix(parent, "ssl") || strings.HasSuffix(last, "url") {
 		return false // a file or an address: learnSettings looks for keys and passwords in them

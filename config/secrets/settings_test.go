@@ -101,9 +101,9 @@ func TestSettingsDefinedAsSecrets(t *testing.T) {
 				continue
 			}
 			found++
-			assert.True(t, IsSecret(option.Name), option.Name)
+			assert.True(t, isSecret(option.Name), option.Name)
 		}
 	}
 	assert.Greater(t, found, 10)
-	assert.True(t, IsSecret("threatqbeat.inputs.3.auth.oauth2.client.secret"))
+	assert.True(t, isSecret("threatqbeat.inputs.3.auth.oauth2.client.secret"))
 }

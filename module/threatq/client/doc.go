@@ -27,7 +27,7 @@
 // A request is repeated as request.retry says after the failures that retry.go
 // lists: connection errors, bodies that break off or stall or aren't a page,
 // 429 and 5xx. Waits double from wait_min to wait_max, with a random part added; a
-// Retry-After up to MaxRetryAfter is honoured instead. Everything else fails at once:
+// Retry-After up to maxRetryAfter is honoured instead. Everything else fails at once:
 // what a user has to mend doesn't mend itself within a minute. A 401 for a page gets one
 // new token and the page is asked for again. A mark counts as rejected when the appliance
 // says so twice, as JSON. The end of the context ends everything at once.

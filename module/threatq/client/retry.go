@@ -15,10 +15,10 @@ import (
 	"github.com/elastic/go-concert/timed"
 )
 
-// MaxRetryAfter is the longest Retry-After that a request waits for. When the
+// maxRetryAfter is the longest Retry-After that a request waits for. When the
 // appliance asks for more, the request fails at once with FailureRateLimited or
 // FailureServer and Error.RetryAfter set, so that the wait is the caller's.
-const MaxRetryAfter = 5 * time.Minute
+const maxRetryAfter = 5 * time.Minute
 
 // Failure is what failed, by which a caller may decide.
 type Failure string
@@ -113,7 +113,7 @@ func (c *Client) do(ctx context.Context, call *call, attempt func(context.Contex
 		if e.Failure == FailureCursorRejected {
 			last, rejected = rejected, true
 		}
-		if last || !slices.Contains(repeated, e.Failure) || e.RetryAfter > MaxRetryAfter {
+		if last || !slices.Contains(repeated, e.Failure) || e.RetryAfter > maxRetryAfter {
 			return e
 		}
 		if timed.Wait(ctx, c.backoff(call.attempt-1, e.RetryAfter)) != nil {

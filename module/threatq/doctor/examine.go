@@ -63,12 +63,12 @@ func Examine(ctx context.Context, target Target) (*Report, error) {
 		endpoints: differing(cl.Endpoints()),
 		report:    &Report{Input: target.Input.ID, URL: cfg.URL, DataCollectionID: cfg.DataCollectionID, Passed: true},
 	}
-	e.step(StepResolve, func() finding { return e.resolve(ctx) })
-	e.step(StepConnect, func() finding { return e.connect(ctx) })
-	e.step(StepTLS, func() finding { return e.handshake(ctx) })
-	e.step(StepToken, func() finding { return e.token(ctx) })
-	e.step(StepPage, func() finding { return e.readPage(ctx) })
-	e.step(StepMap, func() finding { return e.mapPage() })
+	e.step(stepResolve, func() finding { return e.resolve(ctx) })
+	e.step(stepConnect, func() finding { return e.connect(ctx) })
+	e.step(stepTLS, func() finding { return e.handshake(ctx) })
+	e.step(stepToken, func() finding { return e.token(ctx) })
+	e.step(stepPage, func() finding { return e.readPage(ctx) })
+	e.step(stepMap, func() finding { return e.mapPage() })
 	e.page.Release()
 	return e.report, nil
 }

@@ -123,11 +123,11 @@ func TestEverythingIsFine(t *testing.T) {
 	report := examine(t, target(t, server, map[string]any{"page_size": 10}))
 	require.Equal(t, allOverTLS, verdicts(report), report.Text())
 	assert.True(t, report.Passed)
-	assert.Equal(t, "127.0.0.1 is an IP address", find(t, report, StepResolve).Detail)
-	assert.Equal(t, "to "+strings.TrimPrefix(server.url, "https://"), find(t, report, StepConnect).Detail)
-	assert.Regexp(t, `^TLS 1\.3, certificate of O=Acme Co, valid until \d{4}-\d\d-\d\d$`, find(t, report, StepTLS).Detail)
-	assert.Regexp(t, `^25 indicators in all, 10 on the first page \(`, find(t, report, StepPage).Detail)
-	assert.Equal(t, "10 of 10 indicators", find(t, report, StepMap).Detail)
+	assert.Equal(t, "127.0.0.1 is an IP address", find(t, report, stepResolve).Detail)
+	assert.Equal(t, "to "+strings.TrimPrefix(server.url, "https://"), find(t, report, stepConnect).Detail)
+	assert.Regexp(t, `^TLS 1\.3, certificate of O=Acme Co, valid until \d{4}-\d\d-\d\d$`, find(t, report, stepTLS).Detail)
+	assert.Regexp(t, `^25 indicators in all, 10 on the first page \(`, find(t, report, stepPage).Detail)
+	assert.Equal(t, "10 of 10 indicators", find(t, report, stepMap).Detail)
 	assert.EqualValues(t, 25, *report.Total)
 	assert.Equal(t, 10, report.Read)
 	var event struct {
@@ -152,7 +152,7 @@ func TestHostNameIsResolved(t *testing.T) {
 	tgt := target(t, server, map[string]any{"url": strings.Replace(server.url, "127.0.0.1", "localhost", 1)})
 	report := examine(t, tgt)
 	require.Equal(t, allOverHTTP, verdicts(report), report.Text())
-	assert.Regexp(t, `^localhost is .*127\.0\.0\.1`, find(t, report, StepResolve).Detail)
+	assert.Regexp(t, `^localhost is .*127\.0\.0\.1`, find(t, report, stepResolve).Detail)
 }
 
 func TestFirstFailureEndsTheWay(t *testing.T) {
@@ -170,52 +170,52 @@ func TestFirstFailureEndsTheWay(t *testing.T) {
 		"unknown host": {
 			settings: map[string]any{"url": "https://threatq.invalid"},
 			verdicts: "resolve:failed connect:skipped tls:skipped token:skipped page:skipped map:skipped",
-			step:     StepResolve, detail: `"threatq.invalid"`, advice: "DNS settings",
+			step:     stepResolve, detail: `"threatq.invalid"`, advice: "DNS settings",
 		},
 		"nobody listens": {
 			settings: map[string]any{"url": "http://" + refused},
 			verdicts: "resolve:ok connect:failed tls:skipped token:skipped page:skipped map:skipped",
-			step:     StepConnect, detail: refused + " refuses the connection", advice: "check that the appliance is running",
+			step:     stepConnect, detail: refused + " refuses the connection", advice: "check that the appliance is running",
 		},
 		"a proxy that does not listen": {
 			settings: map[string]any{"request.proxy_url": "http://user:proxypass@" + refused, "request.allow_insecure_http": true},
 			verdicts: "resolve:ok connect:failed tls:skipped token:skipped page:skipped map:skipped",
-			step:     StepConnect, detail: "refuses the connection",
+			step:     stepConnect, detail: "refuses the connection",
 		},
 		"a certificate of an unknown authority": {
 			secure: true, distrusted: true,
 			verdicts: "resolve:ok connect:ok tls:failed token:skipped page:skipped map:skipped",
-			step:     StepTLS, detail: "authority that is not trusted", advice: "request.ssl.certificate_authorities",
+			step:     stepTLS, detail: "authority that is not trusted", advice: "request.ssl.certificate_authorities",
 		},
 		"no TLS where it is expected": {
 			settings: map[string]any{"url": "https://HOST"},
 			verdicts: "resolve:ok connect:ok tls:failed token:skipped page:skipped map:skipped",
-			step:     StepTLS, detail: "does not speak TLS", advice: "http://",
+			step:     stepTLS, detail: "does not speak TLS", advice: "http://",
 		},
 		"a wrong secret": {
 			settings: map[string]any{"auth.oauth2.client.secret": "not-the-secret"},
 			verdicts: "resolve:ok connect:ok tls:skipped token:failed page:skipped map:skipped",
-			step:     StepToken, detail: "refuses the client's id or secret (401)", advice: "check auth.oauth2.client.id and auth.oauth2.client.secret",
+			step:     stepToken, detail: "refuses the client's id or secret (401)", advice: "check auth.oauth2.client.id and auth.oauth2.client.secret",
 		},
 		"a token endpoint in trouble": {
 			fault:    "token/503*forever",
 			verdicts: "resolve:ok connect:ok tls:skipped token:failed page:skipped map:skipped",
-			step:     StepToken, detail: "503", advice: "logs",
+			step:     stepToken, detail: "503", advice: "logs",
 		},
 		"an unknown data collection": {
 			settings: map[string]any{"data_collection_id": "beef"},
 			verdicts: "resolve:ok connect:ok tls:skipped token:ok page:failed map:skipped",
-			step:     StepPage, detail: "no such data collection (404)", advice: "check data_collection_id and url",
+			step:     stepPage, detail: "no such data collection (404)", advice: "check data_collection_id and url",
 		},
 		"too many requests": {
 			fault:    "429:retry-after=7",
 			verdicts: "resolve:ok connect:ok tls:skipped token:ok page:failed map:skipped",
-			step:     StepPage, detail: "it asks to wait 7s",
+			step:     stepPage, detail: "it asks to wait 7s",
 		},
 		"a page that breaks off": {
 			fault:    "truncated",
 			verdicts: "resolve:ok connect:ok tls:skipped token:ok page:failed map:skipped",
-			step:     StepPage, detail: "closed the connection",
+			step:     stepPage, detail: "closed the connection",
 		},
 	}
 	for name, test := range tests {
@@ -257,7 +257,7 @@ func TestEmptyCollectionPasses(t *testing.T) {
 	report := examine(t, target(t, start(t, false, 0), nil))
 	assert.Equal(t, "resolve:ok connect:ok tls:skipped token:ok page:ok map:skipped", verdicts(report))
 	assert.True(t, report.Passed)
-	assert.Equal(t, "the data collection is empty", find(t, report, StepMap).Detail)
+	assert.Equal(t, "the data collection is empty", find(t, report, stepMap).Detail)
 	assert.Nil(t, report.Indicator)
 }
 
@@ -267,14 +267,14 @@ func TestUnreadableIndicators(t *testing.T) {
 	require.NoError(t, server.PutRaw(1, []byte(`{"value": "198.51.100.7"}`)))
 	report := examine(t, target(t, server, nil))
 	require.Equal(t, allOverHTTP, verdicts(report))
-	assert.Equal(t, "2 of 3 indicators; the others are published as pipeline errors, the first because of: "+noID, find(t, report, StepMap).Detail)
+	assert.Equal(t, "2 of 3 indicators; the others are published as pipeline errors, the first because of: "+noID, find(t, report, stepMap).Detail)
 	assert.NotNil(t, report.Indicator)
 
 	require.NoError(t, server.PutRaw(2, []byte(`[]`)))
 	require.NoError(t, server.PutRaw(3, []byte(`null`)))
 	report = examine(t, target(t, server, nil))
 	assert.False(t, report.Passed)
-	step := find(t, report, StepMap)
+	step := find(t, report, stepMap)
 	assert.Equal(t, Failed, step.Verdict)
 	assert.Equal(t, "none of 3 indicators can be read, the first because of: "+noID, step.Detail)
 	assert.Contains(t, step.Advice, "fields_param")
@@ -316,13 +316,13 @@ func TestThroughAProxy(t *testing.T) {
 		"url": "https://threatq.invalid", "request.proxy_url": address.String(), "request.ssl.verification_mode": "certificate",
 	}))
 	require.Equal(t, allOverTLS, verdicts(report), report.Text())
-	assert.Equal(t, "to the proxy "+proxy.URL, find(t, report, StepConnect).Detail)
+	assert.Equal(t, "to the proxy "+proxy.URL, find(t, report, stepConnect).Detail)
 	assert.Positive(t, tunnels.Load())
 
 	// The proxy that lets nothing through.
 	report = examine(t, target(t, server, map[string]any{"url": "https://elsewhere.invalid", "request.proxy_url": address.String()}))
 	assert.Equal(t, "resolve:ok connect:ok tls:failed token:skipped page:skipped map:skipped", verdicts(report), report.Text())
-	assert.Contains(t, find(t, report, StepTLS).Detail, "proxy")
+	assert.Contains(t, find(t, report, stepTLS).Detail, "proxy")
 }
 
 func TestTokenEndpointElsewhereIsExaminedToo(t *testing.T) {
@@ -332,14 +332,14 @@ func TestTokenEndpointElsewhereIsExaminedToo(t *testing.T) {
 
 	// http for the data, https for the tokens: there is a certificate to check.
 	report = examine(t, target(t, server, map[string]any{"auth.oauth2.token_url": tokens.url + simulator.TokenPath}))
-	assert.Equal(t, Failed, find(t, report, StepTLS).Verdict)
+	assert.Equal(t, Failed, find(t, report, stepTLS).Verdict)
 }
 
 func TestUncheckedCertificateIsSaid(t *testing.T) {
 	server := start(t, true, 5)
 	report := examine(t, target(t, server, map[string]any{"request.ssl.verification_mode": "none"}))
 	require.Equal(t, allOverTLS, verdicts(report), report.Text())
-	assert.Contains(t, find(t, report, StepTLS).Detail, "not verified because of request.ssl.verification_mode: none")
+	assert.Contains(t, find(t, report, stepTLS).Detail, "not verified because of request.ssl.verification_mode: none")
 }
 
 func TestCertificateThatEndsSoonIsSaid(t *testing.T) {
@@ -349,7 +349,7 @@ func TestCertificateThatEndsSoonIsSaid(t *testing.T) {
 	certificate, err := x509.ParseCertificate(block.Bytes)
 	require.NoError(t, err)
 	tgt.Now = func() time.Time { return certificate.NotAfter.Add(-12 * 24 * time.Hour) }
-	assert.Regexp(t, `, which is in 1[12] days$`, find(t, examine(t, tgt), StepTLS).Detail)
+	assert.Regexp(t, `, which is in 1[12] days$`, find(t, examine(t, tgt), stepTLS).Detail)
 }
 
 func TestTracerStaysOff(t *testing.T) {

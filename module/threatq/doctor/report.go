@@ -25,17 +25,17 @@ const (
 
 // The steps, in their order.
 const (
-	StepResolve = "resolve"
-	StepConnect = "connect"
-	StepTLS     = "tls"
-	StepToken   = "token"
-	StepPage    = "page"
-	StepMap     = "map"
+	stepResolve = "resolve"
+	stepConnect = "connect"
+	stepTLS     = "tls"
+	stepToken   = "token"
+	stepPage    = "page"
+	stepMap     = "map"
 )
 
 // Step is one step on the way to the data collection.
 type Step struct {
-	// Name is one of the Step constants.
+	// Name is resolve, connect, tls, token, page or map.
 	Name    string  `json:"step"`
 	Verdict Verdict `json:"verdict"`
 	// Duration is how long it took; 0 for a step that was skipped.

@@ -23,12 +23,12 @@ func reports() map[string]*Report {
 		"passed": {
 			Input: "threatq-default", URL: "https://threatq.example.com", DataCollectionID: "0123456789abcdef", Passed: true, Total: &total, Read: 1000,
 			Steps: []Step{
-				{StepResolve, OK, Duration(1234 * time.Microsecond), "threatq.example.com is 192.0.2.1, 2001:db8::1", ""},
-				{StepConnect, OK, Duration(40 * time.Microsecond), "to threatq.example.com:443", ""},
-				{StepTLS, OK, Duration(15400 * time.Microsecond), "TLS 1.3, certificate of CN=threatq.example.com, valid until 2027-01-01", ""},
-				{StepToken, OK, Duration(99900 * time.Microsecond), "the appliance accepts the client's credentials", ""},
-				{StepPage, OK, Duration(2345 * time.Millisecond), "4,090 indicators in all, 1,000 on the first page (2.1 MiB)", ""},
-				{StepMap, OK, Duration(17 * time.Millisecond), "1,000 of 1,000 indicators", ""},
+				{stepResolve, OK, Duration(1234 * time.Microsecond), "threatq.example.com is 192.0.2.1, 2001:db8::1", ""},
+				{stepConnect, OK, Duration(40 * time.Microsecond), "to threatq.example.com:443", ""},
+				{stepTLS, OK, Duration(15400 * time.Microsecond), "TLS 1.3, certificate of CN=threatq.example.com, valid until 2027-01-01", ""},
+				{stepToken, OK, Duration(99900 * time.Microsecond), "the appliance accepts the client's credentials", ""},
+				{stepPage, OK, Duration(2345 * time.Millisecond), "4,090 indicators in all, 1,000 on the first page (2.1 MiB)", ""},
+				{stepMap, OK, Duration(17 * time.Millisecond), "1,000 of 1,000 indicators", ""},
 			},
 			// As hostile as indicators are: a terminal must not obey it.
 			Indicator: json.RawMessage(`{"@timestamp":"2026-03-01T12:00:00.000Z","threat":{"indicator":{"description":"\u001b[2Ja` + "\u009b\u202e" + `b","type":"ipv4-addr"}}}`),
@@ -36,12 +36,12 @@ func reports() map[string]*Report {
 		"failed": {
 			Input: "a\x1b[31mb", URL: "http://threatq.example.com", DataCollectionID: "0123456789abcdef",
 			Steps: []Step{
-				{StepResolve, OK, Duration(time.Millisecond), "threatq.example.com is 192.0.2.1", ""},
-				{StepConnect, OK, Duration(time.Millisecond), "to threatq.example.com:80", ""},
-				{StepTLS, Skipped, 0, "http:// has no TLS", ""},
-				{StepToken, Failed, Duration(20 * time.Millisecond), "the appliance refuses the client's id or secret (401)\x07", "check auth.oauth2.client.id"},
-				{StepPage, Skipped, 0, "", ""},
-				{StepMap, Skipped, 0, "", ""},
+				{stepResolve, OK, Duration(time.Millisecond), "threatq.example.com is 192.0.2.1", ""},
+				{stepConnect, OK, Duration(time.Millisecond), "to threatq.example.com:80", ""},
+				{stepTLS, Skipped, 0, "http:// has no TLS", ""},
+				{stepToken, Failed, Duration(20 * time.Millisecond), "the appliance refuses the client's id or secret (401)\x07", "check auth.oauth2.client.id"},
+				{stepPage, Skipped, 0, "", ""},
+				{stepMap, Skipped, 0, "", ""},
 			},
 		},
 	}

@@ -259,8 +259,8 @@ type ComparedInput struct {
 // Equal reports whether nothing differs.
 func (c *Comparison) Equal() bool { return len(c.Findings) == 0 }
 
-// Summary says in one line how the comparison ended.
-func (c *Comparison) Summary() string {
+// summary says in one line how the comparison ended.
+func (c *Comparison) summary() string {
 	if c.Equal() {
 		return fmt.Sprintf("Equal: the alias holds the %s active indicators of the data collection and nothing else.", humanize.Comma(int64(c.Collected)))
 	}

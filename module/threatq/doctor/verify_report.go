@@ -42,7 +42,7 @@ func (c *Comparison) Text() string {
 		}
 		fmt.Fprintf(&b, "            What to do: %s.\n", d.advice)
 	}
-	fmt.Fprintf(&b, "%s (%s)\n", c.Summary(), c.Duration.Round(10*time.Millisecond))
+	fmt.Fprintf(&b, "%s (%s)\n", c.summary(), c.Duration.Round(10*time.Millisecond))
 	return b.String()
 }
 

@@ -13,14 +13,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
 // What export prints is what setup sends.
 func TestExportPrintsWhatSetupSends(t *testing.T) {
 	f := newFake(t)
-	_, err := setupWith(t, f, config.DefaultSetup(), server)
+	_, err := setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 	sent := map[string]any{}
 	for _, r := range f.sent() {
@@ -29,7 +28,7 @@ func TestExportPrintsWhatSetupSends(t *testing.T) {
 	exports := Exports()
 	for _, e := range exports {
 		t.Run(e.Name, func(t *testing.T) {
-			text, err := e.Text(ExportOptions{Version: f.version, Config: config.DefaultSetup()})
+			text, err := e.Text(ExportOptions{Version: f.version, Config: defaultSetup()})
 			require.NoError(t, err)
 			assert.True(t, strings.HasSuffix(string(text), "\n"))
 			assert.NotEmpty(t, e.Short)
@@ -57,7 +56,7 @@ func exported(t *testing.T, name string) Export {
 }
 
 func TestExportForAVersion(t *testing.T) {
-	fast := config.DefaultSetup()
+	fast := defaultSetup()
 	fast.Transforms.Frequency = 7 * time.Second
 	for name, tc := range map[string]struct {
 		kind    string
@@ -65,7 +64,7 @@ func TestExportForAVersion(t *testing.T) {
 		has     []string
 		hasNone []string
 	}{
-		"newest":     {"transform", ExportOptions{Config: config.DefaultSetup()}, []string{`"num_failure_retries": -1`, `"frequency": "5s"`, `"delay": "20s"`}, nil},
+		"newest":     {"transform", ExportOptions{Config: defaultSetup()}, []string{`"num_failure_retries": -1`, `"frequency": "5s"`, `"delay": "20s"`}, nil},
 		"oldest":     {"transform", ExportOptions{Version: "8.0.0", Config: fast}, []string{`"frequency": "7s"`}, []string{"num_failure_retries"}},
 		"serverless": {"template", ExportOptions{Serverless: true}, []string{"data_retention"}, []string{"default_policy"}},
 	} {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/logp"
 
-	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
@@ -92,7 +91,7 @@ func TestSetupReportsTheTransformsState(t *testing.T) {
 	install(t, f)
 	id := transformID(t)
 	f.transforms[id].state, f.transforms[id].reason = "failed", "no such field"
-	reports, err := setupWith(t, f, config.DefaultSetup(), server)
+	reports, err := setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 	assert.Contains(t, reports, Report{"transform " + id, Started, "it has failed: no such field"})
 
@@ -103,12 +102,12 @@ func TestSetupReportsTheTransformsState(t *testing.T) {
 		return 0, ""
 	}
 	f.transforms[id].state = "stopped"
-	_, err = setupWith(t, f, config.DefaultSetup(), server)
+	_, err = setupWith(t, f, defaultSetup(), server)
 	refusedFor(t, err, id, "it has failed: no such field")
 
 	f.refuse = nil
 	f.transforms[id].health = object_{"status": "yellow", "issues": []any{object_{"issue": "Transform indexer failed"}}}
-	reports, err = setupWith(t, f, config.DefaultSetup(), server)
+	reports, err = setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 	last := reports[len(reports)-1]
 	assert.Equal(t, Unhealthy, last.Action)
@@ -118,7 +117,7 @@ func TestSetupReportsTheTransformsState(t *testing.T) {
 // No asset is reported twice by the first setup.
 func TestNothingIsListedTwice(t *testing.T) {
 	f := newFake(t)
-	reports, err := setupWith(t, f, config.DefaultSetup(), server)
+	reports, err := setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 	seen := map[string]bool{}
 	for _, r := range reports {

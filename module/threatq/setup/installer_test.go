@@ -33,6 +33,15 @@ var update = flag.Bool("update", false, "write the golden files")
 // server is what the tests install: everything but the dashboards.
 var server = Parts{IndexManagement: true, Pipelines: true, Transforms: true}
 
+// defaultSetup are the settings of a configuration that says nothing.
+func defaultSetup() config.Setup {
+	cfg, err := config.SetupFrom(conf.NewConfig())
+	if err != nil {
+		panic(err)
+	}
+	return cfg
+}
+
 // setupWith connects with the fake and installs parts, without waiting.
 func setupWith(t *testing.T, f *fakeElasticsearch, cfg config.Setup, parts Parts) ([]Report, error) {
 	t.Helper()
@@ -58,7 +67,7 @@ func outputOf(t *testing.T, settings map[string]any) conf.Namespace {
 // install installs everything and wants it to succeed.
 func install(t *testing.T, f *fakeElasticsearch) {
 	t.Helper()
-	_, err := setupWith(t, f, config.DefaultSetup(), server)
+	_, err := setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 	f.forget()
 }
@@ -108,7 +117,7 @@ func TestFreshSetup(t *testing.T) {
 			if version == "serverless" {
 				f.version, f.serverless = "8.11.0", true
 			}
-			reports, err := setupWith(t, f, config.DefaultSetup(), server)
+			reports, err := setupWith(t, f, defaultSetup(), server)
 			require.NoError(t, err)
 			assert.True(t, works(f))
 			golden(t, "fresh-"+version, transcript(t, f, reports))
@@ -119,7 +128,7 @@ func TestFreshSetup(t *testing.T) {
 func TestUpgrade(t *testing.T) {
 	f := newFake(t)
 	installPrevious(t, f)
-	reports, err := setupWith(t, f, config.DefaultSetup(), server)
+	reports, err := setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 	assert.True(t, works(f))
 	assert.Equal(t, "logs-ti_threatq_latest.dest_threat-2", only(t, f.indices))
@@ -186,7 +195,7 @@ func TestSetupAgainChangesNothing(t *testing.T) {
 			f.version = version
 			install(t, f)
 			f.dataStreams["logs-ti_threatq.threat-default"] = []string{".ds-x@" + assets.Hash(f.indexTemplates[assets.TemplateName])}
-			reports, err := setupWith(t, f, config.DefaultSetup(), server)
+			reports, err := setupWith(t, f, defaultSetup(), server)
 			require.NoError(t, err)
 			assert.Empty(t, f.changes())
 			require.NotEmpty(t, reports)
@@ -219,7 +228,7 @@ func TestPartsInstallWhatTheyName(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
-			_, err := setupWith(t, f, config.DefaultSetup(), tc.parts)
+			_, err := setupWith(t, f, defaultSetup(), tc.parts)
 			require.NoError(t, err)
 			assert.Equal(t, tc.want, f.changes())
 		})
@@ -247,7 +256,7 @@ func TestCustomTemplateIsNeverWrittenAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
 			f.componentTemplates[assets.CustomTemplateName] = own
-			cfg := config.DefaultSetup()
+			cfg := defaultSetup()
 			cfg.Template.Overwrite = true
 			_, err := setupWith(t, f, cfg, server)
 			require.NoError(t, err)
@@ -262,13 +271,13 @@ func TestEditedPolicyIsKept(t *testing.T) {
 	policy := f.policies[assets.PolicyName]["policy"].(object_)
 	policy["phases"].(object_)["delete"].(object_)["min_age"] = "30d"
 
-	reports, err := setupWith(t, f, config.DefaultSetup(), Parts{IndexManagement: true})
+	reports, err := setupWith(t, f, defaultSetup(), Parts{IndexManagement: true})
 	require.NoError(t, err)
 	assert.Equal(t, Kept, reports[0].Action)
 	assert.Contains(t, reports[0].Detail, "setup.ilm.overwrite")
 	assert.Equal(t, "30d", policy["phases"].(object_)["delete"].(object_)["min_age"])
 
-	cfg := config.DefaultSetup()
+	cfg := defaultSetup()
 	cfg.ILM.Overwrite = true
 	reports, err = setupWith(t, f, cfg, Parts{IndexManagement: true})
 	require.NoError(t, err)
@@ -290,7 +299,7 @@ func TestNewerAssetsAreKept(t *testing.T) {
 	f.transforms[assets.TransformPrefix+"99.0.0"] = f.transforms[id]
 	delete(f.transforms, id)
 
-	_, err := setupWith(t, f, config.DefaultSetup(), server)
+	_, err := setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 	assert.Empty(t, f.changes())
 }
@@ -330,7 +339,7 @@ func TestChangedTransform(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
 			install(t, f)
-			cfg := config.DefaultSetup()
+			cfg := defaultSetup()
 			tc.change(f, &cfg)
 			_, err := setupWith(t, f, cfg, server)
 			require.NoError(t, err)
@@ -350,7 +359,7 @@ func TestAliasIsRepaired(t *testing.T) {
 		f := newFake(t)
 		install(t, f)
 		f.indices["logs-ti_threatq_latest.dest_threat-1"].aliases[assets.Alias] = object_{}
-		_, err := setupWith(t, f, config.DefaultSetup(), server)
+		_, err := setupWith(t, f, defaultSetup(), server)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"POST /_aliases"}, f.changes())
 		assert.NotEmpty(t, f.indices["logs-ti_threatq_latest.dest_threat-1"].aliases[assets.Alias].(object_)["filter"])
@@ -358,7 +367,7 @@ func TestAliasIsRepaired(t *testing.T) {
 	t.Run("it is on an index of somebody else", func(t *testing.T) {
 		f := newFake(t)
 		f.indices["other"] = &fakeIndex{aliases: object_{assets.Alias: object_{}}}
-		_, err := setupWith(t, f, config.DefaultSetup(), server)
+		_, err := setupWith(t, f, defaultSetup(), server)
 		refusedFor(t, err, "alias "+assets.Alias, "other", "Remove the alias")
 	})
 }
@@ -367,7 +376,7 @@ func TestDestinationWithAnUnknownMappingIsMovedAndKept(t *testing.T) {
 	f := newFake(t)
 	install(t, f)
 	f.indices["logs-ti_threatq_latest.dest_threat-1"].mapping = object_{"properties": object_{}}
-	_, err := setupWith(t, f, config.DefaultSetup(), server)
+	_, err := setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 	assert.True(t, works(f))
 	assert.Contains(t, f.indices, "logs-ti_threatq_latest.dest_threat-1", "setup deletes only what it made")
@@ -389,13 +398,13 @@ func TestDestinationWithOtherSettingsIsMoved(t *testing.T) {
 			install(t, f)
 			f.indices[assets.DestIndexPrefix+"1"].settings = settings
 			f.indices[assets.DestIndexPrefix+"1"].docs = map[string]string{"a": "1"}
-			reports, err := setupWith(t, f, config.DefaultSetup(), server)
+			reports, err := setupWith(t, f, defaultSetup(), server)
 			require.NoError(t, err)
 			assert.Contains(t, reports, Report{aliasAsset, Moved, "from " + assets.DestIndexPrefix + "1 to " + assets.DestIndexPrefix + "2, 1 indicator"})
 			assert.True(t, works(f))
 
 			f.forget()
-			_, err = setupWith(t, f, config.DefaultSetup(), server)
+			_, err = setupWith(t, f, defaultSetup(), server)
 			require.NoError(t, err)
 			assert.Empty(t, f.changes())
 		})
@@ -403,14 +412,14 @@ func TestDestinationWithOtherSettingsIsMoved(t *testing.T) {
 }
 
 func TestCrashAtEachRequest(t *testing.T) {
-	fast := config.DefaultSetup()
+	fast := defaultSetup()
 	fast.Transforms.Frequency = time.Second
 	for name, tc := range map[string]struct {
 		prepare func(*testing.T, *fakeElasticsearch)
 		cfg     config.Setup
 	}{
-		"fresh":       {func(*testing.T, *fakeElasticsearch) {}, config.DefaultSetup()},
-		"upgrade":     {installPrevious, config.DefaultSetup()},
+		"fresh":       {func(*testing.T, *fakeElasticsearch) {}, defaultSetup()},
+		"upgrade":     {installPrevious, defaultSetup()},
 		"new setting": {install, fast},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -459,7 +468,7 @@ func TestCrashAtEachRequest(t *testing.T) {
 func TestRefusalAtEachRequestKeepsWhatWorks(t *testing.T) {
 	f := newFake(t)
 	installPrevious(t, f)
-	_, err := setupWith(t, f, config.DefaultSetup(), server)
+	_, err := setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 	want := f.state()
 	var lines []string
@@ -478,12 +487,12 @@ func TestRefusalAtEachRequestKeepsWhatWorks(t *testing.T) {
 				}
 				return 0, ""
 			}
-			_, err := setupWith(t, f, config.DefaultSetup(), server)
+			_, err := setupWith(t, f, defaultSetup(), server)
 			refusedFor(t, err, "some_privilege", "threatqbeat_setup")
 			assert.True(t, works(f), "nothing keeps the indicators current")
 
 			f.refuse = nil
-			_, err = setupWith(t, f, config.DefaultSetup(), server)
+			_, err = setupWith(t, f, defaultSetup(), server)
 			require.NoError(t, err)
 			assert.Equal(t, want, f.state())
 		})
@@ -527,7 +536,7 @@ func TestRefusals(t *testing.T) {
 				}
 				return 0, ""
 			}
-			_, err := setupWith(t, f, config.DefaultSetup(), server)
+			_, err := setupWith(t, f, defaultSetup(), server)
 			refusedFor(t, err, tc.want...)
 		})
 	}
@@ -536,7 +545,7 @@ func TestRefusals(t *testing.T) {
 func TestOldServerIsRefusedBeforeAnythingIsChanged(t *testing.T) {
 	f := newFake(t)
 	f.version = "7.17.9"
-	_, err := setupWith(t, f, config.DefaultSetup(), server)
+	_, err := setupWith(t, f, defaultSetup(), server)
 	refusedFor(t, err, "7.17.9", "8.0.0 or later")
 	assert.Empty(t, f.sent())
 }
@@ -598,7 +607,7 @@ func TestForeignAssetsAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
 			tc.own(f)
-			_, err := setupWith(t, f, config.DefaultSetup(), server)
+			_, err := setupWith(t, f, defaultSetup(), server)
 			refusedFor(t, err, tc.want...)
 			assert.Empty(t, f.changes())
 		})
@@ -610,7 +619,7 @@ func TestOtherTemplatesAreNoRivals(t *testing.T) {
 	f := newFake(t)
 	f.indexTemplates["logs"] = object_{"index_patterns": []any{"logs-*-*"}, "priority": 100}
 	f.indexTemplates["another"] = object_{"index_patterns": []any{"logs-ti_misp.threat-*", "logs-ti_threatq.other-*"}, "priority": 500}
-	_, err := setupWith(t, f, config.DefaultSetup(), server)
+	_, err := setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 }
 
@@ -625,7 +634,7 @@ func TestIndexThatFleetLeftIsReplaced(t *testing.T) {
 	}
 	f.indices["logs-ti_threatq_latest.dest_threat-1"] = left
 	const next = "logs-ti_threatq_latest.dest_threat-2"
-	_, err := setupWith(t, f, config.DefaultSetup(), server)
+	_, err := setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 	assert.NotNil(t, left.aliases[assets.Alias], "the alias stays while the next index is empty")
 	for _, tr := range f.transforms {
@@ -633,13 +642,13 @@ func TestIndexThatFleetLeftIsReplaced(t *testing.T) {
 	}
 
 	f.indices[next].docs["d"] = "1"
-	reports, err := setupWith(t, f, config.DefaultSetup(), server)
+	reports, err := setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 	assert.NotNil(t, left.aliases[assets.Alias], "the alias stays while the next index is being filled")
 	assert.Contains(t, fmt.Sprint(reports), "on logs-ti_threatq_latest.dest_threat-1 with 3 active indicators, because "+next+" has 1 so far")
 
 	f.indices[next].docs = map[string]string{"d": "1", "e": "2", "f": "3"}
-	reports, err = setupWith(t, f, config.DefaultSetup(), server)
+	reports, err = setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 	assert.Contains(t, fmt.Sprint(reports), "alias logs-ti_threatq_latest.threat: moved (from logs-ti_threatq_latest.dest_threat-1")
 	assert.Nil(t, left.aliases[assets.Alias])
@@ -647,7 +656,7 @@ func TestIndexThatFleetLeftIsReplaced(t *testing.T) {
 	assert.NotNil(t, f.indices["logs-ti_threatq_latest.dest_threat-1"], "what an integration left is its owner's to delete")
 
 	f.forget()
-	_, err = setupWith(t, f, config.DefaultSetup(), server)
+	_, err = setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 	assert.Empty(t, f.changes())
 }
@@ -657,12 +666,12 @@ func TestIndexThatFleetLeftIsReplaced(t *testing.T) {
 func TestDataStreamThatFleetLeftIsRolledOver(t *testing.T) {
 	f := newFake(t)
 	f.dataStreams["logs-ti_threatq.threat-default"] = []string{".ds-x@fleet"}
-	_, err := setupWith(t, f, config.DefaultSetup(), server)
+	_, err := setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 	assert.Contains(t, f.changes(), "POST /logs-ti_threatq.threat-default/_rollover")
 
 	f.forget()
-	_, err = setupWith(t, f, config.DefaultSetup(), server)
+	_, err = setupWith(t, f, defaultSetup(), server)
 	require.NoError(t, err)
 	assert.Empty(t, f.changes())
 }
@@ -681,7 +690,7 @@ func TestReindexThatFails(t *testing.T) {
 				}
 				return 0, ""
 			}
-			_, err := setupWith(t, f, config.DefaultSetup(), server)
+			_, err := setupWith(t, f, defaultSetup(), server)
 			refusedFor(t, err, "dest_threat-2", "failed to parse field [x]", "stays on the old index")
 			assert.True(t, works(f))
 			assert.NotNil(t, f.indices["logs-ti_threatq_latest.dest_threat-1"].aliases[assets.Alias])
@@ -701,7 +710,7 @@ func TestReindexThatLosesDocuments(t *testing.T) {
 		}
 		return 0, ""
 	}
-	_, err := setupWith(t, f, config.DefaultSetup(), server)
+	_, err := setupWith(t, f, defaultSetup(), server)
 	refusedFor(t, err, "only 2,999 of 3,000 indicators arrived")
 	assert.True(t, works(f))
 }
@@ -716,7 +725,7 @@ func TestTransformThatDoesNotStop(t *testing.T) {
 		}
 		return 0, ""
 	}
-	_, err := setupWith(t, f, config.DefaultSetup(), server)
+	_, err := setupWith(t, f, defaultSetup(), server)
 	refusedFor(t, err, "still stopping after two minutes")
 }
 
@@ -727,7 +736,7 @@ func TestInterruption(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err = New(es, nil, config.DefaultSetup(), logp.NewNopLogger(), func(Report) {}).Setup(ctx, server)
+	err = New(es, nil, defaultSetup(), logp.NewNopLogger(), func(Report) {}).Setup(ctx, server)
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Empty(t, f.sent())
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/elastic/elastic-agent-libs/kibana"
 	"github.com/elastic/elastic-agent-libs/logp"
 
-	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
 
@@ -86,7 +85,7 @@ func newFakeKibana(t *testing.T) (*fakeKibana, func() (*kibana.Client, error)) {
 
 func importInto(connect func() (*kibana.Client, error)) ([]Report, error) {
 	var reports []Report
-	err := New(nil, connect, config.DefaultSetup(), logp.NewNopLogger(), func(r Report) { reports = append(reports, r) }).
+	err := New(nil, connect, defaultSetup(), logp.NewNopLogger(), func(r Report) { reports = append(reports, r) }).
 		Setup(context.Background(), Parts{Dashboards: true})
 	return reports, err
 }
