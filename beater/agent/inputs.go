@@ -91,7 +91,8 @@ func inputOf(unit *agentproto.UnitExpectedConfig, index int, info *client.AgentI
 		input["type"] = unit.GetType()
 	}
 	// Taken literally: Elastic Agent has replaced the variables of its policy, and
-	// what still looks like one, for example in a secret, is not a variable.
+	// what still looks like one, for example in a secret, is not a variable. To be
+	// reported to elastic/beats: CreateReloadConfigFromInputs of generate.go looks for them.
 	cfg, err := ucfg.NewFrom(input, ucfg.PathSep("."))
 	if err != nil {
 		return refusedInput(id, fmt.Errorf("stream %q: %w", id, err))

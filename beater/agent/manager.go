@@ -29,8 +29,9 @@ const clientName = "beat-v2-client"
 // newManager connects Libbeat's manager with Elastic Agent, as the factory
 // does that comes with it, but for two things: what is received and sent is corrected
 // (see checkins), and no secrets get into the diagnostics (see redactingClient).
-// Libbeat's own factory takes neither a client nor dial options. Libbeat calls it
-// with management.enabled only.
+// Libbeat's own factory takes neither a client nor dial options (to be reported to
+// elastic/beats: NewV2AgentManager of managerV2.go). Libbeat calls it with
+// management.enabled only.
 func (a *Agent) newManager(section *conf.C, registry *reload.Registry, log *logp.Logger) (lbmanagement.Manager, error) {
 	settings := management.DefaultConfig()
 	// Libbeat can't replace an output that runs (elastic/elastic-agent#1913).

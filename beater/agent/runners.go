@@ -83,7 +83,8 @@ func (m *managedInputs) Reload(configs []*reload.ConfigWithMeta) error {
 
 // runnable leaves out the streams that are switched off, and refuses those that
 // share their id with another. Of these the first by the units' ids runs, because the
-// manager has its units in no order.
+// manager has its units in no order (to be reported to elastic/beats: managerV2.go keeps
+// them in a map).
 func (m *managedInputs) runnable(configs []*reload.ConfigWithMeta) []*reload.ConfigWithMeta {
 	configs = slices.Clone(configs)
 	slices.SortStableFunc(configs, func(a, b *reload.ConfigWithMeta) int { return cmp.Compare(a.InputUnitID, b.InputUnitID) })

@@ -21,7 +21,7 @@ func (s *Scanner) skim(c byte) error {
 	}
 	n := bytes.IndexAny(s.data[s.pos:], ",]}: \t\r\n\"[{")
 	if n < 0 {
-		return ErrTruncated // a number that ends with the text may go on
+		return errTruncated // a number that ends with the text may go on
 	}
 	s.pos += n
 	return nil
@@ -37,7 +37,7 @@ func (s *Scanner) skimString() error {
 			return nil
 		}
 	}
-	return ErrTruncated
+	return errTruncated
 }
 
 func (s *Scanner) skimNested() error {
@@ -65,5 +65,5 @@ func (s *Scanner) skimNested() error {
 		}
 		s.pos++
 	}
-	return ErrTruncated
+	return errTruncated
 }

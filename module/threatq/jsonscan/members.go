@@ -4,7 +4,7 @@
 package jsonscan
 
 // Enter steps into the array or object that begins at the current position.
-// After it, Next is called once before each element or member.
+// After it, NextKey is called once before each member.
 func (s *Scanner) Enter() error {
 	s.depth++
 	if s.depth > maxDepth {
@@ -14,10 +14,10 @@ func (s *Scanner) Enter() error {
 	return nil
 }
 
-// Next moves to the next element or member of the array or object that ends
+// next moves to the next element or member of the array or object that ends
 // with the byte closing, or past that byte, which it reports as false. The
 // caller counts the elements: i is 0 at the first call.
-func (s *Scanner) Next(i int, closing byte) (bool, error) {
+func (s *Scanner) next(i int, closing byte) (bool, error) {
 	c := s.Peek()
 	between := i > 0
 	for s.lenient && c == ',' {
@@ -44,12 +44,13 @@ func (s *Scanner) Next(i int, closing byte) (bool, error) {
 }
 
 // NextKey moves to the next member of an object and reads its name, or past the
-// object's end, which it reports as false. i is that of Next.
+// object's end, which it reports as false. The caller counts the members: i is 0 at the
+// first call.
 func (s *Scanner) NextKey(i int) (name []byte, more bool, err error) {
-	if more, err = s.Next(i, '}'); err != nil || !more {
+	if more, err = s.next(i, '}'); err != nil || !more {
 		return nil, false, err
 	}
-	name, err = s.Key()
+	name, err = s.key()
 	return name, true, err
 }
 
@@ -82,7 +83,7 @@ func (s *Scanner) Elements(element func(i int) error) error {
 		return err
 	}
 	for i := 0; ; i++ {
-		more, err := s.Next(i, closing(opening))
+		more, err := s.next(i, closing(opening))
 		if err != nil || !more {
 			return err
 		}
@@ -97,8 +98,8 @@ func (s *Scanner) Elements(element func(i int) error) error {
 	}
 }
 
-// Key reads a member's name and the colon after it.
-func (s *Scanner) Key() ([]byte, error) {
+// key reads a member's name and the colon after it.
+func (s *Scanner) key() ([]byte, error) {
 	if s.Peek() != '"' {
 		return nil, s.syntaxError("the name of a member in double quotes")
 	}

@@ -26,8 +26,8 @@ const (
 )
 
 var (
-	// ErrTruncated says that the text ends before its value does.
-	ErrTruncated = errors.New("the JSON text ends too early")
+	// errTruncated says that the text ends before its value does.
+	errTruncated = errors.New("the JSON text ends too early")
 	// ErrTooDeep says that the text is nested deeper than maxDepth.
 	ErrTooDeep = fmt.Errorf("the JSON text is nested more than %d levels deep", maxDepth)
 )
@@ -72,7 +72,7 @@ func (s *Scanner) Pos() int { return s.pos }
 // syntaxError says what is wrong at the current position.
 func (s *Scanner) syntaxError(wanted string) error {
 	if s.pos >= len(s.data) {
-		return ErrTruncated
+		return errTruncated
 	}
 	r, size := utf8.DecodeRune(s.data[s.pos:])
 	if r == utf8.RuneError && size <= 1 {
@@ -151,7 +151,7 @@ func (s *Scanner) skipString() (plain bool, err error) {
 		}
 		if i >= len(data) {
 			s.pos = len(data)
-			return false, ErrTruncated
+			return false, errTruncated
 		}
 		switch c := data[i]; {
 		case c == '"':
@@ -210,8 +210,8 @@ func isHex(c byte) bool {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// Number reads the number at the current position and returns its text.
-func (s *Scanner) Number() ([]byte, error) {
+// number reads the number at the current position and returns its text.
+func (s *Scanner) number() ([]byte, error) {
 	data, start, i := s.data, s.pos, s.pos
 	digits := func() bool {
 		from := i
@@ -247,8 +247,8 @@ func (s *Scanner) Number() ([]byte, error) {
 	return data[start:i], nil
 }
 
-// Literal moves past true, false or null.
-func (s *Scanner) Literal() error {
+// literal moves past true, false or null.
+func (s *Scanner) literal() error {
 	for _, word := range [...]string{"null", "true", "false"} {
 		if rest := s.data[s.pos:]; len(rest) >= len(word) && string(rest[:len(word)]) == word {
 			s.pos += len(word)
@@ -300,11 +300,11 @@ func (s *Scanner) Scalar() (text []byte, ok bool, err error) {
 		text, err = s.Text()
 		return text, true, err
 	case c == '-' || isDigit(c):
-		text, err = s.Number()
+		text, err = s.number()
 		return text, true, err
 	case c == 't' || c == 'f':
 		start := s.pos
-		err = s.Literal()
+		err = s.literal()
 		return s.data[start:s.pos], true, err
 	}
 	return nil, false, nil
@@ -325,7 +325,7 @@ func (s *Scanner) Skip() error {
 			return err
 		}
 		for i := 0; ; i++ {
-			more, err := s.Next(i, closing(c))
+			more, err := s.next(i, closing(c))
 			if err != nil || !more {
 				return err
 			}
@@ -339,10 +339,10 @@ func (s *Scanner) Skip() error {
 			}
 		}
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
-		_, err := s.Number()
+		_, err := s.number()
 		return err
 	case 't', 'f', 'n':
-		return s.Literal()
+		return s.literal()
 	default:
 		return s.syntaxError("a value")
 	}
