@@ -90,7 +90,7 @@ func settings() instance.Settings {
 		Name:            config.Name,
 		Version:         config.Version,
 		ElasticLicensed: true,
-		ConfigOverrides: []cfgfile.ConditionalOverride{{Check: replaceCredentials}, {Check: takeTexts}},
+		ConfigOverrides: []cfgfile.ConditionalOverride{{Check: placeHome}, {Check: replaceCredentials}, {Check: takeTexts}},
 		Processing: threat.Processing(processing.MakeDefaultSupport(true, agent.Processors(),
 			processing.WithECS, processing.WithHost, processing.WithAgentMeta())),
 	}
