@@ -121,6 +121,9 @@ func (bt *Beater) Run(b *beat.Beat) error {
 	defer bt.pipeline.inputsStopped()
 	limitMemory(bt.config.MaxInFlight)
 
+	if err := config.CheckPath("path.logs", b.Paths.Logs); err != nil {
+		return err
+	}
 	store, err := registry.Open(bt.log, bt.config.Registry, b.Paths)
 	if err != nil {
 		return err

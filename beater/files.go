@@ -6,6 +6,7 @@ package beater
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -30,7 +31,11 @@ type inputFiles struct {
 }
 
 func newInputFiles(cfg *config.Beat, taken []*config.Input, p *paths.Path, log *logp.Logger) *inputFiles {
-	files := &inputFiles{pattern: p.Resolve(paths.Config, cfg.Config.Inputs.Path), log: log, taken: map[string]string{}}
+	pattern := cfg.Config.Inputs.Path
+	if !filepath.IsAbs(pattern) {
+		pattern = filepath.Join(config.PathPattern(p.Resolve(paths.Config, "")), pattern)
+	}
+	files := &inputFiles{pattern: pattern, log: log, taken: map[string]string{}}
 	for _, in := range taken {
 		files.taken[in.ID] = "an input of threatqbeat.inputs"
 	}

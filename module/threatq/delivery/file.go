@@ -16,9 +16,11 @@ import (
 	_ "github.com/elastic/beats/v7/libbeat/outputs/codec/json" // the default
 	"github.com/elastic/beats/v7/libbeat/outputs/fileout"
 	"github.com/elastic/beats/v7/libbeat/publisher"
-	"github.com/elastic/elastic-agent-libs/config"
+	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/file"
 	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // fileSettings are those of Libbeat's file output, with its defaults.
@@ -30,7 +32,7 @@ type fileSettings struct {
 	Codec           codec.Config              `config:"codec"`
 	Permissions     uint32                    `config:"permissions"`
 	RotateOnStartup bool                      `config:"rotate_on_startup"`
-	Queue           config.Namespace          `config:"queue"`
+	Queue           conf.Namespace            `config:"queue"`
 }
 
 // fileOutput writes events to files, as Libbeat's output does. Libbeat's acknowledges
@@ -51,7 +53,7 @@ type fileOutput struct {
 
 // insteadOfFile returns the factory of the output file.
 func insteadOfFile(outputs.Factory) outputs.Factory {
-	return func(_ outputs.IndexManager, info beat.Info, observer outputs.Observer, cfg *config.C) (outputs.Group, error) {
+	return func(_ outputs.IndexManager, info beat.Info, observer outputs.Observer, cfg *conf.C) (outputs.Group, error) {
 		settings := fileSettings{Path: &fileout.PathFormatString{}, NumberOfFiles: 7, RotateEveryKb: 10 * 1024, Permissions: 0o600, RotateOnStartup: true}
 		if err := cfg.Unpack(&settings); err != nil {
 			return outputs.Fail(err)
@@ -62,6 +64,9 @@ func insteadOfFile(outputs.Factory) outputs.Factory {
 		}
 		if settings.Filename == "" {
 			settings.Filename = info.Beat
+		}
+		if err := config.CheckPath("output.file", filepath.Join(dir, settings.Filename)); err != nil {
+			return outputs.Fail(err)
 		}
 		log := info.Logger.Named("file")
 		f := &fileOutput{

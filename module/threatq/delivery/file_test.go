@@ -119,3 +119,12 @@ func TestEventThatNoFileCanHold(t *testing.T) {
 	assert.Equal(t, []registry.Indicator{{ID: 1, IndicatorID: registry.Missing}, {ID: 3, IndicatorID: registry.Missing}}, refused)
 	assert.Equal(t, health.Refused, keeper.Worst().Source)
 }
+
+// Below such a path no file would be rotated.
+func TestFileBelowAPattern(t *testing.T) {
+	for _, path := range []string{"a[b]", "a[b", "*"} {
+		_, err := insteadOfFile(nil)(nil, beat.Info{Logger: logp.NewNopLogger()}, outputs.NewNilObserver(),
+			config.MustNewConfigFrom(map[string]any{"path": filepath.Join(t.TempDir(), path)}))
+		assert.ErrorContains(t, err, "output.file is ")
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/testing"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 	"github.com/threatqbeat/threatqbeat/module/threatq/setup"
 )
@@ -177,6 +178,9 @@ func ExamineFile(d testing.Driver, dir, name string) {
 	d.Run("file: "+filepath.Join(dir, name), func(d testing.Driver) {
 		if dir == "" {
 			d.Fatal("directory", errors.New("output.file.path is missing: name the directory that the files are written to"))
+		}
+		if err := config.CheckPath("output.file", filepath.Join(dir, name)); err != nil {
+			d.Fatal("directory", err)
 		}
 		info, err := os.Stat(dir)
 		if errors.Is(err, os.ErrNotExist) {

@@ -113,6 +113,7 @@ func TestExamineFile(t *testing.T) {
 		"there":          {dir, "1 files", true},
 		"to be created":  {filepath.Join(dir, "a", "b"), "the first event creates it", true},
 		"no directory":   {file, "is no directory", false},
+		"a pattern":      {filepath.Join(dir, "a["), "it must have none of *", false},
 		"not configured": {"", "output.file.path is missing", false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -53,6 +53,9 @@ func Open(log *logp.Logger, cfg config.Registry, p *paths.Path) (*Store, error) 
 
 // openCursors opens the store of the cursors, and reports whether it was damaged.
 func openCursors(log *logp.Logger, cfg config.Registry, root string) (_ *Store, damaged bool, _ error) {
+	if err := config.CheckPath("threatqbeat.registry.path", root); err != nil {
+		return nil, false, err
+	}
 	home := Files{Root: root}.Home()
 	damage, err := checkPlace(root, home)
 	if err != nil {

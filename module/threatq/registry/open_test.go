@@ -99,3 +99,14 @@ func TestOpenStoreAfterDamage(t *testing.T) {
 		})
 	}
 }
+
+// memlog finds no checkpoint below a directory whose name it reads as a pattern, and
+// would begin anew at each start.
+func TestOpenBelowAPattern(t *testing.T) {
+	for _, name := range []string{"a[b]c", "a[b", "a*", "a?"} {
+		p := &paths.Path{Data: filepath.Join(t.TempDir(), name)}
+		_, err := Open(logptest.NewTestingLogger(t, ""), defaults(t), p)
+		require.ErrorContains(t, err, "threatqbeat.registry.path is "+Root(defaults(t), p)+": ")
+		assert.NoDirExists(t, p.Data)
+	}
+}
