@@ -118,7 +118,7 @@ func testOutput(ctx context.Context, settings instance.Settings, show testing.Dr
 	if output.Name() != "elasticsearch" || !report.Passed {
 		return report, nil
 	}
-	es, err := setup.Connect(ctx, output, settings.Name, b.Info.Logger)
+	es, err := setup.ConnectToLook(ctx, output, settings.Name, b.Info.Logger)
 	if err != nil {
 		return nil, err
 	}

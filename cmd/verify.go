@@ -96,7 +96,7 @@ func runVerify(ctx context.Context, out, warn io.Writer, settings instance.Setti
 		return false, fmt.Errorf("verify reads Elasticsearch with the settings of output.elasticsearch, and the output is %q: "+
 			"name the cluster, for example with -E output.%s.enabled=false -E 'output.elasticsearch.hosts=[\"https://elasticsearch.example.com:9200\"]'", name, name)
 	}
-	es, err := setup.Connect(ctx, l.output, settings.Name, l.log)
+	es, err := setup.ConnectToLook(ctx, l.output, settings.Name, l.log)
 	if err != nil {
 		return false, err
 	}

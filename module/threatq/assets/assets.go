@@ -161,6 +161,11 @@ func useDataStreamLifecycle(body Body) {
 	set(body, "template.lifecycle.data_retention", get(Policy(), "policy.phases.delete.min_age"))
 }
 
+// Older reports whether a version of a server lies before another. A snapshot counts as
+// the version that it leads to. The LessThan of Libbeat compares the last of three numbers
+// also where the first ones differ.
+func Older(v version.V, than string) bool { return !version.MustNew(than).LessThanOrEqual(false, &v) }
+
 // versionSetting is an entry of version_settings.yml.
 type versionSetting struct {
 	Since         string `yaml:"since"`
@@ -173,7 +178,7 @@ type versionSetting struct {
 
 func addVersionSettings(body Body, asset string, server Server) {
 	for _, s := range load[[]versionSetting]("version_settings.yml") {
-		knows := !server.Version.LessThan(version.MustNew(s.Since))
+		knows := !Older(server.Version, s.Since)
 		if server.Serverless {
 			knows = !s.NotServerless
 		}

@@ -39,6 +39,15 @@ func mappings(t *testing.T) (source, dest Body) {
 }
 
 // The table is that of the requirements: every field, with exactly that type.
+func TestOlder(t *testing.T) {
+	for v, older := range map[string]bool{
+		"8.10.4": false, "9.0.0": false, "9.10.3": false, "10.10.0": false, "10.0.0": false, "8.11.0": false, "8.10.5-SNAPSHOT": false, "8.10.4-SNAPSHOT": false, "9.0.0-rc1": false,
+		"8.10.3": true, "8.9.9": true, "7.17.20": true, "8.10.3-SNAPSHOT": true, "0.0.0": true,
+	} {
+		assert.Equal(t, older, Older(*version.MustNew(v), "8.10.4"), v)
+	}
+}
+
 func TestMappingHasTheExportedFields(t *testing.T) {
 	source, dest := mappings(t)
 	file, err := os.Open("testdata/exported_fields.tsv")

@@ -57,6 +57,12 @@ func Connect(ctx context.Context, output config.Namespace, beatName string, log 
 	return nil, failed
 }
 
+// ConnectToLook is Connect for a command that only looks.
+func ConnectToLook(ctx context.Context, output config.Namespace, beatName string, log *logp.Logger) (*eslegclient.Connection, error) {
+	conn, err := Connect(ctx, output, beatName, log)
+	return conn, aside(err)
+}
+
 // connectError says why the first request to a server failed.
 func connectError(host string, err error) *Error {
 	status := statusOf(err)

@@ -4,9 +4,11 @@
 package setup
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -54,6 +56,32 @@ func TestConnectRefusals(t *testing.T) {
 			assert.NotContains(t, err.Error(), "hunter2")
 		})
 	}
+}
+
+// A command that only looks does not tell to run setup.
+func TestConnectToLookRefusals(t *testing.T) {
+	for name, tc := range map[string]struct {
+		url  string
+		want []string
+	}{
+		"nobody there": {"http://" + closedPort(t), []string{"connection refused", "output.elasticsearch.hosts", "then try again"}},
+		"privilege":    {answering(t, 403, `{}`), []string{"monitor", "role-verify.json"}},
+		"in trouble":   {answering(t, 503, `{}`), []string{"503", "Try again when it has recovered"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ConnectToLook(t.Context(), outputOf(t, map[string]any{"hosts": []string{tc.url}}), "threatqbeat", logp.NewNopLogger())
+			refusedFor(t, err, append(tc.want, tc.url)...)
+			assert.NotContains(t, strings.ToLower(err.Error()), "setup again")
+		})
+	}
+}
+
+// What a request ended with can be asked for.
+func TestErrorsWrapTheirCause(t *testing.T) {
+	_, err := Connect(t.Context(), outputOf(t, map[string]any{"hosts": []string{"http://" + closedPort(t)}}), "threatqbeat", logp.NewNopLogger())
+	var refused *net.OpError
+	require.ErrorAs(t, err, &refused)
+	assert.NoError(t, errors.Unwrap(&Error{Doing: "looking"}))
 }
 
 func TestConnectTakesTheFirstHostThatAnswers(t *testing.T) {

@@ -23,12 +23,17 @@ type Error struct {
 	Status int
 	// Unprivileged says that the user lacks a privilege.
 	Unprivileged bool
+	// Err is the error that Cause is about, nil without one.
+	Err error
 }
 
 // Error returns what failed, why, and what to do.
 func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %s. %s", e.Doing, strings.TrimRight(e.Cause, ". \n"), e.Remedy)
 }
+
+// Unwrap returns the error that the cause is about, nil without one.
+func (e *Error) Unwrap() error { return e.Err }
 
 // maxReason is how many bytes of a server's reason are worth printing.
 const maxReason = 600
@@ -77,7 +82,7 @@ var grantedBy = regexp.MustCompile(`granted by the (?:cluster|index) privileges 
 // least one that the request needs.
 func errorOf(doing, privilege string, status int, body []byte, err error) *Error {
 	name, reason := readAnswer(body)
-	e := &Error{Doing: doing, Status: status}
+	e := &Error{Doing: doing, Status: status, Err: err}
 	text := strings.ToLower(reason)
 	switch {
 	case status == 0:

@@ -62,7 +62,7 @@ func (e Export) Text(opts ExportOptions) ([]byte, error) {
 		return nil, fmt.Errorf("the version %q of Elasticsearch is none: it must be like 8.17.0", opts.Version)
 	}
 	server := assets.Server{Version: *parsed, Serverless: opts.Serverless}
-	if !server.Serverless && server.Version.LessThan(version.MustNew(minVersion)) {
+	if !server.Serverless && assets.Older(server.Version, minVersion) {
 		return nil, fmt.Errorf("the assets need Elasticsearch %s or later, not %s", minVersion, opts.Version)
 	}
 	var body assets.Body

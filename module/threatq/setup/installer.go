@@ -11,7 +11,6 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/kibana"
 	"github.com/elastic/elastic-agent-libs/logp"
-	"github.com/elastic/elastic-agent-libs/version"
 	"github.com/elastic/go-concert/timed"
 
 	"github.com/threatqbeat/threatqbeat/config"
@@ -213,7 +212,7 @@ func (i *Installer) checkServer(context.Context) error {
 			Remedy: "Check that output.elasticsearch.hosts names Elasticsearch itself and not something before it.",
 		}
 	}
-	if i.server.Version.LessThan(version.MustNew(minVersion)) {
+	if assets.Older(i.server.Version, minVersion) {
 		return &Error{
 			Doing:  "checking the version of " + serverAsset,
 			Cause:  fmt.Sprintf("it is %s, and the assets need %s or later", i.server.Version.String(), minVersion),

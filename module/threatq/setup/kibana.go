@@ -20,7 +20,6 @@ import (
 	"github.com/elastic/beats/v7/libbeat/version"
 	"github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/kibana"
-	libversion "github.com/elastic/elastic-agent-libs/version"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/assets"
 )
@@ -78,7 +77,7 @@ func (i *Installer) dashboards(ctx context.Context) error {
 	serverless, _ := client.KibanaIsServerless()
 	if !serverless {
 		v := client.GetVersion()
-		if v.LessThan(libversion.MustNew(assets.MinimumKibana)) {
+		if assets.Older(v, assets.MinimumKibana) {
 			return &Error{
 				Doing:  "importing " + kibanaAsset,
 				Cause:  fmt.Sprintf("Kibana is %s, and they need %s or later", v.String(), assets.MinimumKibana),

@@ -84,6 +84,7 @@ func (i *Installer) do(ctx context.Context, doing, call string, body, out any, f
 			Doing:  doing,
 			Cause:  "the server's answer is not the JSON that this API gives",
 			Remedy: "Check that output.elasticsearch.hosts names Elasticsearch itself and not something before it.",
+			Err:    err,
 		}
 	}
 	return status, nil
