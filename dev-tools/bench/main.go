@@ -46,19 +46,20 @@ func measure(grow bool, runs, indicators, large int, profile string) error {
 		return fmt.Errorf("creating a directory: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	programs, err := build(context.Background())
+	programs, plain, err := build(context.Background(), dir)
 	if err != nil {
 		return err
 	}
 	if grow {
 		return growth(programs[0])
 	}
-	return compare(bench{dir: dir, runs: runs}, programs, indicators, large, profile)
+	return compare(bench{dir: dir, runs: runs}, programs, plain, indicators, large, profile)
 }
 
 // compare prints the figures of all programs, and the ratios.
-func compare(b bench, programs []program, indicators, large int, profile string) error {
-	small, err := b.medians(indicators, 0, programs...)
+func compare(b bench, programs []program, plain program, indicators, large int, profile string) error {
+	all := append(slices.Clip(programs), plain)
+	small, err := b.medians(indicators, 0, all...)
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func compare(b bench, programs []program, indicators, large int, profile string)
 		}
 		fmt.Fprintln(w)
 	}
-	table("discard output", programs, small)
+	table("discard output", all, small)
 	table("Elasticsearch that only answers", shipping, shipped)
 	fmt.Fprintln(w, "ratio\tmeasured\twanted")
 	row := func(what string, measured float64, wanted string) {
@@ -113,6 +114,7 @@ func compare(b bench, programs []program, indicators, large int, profile string)
 		row("CPU with Elasticsearch, to "+other.name, ratio(shipped[0].cpu, shipped[1+i].cpu), other.wanted.shipping)
 		row("speed of the first collection, to "+other.name, ratio(r.wall, beat.wall), other.wanted.speed)
 		row("peak memory, to "+other.name, ratio(beat.peak, r.peak), other.wanted.peak)
+		row("peak memory of go build's, to "+other.name, ratio(small[len(programs)].peak, r.peak), other.wanted.plainPeak)
 	}
 	row(fmt.Sprintf("first collection with %s per request, to the requests alone", latency), ratio(slow[0].wall, slow[1].wall), "at most 1.05")
 	row(fmt.Sprintf("peak memory of %d indicators, to that of %d", large, indicators), ratio(flat[0].peak, beat.peak), "1, and the known indicators")

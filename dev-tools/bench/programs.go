@@ -9,7 +9,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/threatqbeat/threatqbeat/dev-tools/packaging"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
@@ -30,26 +32,32 @@ type program struct {
 }
 
 // wanted is what threatqbeat's figures shall be beside those of another program.
-type wanted struct{ cpu, shipping, speed, peak string }
+type wanted struct{ cpu, shipping, speed, peak, plainPeak string }
 
 // build builds what is compared as the packages are built, because that is what
-// users run. Filebeat is only run.
-func build(ctx context.Context) ([]program, error) {
+// users run, and in plain what `go build` makes of the sources. Filebeat is only run.
+// The binaries are copied into dir.
+func build(ctx context.Context, dir string) (programs []program, plain program, err error) {
 	source, err := packaging.OpenSource(ctx, ".")
 	if err != nil {
-		return nil, err
+		return nil, plain, err
 	}
 	target := packaging.Target{OS: runtime.GOOS, Arch: runtime.GOARCH}
 	binary, err := source.Build(ctx, target, ".")
 	if err != nil {
-		return nil, err
+		return nil, plain, err
 	}
 	floor, err := source.Build(ctx, target, "./dev-tools/bench/floor")
 	if err != nil {
-		return nil, err
+		return nil, plain, err
+	}
+	unpackaged := filepath.Join(dir, "unpackaged")
+	if _, err := packaging.Command(ctx, source.Root, nil, "go", "build", "-o", unpackaged, "."); err != nil {
+		return nil, plain, fmt.Errorf("building threatqbeat: %w", err)
 	}
 	run := []string{"run"}
-	programs := []program{
+	plain = program{name: "threatqbeat of go build", binary: unpackaged, args: run, config: beatConfig}
+	programs = []program{
 		{name: "threatqbeat", binary: binary, args: run, config: beatConfig},
 		{name: "Libbeat's floor", binary: floor, args: run, floor: true, config: func(_ string, n int) string {
 			return fmt.Sprintf("floor.events: %d\n", n)
@@ -61,7 +69,7 @@ func build(ctx context.Context) ([]program, error) {
 	for _, other := range []program{
 		{
 			name: "Filebeat", binary: os.Getenv("FILEBEAT_BIN"), args: run, config: filebeatConfig,
-			wanted: wanted{"at most 0.14", "at most 0.3", "at least 6", "at most 0.42"},
+			wanted: wanted{"at most 0.14", "at most 0.3", "at least 6", "at most 0.42", "at most 0.55"},
 		},
 		{name: "threatqbeat before", binary: os.Getenv("BEFORE_BIN"), args: run, config: beatConfig},
 	} {
@@ -69,7 +77,23 @@ func build(ctx context.Context) ([]program, error) {
 			programs = append(programs, other)
 		}
 	}
-	return programs, nil
+	for n := range programs {
+		if err := programs[n].install(dir); err != nil {
+			return nil, plain, err
+		}
+	}
+	return programs, plain, plain.install(dir)
+}
+
+// install copies the binary, as an installation does. Of a file that the linker has just
+// written the kernel makes more resident: 63 MB where it is 45 MB of the copy.
+func (p *program) install(dir string) error {
+	content, err := os.ReadFile(p.binary)
+	if err != nil {
+		return fmt.Errorf("reading the binary of %s: %w", p.name, err)
+	}
+	p.binary = filepath.Join(dir, strings.ReplaceAll(p.name, " ", "-"))
+	return os.WriteFile(p.binary, content, 0o755)
 }
 
 const (
