@@ -7,7 +7,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -85,15 +87,26 @@ func build(ctx context.Context, dir string) (programs []program, plain program, 
 	return programs, plain, plain.install(dir)
 }
 
-// install copies the binary, as an installation does. Of a file that the linker has just
-// written the kernel makes more resident: 63 MB where it is 45 MB of the copy.
+// install copies the binary in pieces, as cp, tar and package managers do. Of a file that was
+// written in large ones, as the linker writes it, the kernel maps more than is used, until it
+// is read from the disk again: 63 MB of the binary of go build instead of 44 MB.
 func (p *program) install(dir string) error {
-	content, err := os.ReadFile(p.binary)
+	from, err := os.Open(p.binary)
 	if err != nil {
-		return fmt.Errorf("reading the binary of %s: %w", p.name, err)
+		return fmt.Errorf("opening the binary of %s: %w", p.name, err)
 	}
+	defer from.Close()
 	p.binary = filepath.Join(dir, strings.ReplaceAll(p.name, " ", "-"))
-	return os.WriteFile(p.binary, content, 0o755)
+	to, err := os.OpenFile(p.binary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return fmt.Errorf("installing %s: %w", p.name, err)
+	}
+	// Only through their interfaces are the files not copied at once.
+	_, err = io.Copy(struct{ io.Writer }{to}, struct{ io.Reader }{from})
+	if err = errors.Join(err, to.Close()); err != nil {
+		return fmt.Errorf("installing %s: %w", p.name, err)
+	}
+	return nil
 }
 
 const (
