@@ -5,12 +5,15 @@ package main
 
 import (
 	"os/exec"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 const module = "github.com/threatqbeat/threatqbeat"
@@ -57,4 +60,26 @@ func TestFloors(t *testing.T) {
 		}
 	}
 	assert.Equal(t, len(slices.Concat(floors...)), packages)
+}
+
+func TestGarbageCollector(t *testing.T) {
+	was := debug.SetGCPercent(100)
+	t.Cleanup(func() { debug.SetGCPercent(was) })
+
+	t.Setenv("GOGC", "100")
+	limitGarbage()
+	assert.Equal(t, 100, debug.SetGCPercent(100), "GOGC is the user's")
+
+	t.Setenv("GOGC", "")
+	limitGarbage()
+	percent := debug.SetGCPercent(100)
+	for _, section := range config.LibbeatSettings().Sections {
+		for _, option := range section.Options {
+			if option.Name == "gc_percent" {
+				assert.Equal(t, option.Default, percent, "the documented default")
+				return
+			}
+		}
+	}
+	t.Error("gc_percent is not documented")
 }
