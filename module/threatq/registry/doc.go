@@ -31,7 +31,8 @@
 //
 // A retirement makes uncertain what another input knows or has in flight of the
 // indicator, and that is saved before its acknowledgement is: the output may have
-// written the two in either order.
+// written the two in either order. So may it the versions of one indicator that are in
+// flight together, which makes it uncertain as well.
 //
 // In memory, known indicators are an immutable [Set], some 7 bytes each, and the few
 // changes since. On disk they are a base, which is such a set, and a log of what has

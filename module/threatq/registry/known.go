@@ -270,7 +270,7 @@ func (k *Known) doubt(retired []Indicator) {
 	k.merge()
 	var entries []Entry
 	for _, indicator := range retired {
-		k.overtake(nil, 0, indicator)
+		k.overtake(indicator)
 		if _, version, ok := k.set.Find(indicator); ok && version != Uncertain {
 			entries = append(entries, Entry{indicator, Uncertain})
 		}
@@ -316,8 +316,8 @@ func (k *Known) Refuse(i Indicator) {
 }
 
 // Doubtful returns of how many indicators the output may lack the last version since it
-// was last called: their documents were refused, or a retirement may have been written
-// behind them.
+// was last called: their documents were refused, or an earlier version or a retirement may
+// have been written behind them.
 func (k *Known) Doubtful() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -18,6 +18,9 @@ type Session struct {
 	added     int     // to queue, ever
 	settled   int     // ever
 	waiting   bool    // for the client to take the event of announced[0]
+	// last has how many were added to the queue with the last one whose indicator
+	// has this hash.
+	last [1 << hashBits]int
 }
 
 // sent is an entry in flight.
@@ -27,8 +30,19 @@ type sent struct {
 	dropped bool
 	// refused is one that has not arrived.
 	refused bool
-	// overtaken is one of an indicator that was retired just before.
+	// overtaken is one that the output may write before an earlier one of its
+	// indicator, which was in flight when it was published.
 	overtaken bool
+	// before is what Session.last said when it was added.
+	before int
+}
+
+// hashBits has a queue of thousands find an indicator in a step or two.
+const hashBits = 12
+
+func (i Indicator) hash() int {
+	const golden = 0x9e3779b97f4a7c15
+	return int((uint64(i.ID)*golden ^ uint64(i.IndicatorID)) * golden >> (64 - hashBits))
 }
 
 var _ beat.EventListener = (*Session)(nil)
@@ -88,12 +102,24 @@ func (s *Session) Abandon() {
 	}
 }
 
-// take moves the next entry from what is announced to what is in flight.
+// take moves the next entry from what is announced to what is in flight. An output
+// with several workers, or one that sends parts of a batch again, may write what is in
+// flight of an indicator in any order, so that the next sweep publishes it once more.
 func (s *Session) take(as sent) {
 	as.Entry = s.announced[0]
 	s.announced = s.announced[1:]
-	s.queue = append(s.queue, as)
+	if !as.dropped {
+		as.overtaken = s.overtake(as.Indicator)
+		if len(s.known.sessions) > 1 { // the client of an input that was started anew
+			as.overtaken = s.known.overtake(as.Indicator) || as.overtaken
+		}
+	}
 	s.added++
+	if as.Named() && !as.dropped {
+		last := &s.last[as.hash()]
+		as.before, *last = *last, s.added
+	}
+	s.queue = append(s.queue, as)
 	s.waiting = false
 }
 
@@ -155,8 +181,6 @@ func (s *Session) acknowledge(n int) {
 		known = append(known, entry.Entry)
 		if entry.overtaken {
 			uncertain = append(uncertain, Entry{entry.Indicator, Uncertain})
-		} else if entry.Version == Gone {
-			k.overtake(s, count+1, entry.Indicator)
 		}
 	}
 	if count == 0 {
@@ -194,21 +218,27 @@ func (s *Session) retired(n int) []Indicator {
 	return retired
 }
 
-// overtake marks what is in flight of an indicator whose retirement was
-// acknowledged just now. An output with several workers may have written the two
-// in either order, so that the next sweep publishes the indicator once more.
-func (k *Known) overtake(by *Session, from int, retired Indicator) {
-	for _, s := range k.sessions {
-		start := 0
-		if s == by {
-			start = from
-		}
-		for i := start; i < len(s.queue); i++ {
-			if s.queue[i].Indicator == retired && s.queue[i].Version != Gone {
-				s.queue[i].overtaken = true
-			}
-		}
+// overtake marks what is in flight of an indicator, and reports whether anything is.
+func (s *Session) overtake(i Indicator) (found bool) {
+	if !i.Named() {
+		return false
 	}
+	for at := s.last[i.hash()]; at > s.settled; {
+		entry := &s.queue[at-s.settled-1]
+		if entry.Indicator == i {
+			entry.overtaken, found = true, true
+		}
+		at = entry.before
+	}
+	return found
+}
+
+// overtake does the same for all clients.
+func (k *Known) overtake(i Indicator) (found bool) {
+	for _, s := range k.sessions {
+		found = s.overtake(i) || found
+	}
+	return found
 }
 
 // unacknowledged returns what was announced and is not settled, in order.
