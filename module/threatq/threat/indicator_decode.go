@@ -100,6 +100,10 @@ func (d *decoder) indicator() error {
 	}
 }
 
+// BriefFields is the parameter fields of a request for what [Mapper.Brief] needs: the
+// members that member reads first. The appliance may send more.
+const BriefFields = "id,indicator_id,status,created_at,updated_at,published_at,expires_at,expired_at"
+
 // member reads one member of the indicator. The last one of a name counts.
 func (d *decoder) member(key []byte) error {
 	ind := &d.ind

@@ -99,10 +99,6 @@ func (m *Mapper) Event(raw []byte, fetched time.Time) (beat.Event, error) {
 	return b.finish(raw, fetched, b.read(raw))
 }
 
-// BriefFields is the parameter fields of a request for what Brief needs. The
-// appliance may send more.
-const BriefFields = "id,indicator_id,status,created_at,updated_at,published_at,expires_at,expired_at"
-
 // Brief says which indicator it is, in which version, and until when it is
 // active, without what it is about.
 type Brief struct {

@@ -5,6 +5,10 @@ package threat
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +32,7 @@ func TestSimulatedCollection(t *testing.T) {
 	m := testMapper()
 	policy := MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, ExpiredStatuses: []string{defaultExpiredStatus}}
 	types, misfits, unreadable := map[string]bool{}, 0, 0
+	var whole decoder
 	for want := range sim.Expected() {
 		raw := sim.Indicator(want.Index)
 		event, err := m.Event(raw, testFetched)
@@ -70,9 +75,8 @@ func TestSimulatedCollection(t *testing.T) {
 
 		timestamp := firstDate(dateOf(want.UpdatedAt), dateOf(want.PublishedAt), dateOf(want.CreatedAt), dateOf(testFetched))
 		assert.Equal(t, timestamp.time(), date("@timestamp"))
-		expiration := expire(&policy, &indicator{
-			UpdatedAt: dateOf(want.UpdatedAt), ExpiresAt: dateOf(want.ExpiresAt), ExpiredAt: dateOf(want.ExpiredAt), Status: want.Status,
-		}, timestamp)
+		require.NoError(t, whole.decode(raw))
+		expiration := expire(&policy, &whole.ind, timestamp)
 		assert.Equal(t, expiration.At.time(), date("threatq.ioc_expired_at"), "%s", raw)
 		assert.Equal(t, expiration.Reason, got["threatq.ioc_expiration_reason"], "%s", raw)
 		assert.Equal(t, expiration.At.time(), brief.ExpiredAt, "%s", raw)
@@ -83,6 +87,29 @@ func TestSimulatedCollection(t *testing.T) {
 	assert.Positive(t, unreadable)
 	for _, typ := range indicatorTypes {
 		assert.True(t, types[typ.ecs], "no indicator is of type %s", typ.ecs)
+	}
+}
+
+// What is asked for where only the identifiers, the version and the expiration are of
+// interest is what is read then.
+func TestBriefFields(t *testing.T) {
+	example, err := os.ReadFile("testdata/example_indicator.json")
+	require.NoError(t, err)
+	var names map[string]any
+	require.NoError(t, json.Unmarshal(example, &names))
+	fields := strings.Split(BriefFields, ",")
+	for _, field := range fields {
+		names[field] = nil
+	}
+	for name := range names {
+		d := decoder{brief: true}
+		other := "indicator_id"
+		if name == other {
+			other = "id"
+		}
+		// A list in the place of a value is a problem, unless nobody looks at it.
+		require.NoError(t, d.decode(fmt.Appendf(nil, `{%q:1,%q:[]}`, other, name)), name)
+		assert.Equal(t, slices.Contains(fields, name), len(d.ind.Problems) > 0, name)
 	}
 }
 
