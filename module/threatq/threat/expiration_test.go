@@ -24,13 +24,8 @@ type expirationCase struct {
 	Name     string `json:"name"`
 	Defaults bool   `json:"defaults"`
 	Input    struct {
-		Timestamp time.Time `json:"@timestamp"`
-		ThreatQ   struct {
-			Status    string    `json:"status"`
-			UpdatedAt time.Time `json:"updated_at"`
-			ExpiresAt time.Time `json:"expires_at"`
-			ExpiredAt time.Time `json:"expired_at"`
-		} `json:"threatq"`
+		Timestamp time.Time       `json:"@timestamp"`
+		ThreatQ   json.RawMessage `json:"threatq"`
 	} `json:"input"`
 	ExpiredStatuses []string  `json:"expired_statuses"`
 	Duration        string    `json:"duration"`
@@ -53,9 +48,10 @@ func TestExpire(t *testing.T) {
 			duration, err := config.ParseLifetime(tc.Duration)
 			require.NoError(t, err)
 			policy := MapperConfig{ExpirationDuration: duration, ExpiredStatuses: tc.ExpiredStatuses}
-			in := tc.Input.ThreatQ
-			ind := &indicator{UpdatedAt: dateOf(in.UpdatedAt), ExpiresAt: dateOf(in.ExpiresAt), ExpiredAt: dateOf(in.ExpiredAt), Status: in.Status}
-			got := expire(&policy, ind, dateOf(tc.Input.Timestamp))
+			d := decoder{brief: true}
+			require.NoError(t, d.decode(fmt.Appendf(nil, `{"id":1,%s`, tc.Input.ThreatQ[1:])))
+			require.Empty(t, d.ind.Problems)
+			got := expire(&policy, &d.ind, dateOf(tc.Input.Timestamp))
 			assert.Equal(t, tc.WantAt, got.At.time())
 			assert.Equal(t, tc.WantReason, got.Reason)
 		})
@@ -85,7 +81,12 @@ func TestExpirationTableIsComplete(t *testing.T) {
 		isDefault := fmt.Sprint(tc.ExpiredStatuses) == fmt.Sprintf("[%s]", defaultExpiredStatus) && tc.Duration == "90d"
 		assert.Equal(t, isDefault, tc.Defaults, tc.Name)
 
-		in := tc.Input.ThreatQ
+		var in struct {
+			Status    string    `json:"status"`
+			ExpiresAt time.Time `json:"expires_at"`
+			ExpiredAt time.Time `json:"expired_at"`
+		}
+		require.NoError(t, json.Unmarshal(tc.Input.ThreatQ, &in))
 		seen[combination{
 			in.Status, fmt.Sprint(tc.ExpiredStatuses),
 			relative(in.ExpiresAt, tc.Input.Timestamp), relative(in.ExpiredAt, tc.Input.Timestamp),
