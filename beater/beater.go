@@ -175,7 +175,7 @@ func (bt *Beater) Run(b *beat.Beat) error {
 }
 
 // publishing is the pipeline by which inputs publish: it gives up no event and counts
-// those in flight. It spares each event the copy by which Libbeat brings the types of
+// those in flight. It saves each event the copy by which Libbeat brings the types of
 // arbitrary events into a common form: the mapper uses these types only.
 func publishing(pipeline beat.PipelineConnector, counted *inflight) beat.PipelineConnector {
 	pipeline = pipetool.WithDefaultGuarantees(pipetool.WithACKer(pipeline, counted), beat.GuaranteedSend)

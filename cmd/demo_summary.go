@@ -29,7 +29,7 @@ type summary struct {
 
 // latestEvent is what the latest event of an indicator says.
 type latestEvent struct {
-	kind    string // threat.indicator.type
+	typ     string // threat.indicator.type
 	expires time.Time
 	reason  string
 }
@@ -63,11 +63,11 @@ func summariseFile(name string, now time.Time) (*summary, error) {
 		}
 		// The appliance gives each indicator one of the two, or both alike.
 		id := cmp.Or(event.ThreatQ.ID, event.ThreatQ.IndicatorID)
-		kind := event.Threat.Indicator.Type
+		typ := event.Threat.Indicator.Type
 		if event.ThreatQ.Reason == threat.RetiredReason {
-			kind = sum.latest[id].kind
+			typ = sum.latest[id].typ
 		}
-		sum.latest[id] = latestEvent{kind, event.ThreatQ.ExpiredAt, event.ThreatQ.Reason}
+		sum.latest[id] = latestEvent{typ, event.ThreatQ.ExpiredAt, event.ThreatQ.Reason}
 	}
 }
 
@@ -92,7 +92,7 @@ func (s *summary) differences(held iter.Seq[simulator.Expected]) int {
 func (s *summary) print(out io.Writer) {
 	types, states := map[string]int{}, map[string]int{}
 	for _, latest := range s.latest {
-		types[latest.kind]++
+		types[latest.typ]++
 		state := "active"
 		if !latest.expires.After(s.now) {
 			state = "expired: " + latest.reason

@@ -19,9 +19,9 @@ const Redacted = "xxxxx"
 // hidden prints a text in place of a value: every verb of fmt, JSON and YAML show
 // that text.
 //
-// It and the value hide behind pointers because fmt doesn't call methods on
-// unexported fields: a value that is buried in a private struct prints as
-// an address then.
+// It and the value are behind pointers because fmt doesn't call methods on
+// unexported fields: a value that is buried in a private struct prints as an
+// address then.
 type hidden struct{ shown *string }
 
 // String returns what is shown, "" when nothing is set.

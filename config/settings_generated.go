@@ -75,7 +75,7 @@ type Input struct {
 	// Tags of every event. A list replaces the default. The tag forwarded says that
 	// the events are not about this host.
 	Tags []string `config:"tags"`
-	// The kind of input. threatq is the only one that threatqbeat has.
+	// The input's type. threatq is the only one that threatqbeat has.
 	Type string `config:"type"`
 	// Address of the appliance, such as https://threatq.example.com, with or without
 	// a trailing slash or /api. Plain http is refused for any host but the loopback
@@ -174,7 +174,7 @@ type RequestRetry struct {
 	// one the cycle fails and the next one tries again.
 	WaitMax time.Duration `config:"wait_max"`
 	// Wait before the first repetition. It doubles each time and varies at random,
-	// so that several shippers do not strike together.
+	// so that several shippers do not try again together.
 	WaitMin time.Duration `config:"wait_min"`
 }
 

@@ -39,23 +39,23 @@ func (a *Agent) Follow(b *beat.Beat, inputs beater.Inputs) (stop func()) {
 	return managed.runners.Stop
 }
 
-// refusalSetting holds why a stream can't be an input. No policy has a setting of
+// refusedSetting holds why a stream can't be an input. No policy has a setting of
 // that name.
-const refusalSetting = "threatqbeat_refusal"
+const refusedSetting = "threatqbeat_refused"
 
 // refusedInput stands for a stream of Elastic Agent's policy that can't be made
 // an input. It never runs, and the stream's state is failed, for that reason.
 func refusedInput(id string, reason error) *reload.ConfigWithMeta {
-	input := ucfg.MustNewFrom(map[string]any{"id": id, refusalSetting: reason.Error()}) // without variables
+	input := ucfg.MustNewFrom(map[string]any{"id": id, refusedSetting: reason.Error()}) // without variables
 	return &reload.ConfigWithMeta{Config: (*conf.C)(input)}
 }
 
-// refusal returns why refusedInput was called for an input.
-func refusal(input *conf.C) error {
-	if !input.HasField(refusalSetting) {
+// whyRefused returns why refusedInput was called for an input.
+func whyRefused(input *conf.C) error {
+	if !input.HasField(refusedSetting) {
 		return nil
 	}
-	reason, err := input.String(refusalSetting, -1)
+	reason, err := input.String(refusedSetting, -1)
 	if err == nil {
 		err = errors.New(reason)
 	}
@@ -123,7 +123,7 @@ type runnerFactory struct {
 
 // read reads and checks the configuration of a stream.
 func (f *runnerFactory) read(input *conf.C) (*config.Input, error) {
-	if err := refusal(input); err != nil {
+	if err := whyRefused(input); err != nil {
 		return nil, err
 	}
 	in, err := f.Read(input)
@@ -132,7 +132,7 @@ func (f *runnerFactory) read(input *conf.C) (*config.Input, error) {
 
 // Create returns the runner of a stream.
 func (f *runnerFactory) Create(pipeline beat.PipelineConnector, input *conf.C) (cfgfile.Runner, error) {
-	if err := refusal(input); err != nil {
+	if err := whyRefused(input); err != nil {
 		return nil, err
 	}
 	runner, err := f.Factory.Create(pipeline, input)

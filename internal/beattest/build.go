@@ -46,7 +46,7 @@ func Root() (string, error) {
 }
 
 // buildBinary builds below build/, so that a second test package finds the
-// binary built, and under a lock, for test packages run side by side.
+// binary built, and under a lock, because test packages run side by side.
 func buildBinary() (string, error) {
 	root, err := Root()
 	if err != nil {

@@ -82,7 +82,7 @@ func TestTestInput(t *testing.T) {
 				strings.TrimPrefix(plain.URL, "http://"): "plain.example.com", strings.TrimPrefix(secure.URL, "https://"): "secure.example.com",
 				strings.TrimPrefix(onHost, "http://"): "localhost:PORT", refused: "refused.example.com",
 			})
-			// It looked on from beside.
+			// It writes no logs of its own.
 			assert.NoDirExists(t, dir.File("logs"))
 			assert.NoFileExists(t, dir.File("data", "meta.json"))
 			assert.NoDirExists(t, dir.File("data", "registry"))

@@ -17,9 +17,9 @@ import (
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
-// liars are indicators that an appliance may send to do harm. Each has the id
+// hostileIndicators are indicators that an appliance may send to do harm. Each has the id
 // that is put into it, and is readable.
-var liars = map[string]string{
+var hostileIndicators = map[string]string{
 	"control characters":    `{"id":%d,"value":"a\u0000b\u0007\u001b[31m\u2028c","type":{"name":"String"},"description":"\u0000"}`,
 	"invalid UTF-8":         "{\"id\":%d,\"value\":\"\xff\xfe\xc3(\",\"type\":{\"name\":\"String\"},\"attributes\":[{\"name\":\"\xc3\x28\",\"value\":\"\xed\xa0\x80\"}]}",
 	"half surrogates":       `{"id":%d,"value":"\ud800 \udfff \ud83d","type":{"name":"String"}}`,
@@ -65,7 +65,7 @@ func TestHostileAppliance(t *testing.T) {
 			most = "32MiB"
 		}
 		inputs = append(inputs, sim.input(name, map[string]any{
-			"page_size": pageSize, "preserve_original_event": name == "liars", "request.max_body_size": most,
+			"page_size": pageSize, "preserve_original_event": name == "hostile", "request.max_body_size": most,
 			"request.retry": map[string]any{"max_attempts": 2, "wait_min": "10ms", "wait_max": "20ms"},
 		}))
 		return sim
@@ -73,11 +73,11 @@ func TestHostileAppliance(t *testing.T) {
 	for name, spec := range faulty {
 		require.NoError(t, add(name).Inject(spec))
 	}
-	lying := add("liars")
+	hostile := add("hostile")
 	readable := map[int64]string{}
-	for name, text := range liars {
-		id := lying.Config().FirstID + 7 + 11*int64(len(readable))
-		require.NoError(t, lying.PutRaw(id, fmt.Appendf(nil, text, id)), name)
+	for name, text := range hostileIndicators {
+		id := hostile.Config().FirstID + 7 + 11*int64(len(readable))
+		require.NoError(t, hostile.PutRaw(id, fmt.Appendf(nil, text, id)), name)
 		readable[id] = name
 	}
 	api := freeAddress(t)

@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// sideBySide is how many tests run at once. It is more than there are processors,
-// for they wait for intervals and timeouts of the beat most of the time.
+// sideBySide is how many tests run at once. It is more than there are
+// processors, because they wait for intervals and timeouts of the beat most of
+// the time.
 const sideBySide = "6"
 
 func TestMain(m *testing.M) {

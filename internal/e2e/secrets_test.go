@@ -65,31 +65,31 @@ func basic(id, secret string) []string {
 	return list
 }
 
-// gossip is an appliance behind a proxy that tells in its answers what it was
+// echo is an appliance behind a proxy that tells in its answers what it was
 // sent, in every place there is. It keeps the tokens that it has seen.
-type gossip struct {
+type echo struct {
 	sim *simulator.Simulator
 
 	mu     sync.Mutex
 	seen   map[string]bool // credentials as they were sent
-	tell   int             // a status to gossip with, 0 for none
+	tell   int             // a status to echo with, 0 for none
 	where  string          // the path to do it for
 	served int             // how often it did
 }
 
-func (g *gossip) gossip(status int, where string) {
+func (g *echo) echo(status int, where string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.tell, g.where, g.served = status, where, 0
 }
 
-func (g *gossip) told() int {
+func (g *echo) told() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.served
 }
 
-func (g *gossip) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (g *echo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(strings.NewReader(string(body)))
 	all := []string{r.Header.Get("Authorization"), r.Header.Get("Proxy-Authorization"), string(body)}
@@ -113,10 +113,10 @@ func (g *gossip) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	for i, text := range all {
 		w.Header().Set(fmt.Sprintf("X-Gossip-%d", i), strings.ReplaceAll(text, "\n", ""))
-		w.Header().Add("Set-Cookie", "gossip="+url.QueryEscape(text))
+		w.Header().Add("Set-Cookie", "echo="+url.QueryEscape(text))
 	}
 	if tell >= 300 && tell < 400 {
-		w.Header().Set("Location", "https://gossip.example.com/"+url.PathEscape(all[0])+"?x="+url.QueryEscape(all[2]))
+		w.Header().Set("Location", "https://echo.example.com/"+url.PathEscape(all[0])+"?x="+url.QueryEscape(all[2]))
 	}
 	w.WriteHeader(tell)
 	fmt.Fprintf(w, `{"error": %q, "data": %q}`, all, all)
@@ -152,13 +152,13 @@ func testNoSecretIsWritten(t *testing.T, command []string) {
 	given := map[string]string{
 		"keystore": "${THE_KEYSTORE_SECRET}", "environment": "${E2E_ENVIRON_SECRET}", "file": fileSecret,
 	}
-	appliances := map[string]*gossip{}
+	appliances := map[string]*echo{}
 	for name, secret := range map[string]string{"keystore": keystoreSecret, "environment": environSecret, "file": fileSecret} {
 		cfg := tidy(300)
 		cfg.ClientSecret = secret
 		sim, err := simulator.New(cfg)
 		require.NoError(t, err)
-		appliances[name] = &gossip{sim: sim, seen: map[string]bool{}}
+		appliances[name] = &echo{sim: sim, seen: map[string]bool{}}
 		secrets[name+", Basic"] = basic(sim.Config().ClientID, secret)
 	}
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -239,7 +239,7 @@ func testNoSecretIsWritten(t *testing.T, command []string) {
 				if where == simulator.TokenPath {
 					g.sim.RevokeTokens()
 				}
-				g.gossip(status, where)
+				g.echo(status, where)
 			}
 			beat.Eventually("an answer of each", func() bool {
 				for _, g := range appliances {
@@ -253,7 +253,7 @@ func testNoSecretIsWritten(t *testing.T, command []string) {
 		look()
 	}
 	for _, g := range appliances {
-		g.gossip(0, "")
+		g.echo(0, "")
 		for _, spec := range []string{"reset*3", "truncated*2", "html*2", "badjson*2", "stalled", "token/html", "token/reset", "token/notoken"} {
 			require.NoError(t, g.sim.Inject(spec))
 		}

@@ -136,8 +136,8 @@ func (c *Client) PageOf(ctx context.Context, mark, fields string) (*Page, error)
 		if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusUnauthorized {
 			return page, err
 		}
-		// Expired before its time, or revoked. A second refusal is no accident,
-		// but the next call begins with a new token all the same.
+		// Expired early, or revoked. When the new one is refused as well, the
+		// call fails, and the next call begins with another.
 		c.tokens.discard(token)
 		if renewed {
 			return page, err
@@ -146,8 +146,8 @@ func (c *Client) PageOf(ctx context.Context, mark, fields string) (*Page, error)
 	}
 }
 
-// maxRefusal is how much of the body of an error status is read.
-const maxRefusal = 16 << 10
+// maxErrorBody is how much of the body of an error status is read.
+const maxErrorBody = 16 << 10
 
 func (c *Client) fetch(ctx context.Context, mark, fields, token string) (*Page, error) {
 	call := &call{op: "reading a page of data collection " + c.cfg.DataCollectionID + " from " + c.dataURL.Host, mark: mark}
@@ -182,7 +182,7 @@ func (c *Client) fetch(ctx context.Context, mark, fields, token string) (*Page, 
 		}
 		defer resp.Body.Close()
 		if resp.StatusCode > 299 {
-			body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+			body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 			return c.statusError(call, resp, body)
 		}
 		if page, err = c.readPage(resp, call); errors.Is(err, errBeside) {

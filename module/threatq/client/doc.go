@@ -15,12 +15,12 @@
 // has been created or updated since.
 //
 // A page counts when its whole body has arrived and is valid JSON to its end;
-// reading and checking it is a part of each attempt. When the last attempt
-// still gives a damaged answer, there are two cases. If brackets and quotes show
-// where every indicator begins and ends, the page is returned as usual, for
-// asking again would give the same; the damaged indicators are among its
-// elements. If not, those that can be read are returned as a truncated page
-// beside the error, and the cursor has to stay.
+// reading and checking it is a part of each attempt. When the last attempt still
+// gives a damaged answer, there are two cases. If brackets and quotes show where
+// every indicator begins and ends, the page is returned as usual, because asking
+// again would give the same; the damaged indicators are among its elements. If
+// not, those that can be read are returned as a truncated page beside the error,
+// and the cursor has to stay.
 //
 // # Attempts
 //

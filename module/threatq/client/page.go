@@ -54,7 +54,7 @@ type Page struct {
 	Total int64
 	// Indicators holds the JSON of each indicator. The slices point into a
 	// buffer that Release gives back. An element is valid JSON but for those
-	// that Unreadable counts; what kind of value it is has not been checked.
+	// that Unreadable counts; which type of value it is has not been checked.
 	Indicators [][]byte
 	// Bytes is the size of the answer, after decompression.
 	Bytes int64
@@ -77,7 +77,7 @@ type Page struct {
 type Reader interface {
 	// Begin forgets what was read, because another page begins.
 	Begin()
-	// Read moves past one value of any kind. An error says that it isn't JSON.
+	// Read moves past one value of any type. An error says that it isn't JSON.
 	Read(*jsonscan.Scanner) error
 }
 

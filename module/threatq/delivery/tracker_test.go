@@ -149,7 +149,7 @@ func TestEventsCarryTheirOrigin(t *testing.T) {
 	assert.True(t, listens.closed)
 }
 
-// What becomes of an event that no input has published is asked by nobody.
+// An event that no input has published is followed by none.
 func TestEventsOfNoInput(t *testing.T) {
 	in := inputOf(&beat.Event{Private: "of somebody else"})
 	assert.Same(t, nobody, in)

@@ -5,9 +5,9 @@
 // step, and tells where it ends: the command test input.
 //
 // The steps are those that collecting takes: resolving the host's name (or its
-// proxy's), connecting, the TLS handshake, a token, one page, and the
-// mapping of its indicators. Each step has a verdict, a duration and, when
-// it fails, the reason and what to do. What follows a failed step is skipped.
+// proxy's), connecting, the TLS handshake, a token, one page, and mapping its
+// indicators to ECS. Each step has a verdict, a duration and, when it fails,
+// the reason and what to do. What follows a failed step is skipped.
 //
 // The client that collects is the one that is examined, with its proxy, TLS and
 // timeout settings, but for two: nothing is repeated, so that the first failure

@@ -109,12 +109,12 @@ func (d Duration) String() string {
 	}
 }
 
-// printable escapes what controls a terminal, because an attacker may have written what
-// indicators and certificates say.
+// printable escapes the characters that control a terminal, because an attacker
+// may have written what indicators and certificates say.
 func printable(text string) string {
 	var b strings.Builder
 	for _, r := range text {
-		if obeyed(r) {
+		if controls(r) {
 			fmt.Fprintf(&b, `\u%04x`, r)
 			continue
 		}
@@ -123,6 +123,6 @@ func printable(text string) string {
 	return b.String()
 }
 
-func obeyed(r rune) bool {
+func controls(r rune) bool {
 	return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
 }

@@ -30,7 +30,7 @@ func reports() map[string]*Report {
 				{stepPage, OK, Duration(2345 * time.Millisecond), "4,090 indicators in all, 1,000 on the first page (2.1 MiB)", ""},
 				{stepMap, OK, Duration(17 * time.Millisecond), "1,000 of 1,000 indicators", ""},
 			},
-			// As hostile as indicators are: a terminal must not obey it.
+			// An indicator may hold characters that control a terminal.
 			Indicator: json.RawMessage(`{"@timestamp":"2026-03-01T12:00:00.000Z","threat":{"indicator":{"description":"\u001b[2Ja` + "\u009b\u202e" + `b","type":"ipv4-addr"}}}`),
 		},
 		"failed": {

@@ -19,7 +19,7 @@ import (
 
 const (
 	// maxDepth bounds how deep arrays and objects may be nested. ThreatQ nests
-	// four levels; the bound keeps the stack small when an appliance lies.
+	// four levels; the bound keeps the stack small whatever is sent.
 	maxDepth = 512
 	// maxScratch is how many bytes of scratch memory survive Reset.
 	maxScratch = 64 << 10
@@ -34,8 +34,8 @@ var (
 
 // Scanner reads one JSON text from front to back and hands out what it is asked
 // for. Every byte is checked against the grammar of RFC 8259, skipped values
-// included. Two things are tolerated beyond it, because an indicator is worth
-// more than its purity: duplicate keys, and strings that are no valid UTF-8.
+// included. Two things are accepted beyond it, because refusing them would cost
+// an indicator: duplicate keys, and strings that are not valid UTF-8.
 //
 // Why not a library: docs/performance.md has the figures. The string
 // unescaping, which is the part that is easy to get wrong, is jsontext's.

@@ -116,7 +116,7 @@ func TestScannerDepth(t *testing.T) {
 	}
 }
 
-// One monstrous string does not leave its memory with the scanner.
+// The scanner does not keep the memory that one very long string needed.
 func TestScratchIsGivenBack(t *testing.T) {
 	var s Scanner
 	s.Reset([]byte(`"` + strings.Repeat(`\n`, 1<<20) + `"`))

@@ -11,8 +11,8 @@
 // copy is one that the store had at some moment: it is taken anew when the beat
 // has rewritten its files meanwhile.
 //
-// [Files.Remove] changes the registry, and nobody else may have it open. Its caller
-// holds the lock of the data directory, as a running beat does.
+// [Files.Remove] changes the registry, and no other process may have it open.
+// Its caller holds the lock of the data directory, as a running beat does.
 //
 // # Known indicators
 //

@@ -17,7 +17,7 @@ import (
 	"github.com/threatqbeat/threatqbeat/internal/beattest"
 )
 
-// someIndicators are of the kinds that appliances have, and of the strangest.
+// someIndicators are as those of appliances, and stranger ones.
 func someIndicators(random *rand.Rand, n int) []Indicator {
 	extremes := []int64{math.MinInt64 + 1, -1, 0, 1, math.MaxInt64}
 	list := make([]Indicator, n)

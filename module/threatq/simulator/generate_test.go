@@ -119,18 +119,19 @@ func TestTidyIndicatorsHaveTheKeysOfTheExample(t *testing.T) {
 		size += len(indicator)
 		var got map[string]any
 		require.NoError(t, json.Unmarshal(indicator, &got))
-		for key, kind := range want {
+		for key, want := range want {
 			require.Contains(t, got, key)
 			if key != "adversaries" { // mostly empty
-				require.Equal(t, kind, kindOf(got[key]), key)
+				require.Equal(t, want, typeOf(got[key]), key)
 			}
 		}
 	}
 	assert.InDelta(t, 1600, size/s.Len(), 150, "the average size in bytes")
 }
 
-// kindOf describes the shape of a JSON value: its kind, and for a list or an object that of the keys within.
-func kindOf(v any) string {
+// shapeOf describes a JSON value: its type, and for a list or an object those
+// of the values within.
+func typeOf(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return "null"
@@ -142,7 +143,7 @@ func kindOf(v any) string {
 		if len(v) == 0 || len(v[0].(map[string]any)) < 4 {
 			return "list"
 		}
-		return "list of " + kindOf(v[0])
+		return "list of " + typeOf(v[0])
 	case map[string]any:
 		var names []string
 		for name := range v {
@@ -216,7 +217,8 @@ func TestValuesComeFromDocumentationRanges(t *testing.T) {
 	}
 }
 
-// TestUntidyIndicators checks that the kinds of untidiness occur, and that they hide nothing from Expected.
+// TestUntidyIndicators checks that each untidiness occurs, and that they hide
+// nothing from Expected.
 func TestUntidyIndicators(t *testing.T) {
 	cfg := testConfig(3000)
 	cfg.Untidy = 1

@@ -130,9 +130,9 @@ func (c *cycle) publishPage(ctx context.Context, page *client.Page) error {
 	return nil
 }
 
-// isRepeat tells a page that comes again in each cycle, for its cursor is stuck,
-// missing or lost with the page's end, from one with news. The first such page
-// is published.
+// isRepeat tells a page that comes again in each cycle, because its cursor is
+// stuck, missing or lost with the page's end, from one with news. The first
+// such page is published.
 func (c *cycle) isRepeat(answer fetched) bool {
 	page := answer.page
 	advances := page.NextCursorMark != page.Mark && page.NextCursorMark != "" && !page.Truncated

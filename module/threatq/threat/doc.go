@@ -22,18 +22,18 @@
 //     the events. Direct events share some, because no processor sees them: see
 //     [Processing].
 //   - Every string is valid UTF-8, every date lies in the years 1 to 9999, and
-//     no key has a dot. An appliance that lies costs bounded time and memory:
+//     no key has a dot. Whatever is sent costs bounded time and memory:
 //     the constants beside the type indicator are the bounds, and error.message
 //     says what was cut.
 //   - The mapper sets what it knows of the indicator. agent.*, ecs.*, input.*
 //     and the configured tags come from Libbeat.
 //
-// Untidiness that is ThreatQ's usual one is no problem and not mentioned:
-// integers and scores as numbers or strings, a type or a status as a plain
-// string in the place of an object, null or "" for nothing, dates in several
-// forms and the several ways in which databases write that there is none,
-// numbers and booleans in the place of text, a list with gaps as an object,
-// unknown keys. Where a key occurs twice the last one counts.
+// What is usual with ThreatQ is no problem and not mentioned: integers and
+// scores as numbers or strings, a type or a status as a plain string in the
+// place of an object, null or "" for nothing, dates in several forms and the
+// several ways in which databases write that there is none, numbers and
+// booleans in the place of text, a list with gaps as an object, unknown keys.
+// Where a key occurs twice the last one counts.
 //
 // The decoder is written by hand on a scanner that checks all of the JSON and
 // builds only what is needed; docs/performance.md says what that is worth.

@@ -48,7 +48,7 @@ type indicator struct {
 // indicatorAttribute is one piece of context about an indicator. A name may occur
 // several times.
 type indicatorAttribute struct {
-	// Name is normalised, as attributeName does it.
+	// Name is the key that attributeName makes of it.
 	Name string
 	// Value is the text of a string, number or boolean.
 	Value string
@@ -63,10 +63,9 @@ type indicatorSource struct {
 	PublishedAt, UpdatedAt date
 }
 
-// What an indicator may cost at most. ThreatQ stays far below; an appliance
-// that lies, or a value that was mistaken for text, must not take the memory of
-// the process nor make a document that no output accepts. What is cut or left
-// out is named in error.message.
+// What an indicator may cost at most. ThreatQ stays far below. Whatever is sent
+// must not take the memory of the process, nor make a document that no output
+// accepts. What is cut or left out is named in error.message.
 const (
 	// maxTextBytes is the longest string of an event. It is far beyond what
 	// Elasticsearch can search for: there ignore_above decides what is indexed,

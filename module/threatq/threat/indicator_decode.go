@@ -17,8 +17,8 @@ const (
 	// arenaBytes is how much text of successive indicators shares one
 	// allocation: some twenty indicators.
 	arenaBytes = 8 << 10
-	// maxCachedNames and maxCachedNameBytes bound the cache of the normalised
-	// names of attributes. A collection has some dozens of them.
+	// maxCachedNames and maxCachedNameBytes bound the cache of the keys that
+	// attributes' names become. A collection has some dozens of them.
 	maxCachedNames     = 1024
 	maxCachedNameBytes = 64
 )
@@ -37,7 +37,7 @@ type decoder struct {
 	// that it is part of alive, so these are small, and one that is full is
 	// left to its strings.
 	arena strings.Builder
-	// names holds the normalised form of each attribute name met of late.
+	// names has the key of each attribute name that was read recently.
 	names map[string]string
 	// listBytes is how much text of the list that is being read was kept so far.
 	listBytes int

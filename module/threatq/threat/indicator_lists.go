@@ -89,7 +89,7 @@ func (d *decoder) readAttribute() error {
 	return nil
 }
 
-// readAttributeName returns the normalised name.
+// readAttributeName returns the key that the name becomes.
 func (d *decoder) readAttributeName() (string, error) {
 	raw, ok, err := d.Scalar()
 	if err != nil {

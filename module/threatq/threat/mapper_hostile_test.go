@@ -17,8 +17,8 @@ import (
 	"github.com/threatqbeat/threatqbeat/internal/beattest"
 )
 
-// TestHostile has what an appliance that lies may send. Each costs bounded time
-// and memory, is published, and says what was left out.
+// TestHostile has what may be sent to do harm. Each costs bounded time and
+// memory, is published, and says what was left out.
 func TestHostile(t *testing.T) {
 	beattest.SkipUnderRace(t, "nothing runs side by side")
 	many := func(n int, element func(i int) string) string {
@@ -143,8 +143,8 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// TestScratchIsGivenBack makes sure that one monstrous indicator doesn't leave
-// its memory with the mapper.
+// TestScratchIsGivenBack makes sure that the mapper does not keep the memory
+// that one very large indicator needed.
 func TestScratchIsGivenBack(t *testing.T) {
 	b := testMapper().newBuilder()
 	monster := []byte(`{"id":1,"value":"` + strings.Repeat(`\n`, 1<<20) + `","attributes":[` +

@@ -217,7 +217,7 @@ func TestMapperConcurrently(t *testing.T) {
 	wg.Wait()
 }
 
-// TestAllocations keeps the costs from creeping up.
+// TestAllocations bounds the allocations for an event.
 func TestAllocations(t *testing.T) {
 	beattest.SkipUnderRace(t, "measures memory")
 	page := samplePage(64)

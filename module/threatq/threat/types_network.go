@@ -81,8 +81,8 @@ func parsePort(text string) (int, bool) {
 	return int(n), err == nil
 }
 
-// putNetwork only finds out which kind of network it is: there is no field for
-// one.
+// putNetwork only finds out whether the network is of IPv4 or IPv6: there is no
+// field for one.
 func (o *observable) putNetwork() {
 	value := refang(o.value)
 	if prefix, err := netip.ParsePrefix(value); err == nil {

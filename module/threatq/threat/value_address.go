@@ -109,8 +109,8 @@ func refang(value string) string {
 
 var fangs = strings.NewReplacer("[.]", ".", "(.)", ".", "[dot]", ".", "[:]", ":", "[://]", "://", "[/]", "/")
 
-// urlParts are the parts of a URL as they stand in it: nothing is decoded, for
-// a rule would compare them with what a proxy has seen.
+// urlParts are the parts of a URL as they stand in it: nothing is decoded,
+// because a rule would compare them with what a proxy has seen.
 type urlParts struct {
 	full, scheme, host, port, path, query, fragment string
 }
