@@ -5,11 +5,9 @@ package registry
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -140,152 +138,6 @@ func TestDroppedEventsHoldUpNothing(t *testing.T) {
 	assert.Equal(t, 4, settled)
 	assert.Equal(t, map[Indicator]Version{only(1): 10, only(2): 10}, contentsOf(k.Snapshot()),
 		"a processor's verdict counts as delivered, the others never set out")
-}
-
-// An output with several workers may write a retirement behind the version that
-// was published after it.
-func TestRetirementThatIsOvertakenIsUncertain(t *testing.T) {
-	root := t.TempDir()
-	k := use(t, openStore(t, root), "one")
-	s := k.Connect()
-	publish(t, s, Entry{only(1), 10}, Entry{only(2), 10})
-	s.ACKEvents(2)
-	publish(t, s, Entry{only(1), Gone}, Entry{only(1), 11}, Entry{only(2), Gone})
-	s.ACKEvents(1)
-	publish(t, s, Entry{only(2), 12})
-	s.ACKEvents(3)
-	want := map[Indicator]Version{only(1): Uncertain, only(2): Uncertain}
-	assert.Equal(t, want, contentsOf(k.Snapshot()))
-	k = use(t, openStore(t, files(t, root)), "one")
-	assert.Equal(t, want, contentsOf(k.Snapshot()))
-}
-
-// Nor does it always write the versions of an indicator in their order: a sweep
-// publishes the last one again.
-func TestVersionThatIsOvertakenIsUncertain(t *testing.T) {
-	for name, tt := range map[string]struct {
-		sent func(t *testing.T, k *Known, s *Session)
-		want map[Indicator]Version
-	}{
-		"in one acknowledgement": {func(t *testing.T, _ *Known, s *Session) {
-			publish(t, s, Entry{only(1), 10}, Entry{only(2), 10}, Entry{only(1), 11})
-			s.ACKEvents(3)
-		}, map[Indicator]Version{only(1): Uncertain, only(2): 10}},
-		"in two": {func(t *testing.T, _ *Known, s *Session) {
-			publish(t, s, Entry{only(1), 10}, Entry{only(2), 10})
-			s.ACKEvents(1)
-			publish(t, s, Entry{only(1), 11}, Entry{only(2), 11})
-			s.ACKEvents(3)
-		}, map[Indicator]Version{only(1): 11, only(2): Uncertain}},
-		"of a client before": {func(t *testing.T, k *Known, s *Session) {
-			publish(t, s, Entry{only(1), 10}, Entry{only(2), 10})
-			next := k.Connect()
-			publish(t, next, Entry{only(1), 11}, Entry{only(2), 11})
-			next.ACKEvents(1)
-			s.ACKEvents(2)
-			next.ACKEvents(1)
-		}, map[Indicator]Version{only(1): Uncertain, only(2): Uncertain}},
-		"a retirement": {func(t *testing.T, _ *Known, s *Session) {
-			publish(t, s, Entry{only(1), 10}, Entry{only(1), Gone})
-			s.ACKEvents(2)
-		}, map[Indicator]Version{only(1): Uncertain}},
-		"by one that no processor let through": {func(t *testing.T, _ *Known, s *Session) {
-			s.Announce([]Entry{{only(1), 10}})
-			require.NoError(t, s.Publish(func() error {
-				s.AddEvent(beat.Event{}, false)
-				return nil
-			}))
-			publish(t, s, Entry{only(1), 11})
-			s.ACKEvents(1)
-		}, map[Indicator]Version{only(1): 11}},
-		"without ids": {func(t *testing.T, _ *Known, s *Session) {
-			unnamed := Entry{Indicator{Missing, Missing}, Undated}
-			publish(t, s, unnamed, unnamed)
-			s.ACKEvents(2)
-		}, map[Indicator]Version{}},
-		"among many": {func(t *testing.T, _ *Known, s *Session) {
-			for id := range int64(20_000) {
-				publish(t, s, Entry{only(id), 10})
-				if id >= 5_000 {
-					s.ACKEvents(1)
-				}
-			}
-			publish(t, s, Entry{only(14_999), 11}, Entry{only(15_000), 11}, Entry{only(19_999), 11})
-			s.ACKEvents(5_003)
-			s.known.forget(slices.Collect(func(yield func(Indicator) bool) {
-				for id := int64(0); id < 20_000 && (id == 14_999 || id == 15_000 || id == 19_999 || yield(only(id))); id++ {
-				}
-			}))
-		}, map[Indicator]Version{only(14_999): 11, only(15_000): Uncertain, only(19_999): Uncertain}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			root := t.TempDir()
-			k := use(t, openStore(t, root), "one")
-			tt.sent(t, k, k.Connect())
-			assert.Equal(t, tt.want, contentsOf(k.Snapshot()))
-			k = use(t, openStore(t, files(t, root)), "one")
-			assert.Equal(t, tt.want, contentsOf(k.Snapshot()))
-		})
-	}
-}
-
-// The same of an indicator that another input publishes while it is retired, wherever a
-// crash comes after the output has acknowledged the retirement.
-func TestRetirementThatAnotherInputOvertakesIsUncertain(t *testing.T) {
-	for name, other := range map[string]struct {
-		acked bool // before the retirement is
-		want  map[Indicator]Version
-	}{
-		"known": {true, map[Indicator]Version{only(1): Uncertain, only(2): 10}},
-		"sent":  {false, map[Indicator]Version{only(1): Uncertain, only(2): 10}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			root := t.TempDir()
-			store := openStore(t, root)
-			from, to := use(t, store, "from"), use(t, store, "to")
-			retires, publishes := from.Connect(), to.Connect()
-			publish(t, retires, Entry{only(1), 10}, Entry{only(2), 10})
-			retires.ACKEvents(2)
-			publish(t, retires, Entry{only(1), Gone})
-			publish(t, publishes, Entry{only(1), 11}, Entry{only(2), 10})
-			if other.acked {
-				publishes.ACKEvents(2)
-			}
-			retires.ACKEvents(1)
-			if !other.acked {
-				publishes.ACKEvents(2)
-			}
-			assert.Equal(t, other.want, contentsOf(to.Snapshot()))
-			assert.Equal(t, 1, to.Doubtful())
-			assert.Zero(t, from.Doubtful())
-			store = openStore(t, files(t, root))
-			assert.Equal(t, other.want, contentsOf(use(t, store, "to").Snapshot()))
-			assert.Equal(t, map[Indicator]Version{only(2): 10}, contentsOf(use(t, store, "from").Snapshot()))
-		})
-	}
-}
-
-// The same when the crash comes before: whether the output has written the retirement
-// nobody knows.
-func TestRetirementThatACrashLeavesInDoubtIsUncertainElsewhere(t *testing.T) {
-	root := t.TempDir()
-	store := openStore(t, root)
-	retires, publishes := use(t, store, "from").Connect(), use(t, store, "to").Connect()
-	publish(t, retires, Entry{only(1), 10}, Entry{only(2), 10})
-	retires.ACKEvents(2)
-	publish(t, retires, Entry{only(1), Gone})
-	publish(t, publishes, Entry{only(1), 11}, Entry{only(2), 10})
-	publishes.ACKEvents(2)
-
-	store = openStore(t, files(t, root))
-	from, to := use(t, store, "from"), use(t, store, "to")
-	err := store.Settle(from, []Indicator{only(1), only(2)}, func(running, _ map[Indicator]bool) ([]Indicator, error) {
-		return slices.Collect(maps.Keys(running)), nil
-	})
-	require.NoError(t, err)
-	assert.Empty(t, contentsOf(from.Snapshot()))
-	assert.Equal(t, map[Indicator]Version{only(1): Uncertain, only(2): 10}, contentsOf(to.Snapshot()))
-	assert.Equal(t, 1, to.Doubtful())
 }
 
 func TestEachClientHasItsOwnAcknowledgements(t *testing.T) {
@@ -463,60 +315,6 @@ func TestKnownIsSavedOnceTheDiskTakesIt(t *testing.T) {
 	k = use(t, openStore(t, files(t, root)), "one")
 	assert.Empty(t, k.Damage)
 	assert.Equal(t, want, contentsOf(k.Snapshot()))
-}
-
-func TestElsewhere(t *testing.T) {
-	root := t.TempDir()
-	learn := func(s *KnownStore, id, collection string, ids ...int64) (*Known, func()) {
-		k, release, err := s.Use(id, testURL, collection)
-		require.NoError(t, err)
-		session := k.Connect()
-		for _, id := range ids {
-			publish(t, session, Entry{only(id), 10})
-			session.ACKEvents(1)
-		}
-		return k, release
-	}
-	store := openStore(t, root)
-	learn(store, "stopped", "a", 1, 2)
-	learn(store, "moved", "old", 3)
-	require.NoError(t, store.Close())
-
-	store = openStore(t, root)
-	me, _ := learn(store, "me", "a", 1, 2, 3, 4, 5, 6)
-	other, _ := learn(store, "other", "a", 2)
-	publish(t, other.Connect(), Entry{only(5), 10}) // on its way
-	learn(store, "moved", "new", 4)
-	_, release := learn(store, "paused", "a", 6)
-	release()
-	running, stopped, err := store.elsewhere(me, []Indicator{only(1), only(2), only(3), only(4), only(5), only(6), only(7)})
-	require.NoError(t, err)
-	assert.Equal(t, map[Indicator]bool{only(2): true, only(4): true, only(5): true}, running)
-	assert.Equal(t, map[Indicator]bool{only(1): true, only(2): true, only(6): true}, stopped)
-}
-
-func TestAbandonedKnownIndicatorsAreRemoved(t *testing.T) {
-	root := t.TempDir()
-	store := openStore(t, root)
-	old, recent := use(t, store, "old"), use(t, store, "recent")
-	for _, k := range []*Known{old, recent} {
-		require.NoError(t, k.SaveState(SweepState{Known: 7}))
-	}
-	require.NoError(t, store.Close())
-	past := time.Now().Add(-knownInactive - time.Hour)
-	entries, err := os.ReadDir(filepath.Join(root, knownDir))
-	require.NoError(t, err)
-	for _, entry := range entries {
-		name := filepath.Join(root, knownDir, entry.Name())
-		if name != recent.files.path(stateSuffix) {
-			require.NoError(t, os.Chtimes(name, past, past))
-		}
-	}
-	store = openStore(t, root)
-	assert.True(t, use(t, store, "old").Fresh)
-	k := use(t, store, "recent")
-	assert.False(t, k.Fresh)
-	assert.Equal(t, 7, k.State().Known)
 }
 
 // FuzzReplay reads logs that anything may have become of.

@@ -6,7 +6,6 @@ package threat
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -16,120 +15,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/elastic/beats/v7/libbeat/beat"
-	"github.com/elastic/elastic-agent-libs/logp/logptest"
-	"github.com/elastic/elastic-agent-libs/monitoring"
-
 	"github.com/threatqbeat/threatqbeat/module/threatq/client"
-	"github.com/threatqbeat/threatqbeat/module/threatq/delivery"
 	"github.com/threatqbeat/threatqbeat/module/threatq/health"
-	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
-
-// answers is a pager that answers a mark with what is listed for it, the last
-// answer again and again.
-type answers struct {
-	t        *testing.T
-	byMark   map[string][]answer
-	requests []string
-	latency  time.Duration
-}
-
-type answer struct {
-	ids       []int
-	next      string
-	total     int64
-	truncated bool
-	err       error
-}
-
-func (a *answers) Page(ctx context.Context, mark string) (*client.Page, error) {
-	a.requests = append(a.requests, mark)
-	if a.latency > 0 {
-		select {
-		case <-time.After(a.latency):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	list := a.byMark[mark]
-	require.NotEmpty(a.t, list, "unexpected mark %q", mark)
-	next := list[0]
-	if len(list) > 1 {
-		a.byMark[mark] = list[1:]
-	}
-	if next.err != nil && !next.truncated {
-		return nil, next.err
-	}
-	page := &client.Page{Mark: mark, NextCursorMark: next.next, Total: next.total, Truncated: next.truncated}
-	for _, id := range next.ids {
-		page.Indicators = append(page.Indicators, fmt.Appendf(nil,
-			`{"id":%d,"value":"192.0.2.%d","type":{"name":"IP Address"},"updated_at":"2026-01-01 00:00:00"}`, id, id%256))
-	}
-	return page, next.err
-}
-
-// published is what a runner published, and the cursors it handed over.
-type published struct {
-	ids    []string
-	states map[int]registry.State // by the number of events published before
-	marks  []string               // saved without an event
-	delay  time.Duration
-	stop   func(published int) error
-}
-
-func (p *published) publish(event beat.Event, update any) error {
-	if p.delay > 0 {
-		time.Sleep(p.delay)
-	}
-	id, err := event.Fields.GetValue("threatq.id")
-	if err != nil {
-		id = "unreadable"
-	}
-	p.ids = append(p.ids, fmt.Sprint(id))
-	if update != nil {
-		if p.states == nil {
-			p.states = map[int]registry.State{}
-		}
-		p.states[len(p.ids)] = update.(registry.State)
-	}
-	if p.stop != nil {
-		return p.stop(len(p.ids))
-	}
-	return nil
-}
-
-func (p *published) saveMark(update any) error {
-	p.marks = append(p.marks, update.(registry.State).Mark)
-	return nil
-}
-
-// followed is an input whose events are followed to no output.
-func followed() *delivery.Input {
-	return delivery.NewTracker(delivery.Settings{}, &health.Board{}, monitoring.NewRegistry()).Input("test")
-}
-
-func newTestRunner(t *testing.T, pages pager, out *published, changes *[]health.Condition) *runner {
-	reg := monitoring.NewRegistry()
-	keeper := new(health.Board).Start("test")
-	if changes != nil {
-		keeper.OnChange(func(worst health.Condition) { *changes = append(*changes, worst) })
-	}
-	log := logptest.NewTestingLogger(t, "")
-	return &runner{
-		interval: time.Minute,
-		pages:    pages,
-		mapper:   NewMapper(MapperConfig{ExpirationDuration: 90 * 24 * time.Hour, Namespace: "default"}),
-		publish:  out.publish,
-		flush:    func() error { return nil },
-		saveMark: out.saveMark,
-		metrics:  newMetrics(reg, newTotals(nil), keeper, followed(), log),
-		health:   keeper,
-		followed: followed(),
-		reporter: new(Reports).start("test", registry.State{}, keeper),
-		log:      log,
-	}
-}
 
 func TestCycle(t *testing.T) {
 	refused := &client.Error{Failure: client.FailureCredentials}
@@ -283,134 +171,6 @@ func TestCycle(t *testing.T) {
 	}
 }
 
-// The mark behind empty pages is where the next cycle begins, and is saved with the
-// next indicator.
-func TestMarkBehindEmptyPages(t *testing.T) {
-	pages := &answers{t: t, byMark: map[string][]answer{
-		"a": {{next: "b"}},
-		"b": {{next: "c"}},
-		"c": {{next: "c"}, {ids: []int{1}, next: "d"}},
-		"d": {{next: "e"}},
-		"e": {{next: "e"}, {ids: []int{2}}},
-	}}
-	var out published
-	r := newTestRunner(t, pages, &out, nil)
-	r.state.Mark = "a"
-	require.NoError(t, r.cycle(t.Context()))
-	assert.Empty(t, out.ids)
-	require.NoError(t, r.cycle(t.Context()))
-	require.NoError(t, r.cycle(t.Context()))
-	assert.Equal(t, []string{"a", "b", "c", "c", "d", "e", "e"}, pages.requests)
-	assert.Equal(t, []string{"1", "2"}, out.ids)
-	assert.Equal(t, "d", out.states[1].Mark)
-	assert.Equal(t, "e", r.state.Mark)
-	assert.Equal(t, []string{"b", "c", "e"}, out.marks, "one that does not advance is not saved again")
-}
-
-// pager answers each request with what a function returns, by its number from 0.
-type pagerFunc func(request int) answer
-
-func (f pagerFunc) pager(t *testing.T, requests *int) pager {
-	return funcPager{t, f, requests}
-}
-
-type funcPager struct {
-	t        *testing.T
-	answer   pagerFunc
-	requests *int
-}
-
-func (p funcPager) Page(ctx context.Context, mark string) (*client.Page, error) {
-	next := p.answer(*p.requests)
-	*p.requests++
-	next.next = fmt.Sprint("mark-", *p.requests)
-	return (&answers{t: p.t, byMark: map[string][]answer{mark: {next}}, latency: 100 * time.Millisecond}).Page(ctx, mark)
-}
-
-// Empty pages without end are bounded, and the next cycle goes on behind them.
-func TestEmptyPagesWithoutEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		requests := 0
-		var out published
-		r := newTestRunner(t, pagerFunc(func(int) answer { return answer{} }).pager(t, &requests), &out, nil)
-		require.ErrorIs(t, r.cycle(t.Context()), errEmptyPages)
-		assert.Equal(t, maxEmpty, requests)
-		assert.Equal(t, fmt.Sprint("mark-", maxEmpty), r.state.Mark)
-	})
-}
-
-// Updates that come faster than pages don't keep a cycle from its end, but a first
-// collection that takes longer than the interval goes on. Pages that may be as large as
-// the appliance lets them be end a cycle without a pause before the next one.
-func TestCycleEnds(t *testing.T) {
-	ids := func(n, first int) (list []int) {
-		for i := range n {
-			list = append(list, first+i)
-		}
-		return list
-	}
-	for name, tt := range map[string]struct {
-		answer   pagerFunc
-		requests int // until a minute has passed, at 100 ms each
-		goesOn   bool
-	}{
-		"50 per page, no total":       {func(i int) answer { return answer{ids: ids(50, 50*i), total: -1} }, 600, true},
-		"50 per page, behind a total": {func(i int) answer { return answer{ids: ids(50, 50*i), total: 10} }, 600, true},
-		"fewer than before, no total": {func(i int) answer { return answer{ids: ids(1+(i+1)%3, 3*i), total: -1} }, 600, false},
-		"a few, the total is less":    {func(i int) answer { return answer{ids: ids(1+(i+1)%3, 3*i), total: 10} }, 600, false},
-		"full pages": {func(i int) answer {
-			if i < 700 {
-				return answer{ids: ids(200, 200*i), total: -1}
-			}
-			return answer{ids: ids(7, 200*i), total: -1}
-		}, 701, false},
-		"pages of less than page_size": {func(i int) answer {
-			if i < 700 {
-				return answer{ids: ids(150, 150*i), total: -1}
-			}
-			return answer{ids: ids(7, 150*i), total: -1}
-		}, 701, false},
-		"small pages, far from the total": {func(i int) answer { return answer{ids: ids(20, 20*i), total: 20 * 650} }, 650, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				requests := 0
-				var out published
-				r := newTestRunner(t, tt.answer.pager(t, &requests), &out, nil)
-				r.pageSize = 200
-				require.NoError(t, r.cycle(t.Context()))
-				assert.Equal(t, tt.requests, requests)
-				assert.Equal(t, fmt.Sprint("mark-", requests), r.state.Mark)
-				assert.Equal(t, tt.goesOn, r.goesOn)
-			})
-		})
-	}
-}
-
-// A first collection is as fast with small pages as with large ones, though it takes
-// more than one cycle.
-func TestCyclesOfSmallPagesFollowAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const pages = 1500 // of 100 ms
-		requests, start := 0, time.Now()
-		var out published
-		ctx, cancel := context.WithCancel(t.Context())
-		r := newTestRunner(t, nil, &out, nil)
-		r.pageSize = 200
-		endless := pagerFunc(func(i int) answer { return answer{ids: []int{2 * i, 2*i + 1}, total: -1} }).pager(t, &requests)
-		r.pages = pageFunc(func(ctx context.Context, mark string) (*client.Page, error) {
-			page, err := endless.Page(ctx, mark)
-			if requests == pages {
-				cancel()
-			}
-			return page, err
-		})
-		require.NoError(t, r.loop(ctx))
-		assert.Equal(t, pages*100*time.Millisecond, time.Since(start))
-		assert.EqualValues(t, 2, r.metrics.cycles.Get())
-	})
-}
-
 // A page that is large is not held beside the next one.
 func TestLargePageIsNotHeldBesideTheNext(t *testing.T) {
 	for _, large := range []bool{false, true} {
@@ -438,10 +198,6 @@ func TestLargePageIsNotHeldBesideTheNext(t *testing.T) {
 		})
 	}
 }
-
-type pageFunc func(ctx context.Context, mark string) (*client.Page, error)
-
-func (f pageFunc) Page(ctx context.Context, mark string) (*client.Page, error) { return f(ctx, mark) }
 
 // A page whose cursor doesn't lead on comes again in each cycle. It is published
 // once, and again only when it changes.
@@ -560,29 +316,5 @@ func TestCancelInTheMiddleOfAPage(t *testing.T) {
 		assert.Equal(t, []string{"1", "2", "3", "4"}, out.ids)
 		require.Len(t, out.states, 1)
 		assert.Equal(t, "a", out.states[2].Mark)
-	})
-}
-
-func TestLoopDetector(t *testing.T) {
-	for _, circle := range []struct{ lead, length int }{{0, 1}, {0, 2}, {5, 1}, {17, 3}, {100, 64}} {
-		t.Run(fmt.Sprintf("%d marks, then a circle of %d", circle.lead, circle.length), func(t *testing.T) {
-			var l loopDetector[string]
-			for i := range circle.lead {
-				require.False(t, l.seen("lead"+strconv.Itoa(i)))
-			}
-			limit := 4 * (circle.lead + circle.length + 1)
-			for i := range limit {
-				if l.seen("circle" + strconv.Itoa(i%circle.length)) {
-					return
-				}
-			}
-			t.Fatalf("not found within %d marks", limit)
-		})
-	}
-	t.Run("no circle", func(t *testing.T) {
-		var l loopDetector[string]
-		for i := range 100_000 {
-			require.False(t, l.seen(strconv.Itoa(i)))
-		}
 	})
 }
