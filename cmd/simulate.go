@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/threatqbeat/threatqbeat/config"
 	"github.com/threatqbeat/threatqbeat/module/threatq/simulator"
 )
 
@@ -83,12 +84,19 @@ threatqbeat.inputs:
 	return nil
 }
 
-// nameFlag puts an error about a setting of the simulator in terms of its flag.
+// nameFlag puts errors about settings of the simulator in terms of its flags.
 func nameFlag(err error) error {
 	flags := map[string]string{
 		"Indicators": "indicators", "UpdatesPerSecond": "updates", "LeavesPerSecond": "leaves", "JoinsPerSecond": "joins",
 		"Untidy": "untidy", "Unreadable": "unreadable", "Latency": "latency", "TokenTTL": "token-ttl",
 		"DataCollectionID": "data-collection-id", "AllowRemote": "allow-remote",
+	}
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		var named []error
+		for _, err := range several.Unwrap() {
+			named = append(named, nameFlag(err))
+		}
+		return config.Join(named...)
 	}
 	var wrong *simulator.SettingError
 	if errors.As(err, &wrong) && flags[wrong.Setting] != "" {

@@ -95,6 +95,19 @@ func TestKeystoreAsksNobody(t *testing.T) {
 func TestSimulatorIsNotForEverybody(t *testing.T) {
 	skipCommands(t)
 	t.Parallel()
+	for _, flags := range [][]string{
+		{"--untidy", "5", "--unreadable", "7"},
+		{"--faults", "nosuch,neither"},
+	} {
+		output, code := beattest.NewDir(t).Run(append([]string{"simulate"}, flags...)...)
+		assert.Equal(t, 1, code)
+		assert.Equal(t, 1, strings.Count(output, "\n"), output)
+		for _, part := range flags {
+			for _, name := range strings.Split(strings.TrimPrefix(part, "--"), ",") {
+				assert.Contains(t, output, name)
+			}
+		}
+	}
 	output, code := beattest.NewDir(t).Run("simulate", "--address", "0.0.0.0:0")
 	assert.Equal(t, 1, code)
 	assert.Contains(t, output, "--allow-remote is false: it must be true to listen on 0.0.0.0:0")

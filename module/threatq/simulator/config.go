@@ -5,11 +5,12 @@ package simulator
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // Defaults of Config.
@@ -146,5 +147,5 @@ func (c Config) validate() error {
 			errs = append(errs, &SettingError{Setting: check.name, Value: check.is, Want: check.want})
 		}
 	}
-	return errors.Join(errs...)
+	return config.Join(errs...)
 }
