@@ -42,7 +42,7 @@ func (v *Verifier) Repair(ctx context.Context, found *Comparison, publish Publis
 				if err != nil || !wanted[brief.Indicator] {
 					continue
 				}
-				// An indicator whose identifiers can be read makes an event.
+				// An indicator whose identifiers can be read can be mapped.
 				event, _ := c.mapper.Event(raw, v.Now())
 				publish(n, event)
 				delete(wanted, brief.Indicator)

@@ -23,10 +23,10 @@ const (
 )
 
 // batch holds the indicators of a page, decoded in the one pass over its bytes that
-// decides whether the page is whole. No event is made before that.
+// decides whether the page is whole. None is mapped before that.
 type batch struct {
 	decoder decoder
-	builder *builder // makes the events, and decodes nothing
+	builder *builder // maps them, and decodes nothing
 	decoded []decoded
 	usable  int // of these
 	// The lists of all indicators of the page are parts of these.
@@ -112,8 +112,8 @@ func (m *Mapper) forget(page *client.Page) {
 	}
 }
 
-// pageEvent makes the event of an indicator of a page, as Event does. Its private data
-// is its size in bytes.
+// pageEvent maps an indicator of a page, as Event does. Its private data is its
+// size in bytes.
 func (m *Mapper) pageEvent(page *client.Page, i int, fetched time.Time) (event beat.Event, err error) {
 	raw := page.Indicators[i]
 	size := len(raw)

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package threat is the threat data stream: it collects the indicators of a
-// ThreatQ data collection and makes an event of each.
+// ThreatQ data collection and maps each to an event.
 //
 // # From indicator to event
 //

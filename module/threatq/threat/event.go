@@ -33,14 +33,14 @@ const (
 	addedFields = 5
 )
 
-// builder makes the event of one indicator at a time. Each map and list of an
-// event is its own, because a processor may change them, unless the event is direct;
+// builder maps one indicator at a time to its event. Each map and list of an event
+// is its own, because a processor may change them, unless the event is direct;
 // strings and dates, which nobody can change, are shared.
 type builder struct {
 	decoder
 	objects
 	mapper *Mapper
-	ind    *indicator // whose event is made
+	ind    *indicator // that is mapped
 
 	// fetched is when the last event's indicator was fetched. The indicators of a
 	// page have it in common, as direct events have ecs, which is their event.*.
@@ -60,7 +60,7 @@ func (b *builder) read(raw []byte) error {
 	return b.decode(raw)
 }
 
-// finish makes the event of an indicator that was decoded, or could not be.
+// finish maps an indicator that was decoded, or could not be.
 func (b *builder) finish(raw []byte, fetched time.Time, err error) (beat.Event, error) {
 	b.fetchedAt(fetched)
 	if err != nil {
@@ -76,7 +76,7 @@ func (b *builder) fetchedAt(fetched time.Time) {
 	}
 }
 
-// event makes the event of the indicator.
+// event maps the indicator.
 func (b *builder) event(raw []byte) beat.Event {
 	ind := b.ind
 	timestamp := ind.timestamp(b.fetched)
@@ -119,8 +119,8 @@ func (b *builder) event(raw []byte) beat.Event {
 	return beat.Event{Timestamp: timestamp.time(), Meta: b.mapper.keyOf(ind.Indicator), Fields: fields}
 }
 
-// failure makes the event of an indicator that can't be read. Its tag keeps
-// event.original from being dropped on the way.
+// failure maps an indicator that can't be read. Its tag keeps event.original
+// from being dropped on the way.
 func (b *builder) failure(raw []byte, err error) beat.Event {
 	b.ind.reset()
 	fields := mapstr.M{"event": b.eventFields(kindPipelineError, raw), "tags": []string{tagPreserveOriginal}}

@@ -104,8 +104,8 @@ type input struct {
 	// when nothing is kept.
 	known   *registry.Known
 	session *registry.Session
-	// ignorance is why nothing is kept, though it should be.
-	ignorance error
+	// unread is why what is known could not be read, so that nothing is kept.
+	unread error
 }
 
 // Name returns the input's type.
@@ -171,9 +171,9 @@ func (in *input) Run(ctx v2.Context, src cursor.Source, cur cursor.Cursor, publi
 	run.reporter = in.env.Reports.start(in.cfg.ID, run.state, keeper)
 	defer in.env.Reports.stop(in.cfg.ID, run.reporter)
 	defer followed.LogRefused(log)
-	if in.ignorance != nil {
-		log.Errorw("The known indicators can't be read. What is collected is published all the same.", "error", in.ignorance)
-		keeper.Set(health.Known, health.Degraded, fmt.Sprintf("there are no sweeps until the next start: %s", in.ignorance))
+	if in.unread != nil {
+		log.Errorw("The known indicators can't be read. What is collected is published all the same.", "error", in.unread)
+		keeper.Set(health.Known, health.Degraded, fmt.Sprintf("there are no sweeps until the next start: %s", in.unread))
 	}
 	if in.known != nil {
 		run.repair = in.known.Repair

@@ -15,9 +15,9 @@ import (
 	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
-// knowing is the manager of the cursors, whose inputs hear of each acknowledgement
-// of the output before the cursor is saved that comes with it, and whose pipeline
-// adds to each event what all of them have in common.
+// knowing is the manager of the cursors, whose inputs are told of each
+// acknowledgement of the output before the cursor is saved that comes with it,
+// and whose pipeline adds to each event what all of them have in common.
 type knowing struct {
 	cursor.InputManager
 	store *registry.KnownStore // nil keeps nothing
@@ -56,7 +56,7 @@ func (in *knowingInput) Run(ctx v2.Context, pipeline beat.PipelineConnector) err
 	})
 	if in.store != nil {
 		known, release, err := in.store.Use(cfg.ID, cfg.URL, cfg.DataCollectionID)
-		in.input.ignorance = err
+		in.input.unread = err
 		if err == nil {
 			defer release()
 			session := known.Connect()

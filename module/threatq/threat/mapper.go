@@ -43,8 +43,8 @@ func MapperConfigOf(in *config.Input) MapperConfig {
 	}
 }
 
-// Mapper makes events of raw indicators. It may be used by several goroutines
-// at once.
+// Mapper maps raw indicators to events. It may be used by several goroutines at
+// once.
 type Mapper struct {
 	cfg MapperConfig
 	// dataStream and feed are data_stream and threat.feed of all events.
@@ -86,7 +86,7 @@ func (m *Mapper) complete(event beat.Event) beat.Event {
 	return event
 }
 
-// Event makes the event of one indicator. raw is its JSON as received, and not
+// Event maps one indicator to its event. raw is its JSON as received, and not
 // referred to once Event has returned; fetched is the time of the request.
 //
 // There is always an event to publish. An error says that the indicator can't
