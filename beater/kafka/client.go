@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/testing"
 
 	"github.com/threatqbeat/threatqbeat/module/threatq/delivery"
+	"github.com/threatqbeat/threatqbeat/module/threatq/registry"
 )
 
 // closeWait is how long Close waits for a batch that is being handed over. When
@@ -44,10 +46,14 @@ func Around(factory outputs.Factory) outputs.Factory {
 		if err != nil {
 			return outputs.Group{}, fmt.Errorf("reading output.kafka: %w", err)
 		}
-		return delivery.WrapClients(group, func(inner outputs.NetworkClient) outputs.NetworkClient {
+		var unknown error
+		group, err = delivery.WrapClients(group, func(inner outputs.NetworkClient) outputs.NetworkClient {
 			done := make(chan struct{})
+			witness, err := watch(inner)
+			unknown = cmp.Or(unknown, err)
 			return &client{
-				NetworkClient: inner, log: log, observer: observer, tally: counted, failures: read, settings: settings,
+				NetworkClient: inner, log: log, observer: observer, tally: counted, failures: read, witness: witness, settings: settings,
+				last:     failure{reason: "nothing is sent for ten seconds after repeated errors"},
 				examine:  settings.examine,
 				blocked:  delivery.Blocked,
 				refuse:   func(events []publisher.Event, why string) { delivery.Refuse(log, events, why) },
@@ -56,6 +62,7 @@ func Around(factory outputs.Factory) outputs.Factory {
 				done:     done,
 			}
 		})
+		return group, cmp.Or(err, unknown)
 	}
 }
 
@@ -66,6 +73,7 @@ type client struct {
 	observer outputs.Observer // the pipeline's
 	tally    *tally
 	failures *failures
+	witness  *witness
 	settings *settings
 	examine  func(topic string) (notes []string, err error)
 	blocked  func(why string)
@@ -73,6 +81,7 @@ type client struct {
 
 	backoff    backoff.Backoff
 	held       bool
+	last       failure // why events were held last
 	examined   map[string]bool
 	publishing sync.Mutex // held while Libbeat's client is handed a batch
 
@@ -152,15 +161,15 @@ func (c *client) deliver(ctx context.Context, events []publisher.Event) (rest []
 	case dropped == 0 && len(failed) == 0:
 		return nil, 0, nil
 	case dropped > 0 && why.action != divide:
-		return events, 0, c.settings.explain(why)
+		return events, 0, c.explain(why)
 	case dropped == 0 && (why.action != divide || c.settings.Key == ""):
-		return failed, 0, c.settings.explain(why)
+		return failed, 0, c.explain(why)
 	}
 	if dropped == 0 {
 		events = failed
 	}
 	if len(events) == 1 {
-		c.refuse(events, why.reason)
+		c.refuse(events, c.settings.advice(why.topic, why.reason))
 		return nil, 1, nil
 	}
 	// The output doesn't say which event it was. Those of the other half that have
@@ -176,12 +185,24 @@ func (c *client) deliver(ctx context.Context, events []publisher.Event) (rest []
 	return rest, refused, err
 }
 
+// explain returns a failure as an error that says what to do about it. Events that fail
+// because of the errors before have no reason of their own.
+func (c *client) explain(why failure) error {
+	if why.reason == "" {
+		why = c.last
+	}
+	c.last = why
+	return c.settings.explain(why)
+}
+
 // try hands events to Libbeat's client and waits until it is done with them. An
 // error says that the client closes before.
 func (c *client) try(ctx context.Context, events []publisher.Event) (failed []publisher.Event, dropped int, why failure, err error) {
 	c.tally.Dropped()
 	c.failures.take()
+	c.witness.begin()
 	sent := newAttempt(events)
+	sent.witness = c.witness
 	c.publishing.Lock()
 	select {
 	case <-c.done:
@@ -196,7 +217,15 @@ func (c *client) try(ctx context.Context, events []publisher.Event) (failed []pu
 	}
 	select {
 	case failed = <-sent.failed:
-		return failed, c.tally.Dropped(), c.failures.take(), nil
+		dropped = c.tally.Dropped()
+		if !sent.seen && dropped < len(events) {
+			failed = events // what is not known to have arrived is sent again
+		}
+		why = c.failures.take()
+		if last := failureOf(sent.err); why.reason == "" || last.action > why.action {
+			why = last
+		}
+		return failed, dropped, why, nil
 	case <-c.done:
 		return nil, 0, failure{}, errClosing
 	}
@@ -241,21 +270,30 @@ func (c *client) Test(d testing.Driver) {
 	})
 }
 
+var errNoTopic = errors.New("no rule fits")
+
 // examineTopics looks at the topics of events that have not been looked at yet, and
-// refuses those that would lose indicators.
+// refuses those that would lose indicators, and events without a topic, which Libbeat's
+// client drops.
 func (c *client) examineTopics(events []publisher.Event) error {
 	topics := map[string]bool{}
 	if topic, ok := c.settings.onlyTopic(); ok {
 		topics[topic] = true
 	} else {
 		for i := range events {
-			// The output complains about an event that has none.
-			if topic, err := c.settings.topic.Select(&events[i].Content); err == nil && topic != "" {
-				topics[topic] = true
+			event := &events[i].Content
+			topic, err := c.settings.topic.Select(event)
+			if err == nil && topic == "" {
+				err = errNoTopic
 			}
+			if err != nil {
+				return fmt.Errorf("topic gives no name for %s (%w), so that it and what comes after it is held: "+
+					"correct the field's name, or give the format a default, such as %%{[threatq.status]:threatq}", registry.IndicatorOf(event), err)
+			}
+			topics[topic] = true
 		}
 	}
-	for topic := range topics {
+	for _, topic := range slices.Sorted(maps.Keys(topics)) {
 		if c.examined[topic] {
 			continue
 		}
@@ -274,20 +312,31 @@ func (c *client) examineTopics(events []publisher.Event) error {
 // attempt is a batch that an output is given in place of the pipeline's, to learn
 // what becomes of it before the pipeline does. It ends once.
 type attempt struct {
-	events []publisher.Event
-	failed chan []publisher.Event // what the output would have sent again, once it is done
+	events  []publisher.Event
+	witness *witness // may be nil
+	once    sync.Once
+	failed  chan []publisher.Event // what is to be sent again, once the output is done
+
+	// What the witness says, once the output is done.
+	seen bool
+	err  error
 }
 
 func newAttempt(events []publisher.Event) *attempt {
 	// The output may reorder what it is given.
-	return &attempt{slices.Clone(events), make(chan []publisher.Event, 1)}
+	return &attempt{events: slices.Clone(events), failed: make(chan []publisher.Event, 1)}
 }
 
 func (a *attempt) end(failed []publisher.Event) {
-	select {
-	case a.failed <- failed:
-	default: // ended before
-	}
+	a.once.Do(func() {
+		if a.witness != nil {
+			var known []publisher.Event
+			if known, a.seen, a.err = a.witness.outcome(); a.seen {
+				failed = known
+			}
+		}
+		a.failed <- failed
+	})
 }
 
 func (a *attempt) Events() []publisher.Event            { return a.events }

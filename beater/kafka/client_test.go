@@ -6,8 +6,9 @@ package kafka
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,7 +32,8 @@ type libbeat struct {
 	// tells whether it is sent again.
 	says func(id int) (message string, fails bool)
 	// stuck holds up Publish.
-	stuck chan struct{}
+	stuck  chan struct{}
+	config sarama.Config
 
 	sent      []int
 	batches   int
@@ -43,35 +45,61 @@ func (l *libbeat) Connect(context.Context) error { l.connected++; return nil }
 func (l *libbeat) Close() error                  { l.closed = true; return nil }
 func (l *libbeat) String() string                { return "kafka(test)" }
 
+// message and reference are what Libbeat's client keeps of an event and of a batch.
+type message struct{ ref *reference }
+
+type reference struct {
+	failed []publisher.Event
+	err    error
+}
+
 func (l *libbeat) Publish(_ context.Context, batch publisher.Batch) error {
 	l.batches++
 	if l.stuck != nil {
 		<-l.stuck
 	}
 	l.observer.NewBatch(len(batch.Events()))
-	var failed []publisher.Event
-	reason := ""
+	ref := &reference{}
 	for _, event := range batch.Events() {
 		id := idOf(event)
-		message, fails := l.says(id)
+		text, fails := l.says(id)
+		if !strings.HasPrefix(text, "Dropping event") {
+			for _, interceptor := range l.config.Producer.Interceptors {
+				interceptor.OnSend(&sarama.ProducerMessage{Metadata: &message{ref}})
+			}
+		}
 		switch {
 		case fails:
-			failed, reason = append(failed, event), message
-		case message != "":
-			l.log.Error(message)
+			ref.failed = append(ref.failed, event)
+			if text != breakerOpen {
+				ref.err = errorOf(text)
+			}
+		case text != "":
+			l.log.Error(text)
 			l.observer.PermanentErrors(1)
 		default:
 			l.sent = append(l.sent, id)
 		}
 	}
-	if reason != "" {
-		l.log.Error("Kafka publish failed with: " + reason)
-		batch.RetryEvents(failed)
+	if ref.err != nil {
+		batch.RetryEvents(ref.failed)
+		l.log.Errorf("Kafka publish failed with: %v", ref.err)
 		return nil
 	}
 	l.observer.AckedEvents(len(batch.Events()))
 	batch.ACK()
 	return nil
+}
+
+// breakerOpen is what a batch does not fail with.
+const breakerOpen = "circuit breaker is open"
+
+// errorOf returns the error of Sarama's that has a text.
+func errorOf(text string) error {
+	if text == sarama.ErrInvalidRecord.Error() {
+		return sarama.ErrInvalidRecord
+	}
+	return errors.New(text)
 }
 
 func idOf(event publisher.Event) int {
@@ -192,6 +220,18 @@ func TestWhatBecomesOfABatch(t *testing.T) {
 			says:  func(id int) (string, bool) { return failing("EOF", id%2 == 0) },
 			again: []int{0, 2, 4, 6},
 			held:  "output.kafka: EOF",
+		},
+		"the network has failed before": {
+			says:  func(int) (string, bool) { return breakerOpen, true },
+			again: []int{0, 1, 2, 3, 4, 5, 6, 7},
+			held:  "output.kafka: nothing is sent for ten seconds after repeated errors",
+		},
+		"one without a topic": {
+			settings: map[string]any{"topic": "%{[name]}"},
+			says:     func(int) (string, bool) { return "", false },
+			again:    []int{0, 1, 2, 3, 4, 5, 6, 7},
+			held: "output.kafka: topic gives no name for an indicator that can't be read (no rule fits), so that it and what comes after it is held: " +
+				"correct the field's name, or give the format a default, such as %{[threatq.status]:threatq}",
 		},
 		"one without a key, the topic compacted": {
 			says:    func(id int) (string, bool) { return failing(sarama.ErrInvalidRecord.Error(), id == 3) },
@@ -338,15 +378,14 @@ func TestClose(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	for message, want := range map[string]failure{
-		refusal(sarama.ErrTopicAuthorizationFailed):                              {hold, sarama.ErrTopicAuthorizationFailed.Error(), "t"},
-		"Kafka (topic=a.b): dropping too large message of size 5.":               {divide, "too large message of size 5.", "a.b"},
-		"Kafka (topic=t): dropping message as it exceeds max_mesage_bytes:":      {divide, "message as it exceeds max_mesage_bytes", "t"},
-		"Kafka (topic=t): dropping invalid message":                              {divide, "invalid message", "t"},
-		"Kafka (topic=t): something else":                                        {repeat, "something else", "t"},
-		"Kafka publish failed with: EOF":                                         {repeat, "EOF", "TOPIC"},
-		fmt.Sprintf("Kafka publish failed with: %v", sarama.ErrInvalidTimestamp): {divide, sarama.ErrInvalidTimestamp.Error(), "TOPIC"},
-		"Dropping event: setting kafka topic failed with x":                      {divide, "setting kafka topic failed with x", "TOPIC"},
-		"output closing, dropping event":                                         {repeat, "the output is closing", "TOPIC"},
+		refusal(sarama.ErrTopicAuthorizationFailed):                         {hold, sarama.ErrTopicAuthorizationFailed.Error(), "t"},
+		"Kafka (topic=a.b): dropping too large message of size 5.":          {divide, "too large message of size 5.", "a.b"},
+		"Kafka (topic=t): dropping message as it exceeds max_mesage_bytes:": {divide, "message as it exceeds max_mesage_bytes", "t"},
+		"Kafka (topic=t): dropping invalid message":                         {divide, "invalid message", "t"},
+		"Kafka (topic=t): something else":                                   {repeat, "something else", "t"},
+		"Kafka publish failed with: EOF":                                    {},
+		"Dropping event: setting kafka topic failed with x":                 {divide, "setting kafka topic failed with x", "TOPIC"},
+		"output closing, dropping event":                                    {repeat, "the output is closing", "TOPIC"},
 	} {
 		got, ok := parse(message)
 		assert.True(t, ok, message)
@@ -354,4 +393,12 @@ func TestParse(t *testing.T) {
 	}
 	_, ok := parse("Kafka connect fails with: EOF")
 	assert.False(t, ok)
+}
+
+func TestFailureOf(t *testing.T) {
+	assert.Equal(t, failure{}, failureOf(nil))
+	assert.Equal(t, failure{repeat, "EOF", "TOPIC"}, failureOf(io.EOF))
+	for _, content := range []error{sarama.ErrInvalidRecord, sarama.ErrInvalidTimestamp, sarama.ErrPolicyViolation} {
+		assert.Equal(t, failure{divide, content.Error(), "TOPIC"}, failureOf(content))
+	}
 }

@@ -4,6 +4,7 @@
 package kafka
 
 import (
+	"errors"
 	"strings"
 	"sync"
 
@@ -32,11 +33,28 @@ const (
 	hold
 )
 
+// unknown stands for a topic where the output doesn't say which.
+const unknown = "TOPIC"
+
 // failure is why the output dropped events or failed to send them.
 type failure struct {
 	action action
 	reason string
-	topic  string // "TOPIC" where the output doesn't say which
+	topic  string
+}
+
+// failureOf returns what an error means that a batch has failed with.
+func failureOf(err error) failure {
+	if err == nil {
+		return failure{}
+	}
+	why := failure{repeat, err.Error(), unknown}
+	for _, content := range []error{sarama.ErrInvalidRecord, sarama.ErrInvalidTimestamp, sarama.ErrPolicyViolation} {
+		if errors.Is(err, content) {
+			why.action = divide
+		}
+	}
+	return why
 }
 
 // failures reads what the output logs about events that it did not deliver, because
@@ -63,7 +81,7 @@ func (f *failures) read(message string) bool {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.last.reason == "" || found.action > f.last.action {
+	if found.reason != "" && (f.last.reason == "" || found.action > f.last.action) {
 		f.last = found
 	}
 	return true
@@ -71,14 +89,8 @@ func (f *failures) read(message string) bool {
 
 // parse returns what a message of Libbeat's Kafka output means.
 func parse(message string) (failure, bool) {
-	const unknown = "TOPIC"
-	if text, ok := strings.CutPrefix(message, "Kafka publish failed with: "); ok {
-		for _, err := range []error{sarama.ErrInvalidRecord, sarama.ErrInvalidTimestamp, sarama.ErrPolicyViolation} {
-			if strings.Contains(text, err.Error()) {
-				return failure{divide, text, unknown}, true
-			}
-		}
-		return failure{repeat, text, unknown}, true
+	if strings.HasPrefix(message, "Kafka publish failed with: ") {
+		return failure{}, true // which the witness has known before
 	}
 	if text, ok := strings.CutPrefix(message, "Dropping event: "); ok {
 		return failure{divide, text, unknown}, true

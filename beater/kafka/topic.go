@@ -119,6 +119,10 @@ func (s *settings) advice(topic, reason string) string {
 		return reason + ": check username, password and sasl.mechanism"
 	case strings.Contains(reason, sarama.ErrInvalidRecord.Error()):
 		return reason + ": " + setKey()
+	case strings.Contains(reason, "exceeds max_mesage_bytes"):
+		return fmt.Sprintf("larger than output.kafka.max_message_bytes (%d): raise it, and max.message.bytes of the topic", s.MaxMessageBytes)
+	case strings.Contains(reason, "too large message"):
+		return reason + ": raise max.message.bytes of the topic"
 	case strings.Contains(reason, sarama.ErrInvalidTimestamp.Error()):
 		return reason + ": " + s.alter(topic, logAppendTime)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,7 +26,8 @@ const kafkaTopic = "threatq-indicators"
 // broker answers as a Kafka broker with one topic does.
 type broker struct {
 	*sarama.MockBroker
-	t *testing.T
+	t    *testing.T
+	once sync.Once
 }
 
 // quietly lets a broker be talked to after the test's end.
@@ -35,10 +37,17 @@ func (q quietly) Error(args ...any)                 { q.Log(args...) }
 func (q quietly) Errorf(format string, args ...any) { q.Logf(format, args...) }
 
 func startBroker(t *testing.T) *broker {
-	b := &broker{sarama.NewMockBroker(quietly{t}, 1), t}
-	t.Cleanup(b.Close)
+	return startBrokerAt(t, "127.0.0.1:0")
+}
+
+func startBrokerAt(t *testing.T, address string) *broker {
+	b := &broker{MockBroker: sarama.NewMockBrokerAddr(quietly{t}, 1, address), t: t}
+	t.Cleanup(b.stop)
 	return b
 }
+
+// stop ends the broker, if it has not ended.
+func (b *broker) stop() { b.once.Do(b.Close) }
 
 // answer sets how the broker answers: the timestamps of its topic, and what it says
 // to messages. Without an answer to messages it says nothing.
@@ -131,6 +140,30 @@ func TestKafkaRefusalsAreHeld(t *testing.T) {
 			beat.Stop()
 		})
 	}
+}
+
+// While the broker is gone nothing is acknowledged, not even what is collected one by
+// one, of which Libbeat's output would lose each third or fourth. Once the broker is
+// back everything arrives.
+func TestKafkaGoesAwayAndComesBack(t *testing.T) {
+	t.Parallel()
+	const indicators = 20
+	b := startBroker(t)
+	b.answer("LogAppendTime", sarama.NewMockProduceResponse(t))
+	sim := startAppliance(t, tidy(indicators))
+	dir, api := b.configure(t, sim)
+	beat := dir.Start("run")
+	beat.Eventually("a first collection", func() bool { return outputEvents(api)["acked"] == indicators })
+
+	address := b.Addr()
+	b.stop()
+	sim.Touch(1)
+	beat.Eventually("several attempts", func() bool { return outputEvents(api)["failed"] >= 5 })
+	assert.Equal(t, indicators, outputEvents(api)["acked"])
+
+	startBrokerAt(t, address).answer("LogAppendTime", sarama.NewMockProduceResponse(t))
+	beat.Eventually("the arrival of the update", func() bool { return outputEvents(api)["acked"] == indicators+1 })
+	beat.Stop()
 }
 
 // A topic that would delete indicators gets none, and the command that mends it is
