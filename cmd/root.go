@@ -13,6 +13,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	"github.com/elastic/beats/v7/libbeat/cmd"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
+	"github.com/elastic/beats/v7/libbeat/outputs"
 	"github.com/elastic/beats/v7/libbeat/publisher/processing"
 
 	"github.com/threatqbeat/threatqbeat/beater"
@@ -31,7 +32,9 @@ func newRootCmd() *cmd.BeatsRootCmd {
 	loader := &assets{}
 	settings := settings()
 	delivery.ReplaceOutputs()
-	delivery.ReplaceOutput("kafka", kafka.Around)
+	delivery.ReplaceOutput("kafka", func(factory outputs.Factory) outputs.Factory {
+		return delivery.Watched("kafka", kafka.Around(factory))
+	})
 	settings.IndexManagement = loader.indexManagement
 	elasticAgent := &agent.Agent{}
 	create := loader.install(beater.New(beater.Options{Follow: elasticAgent.Follow}))

@@ -40,7 +40,7 @@ func ReplaceOutputs() {
 	ReplaceOutput("file", insteadOfFile)
 	ReplaceOutput("redis", aroundRedis)
 	for _, name := range []string{"elasticsearch", "logstash", "redis"} {
-		ReplaceOutput(name, func(factory outputs.Factory) outputs.Factory { return watched(name, factory) })
+		ReplaceOutput(name, func(factory outputs.Factory) outputs.Factory { return Watched(name, factory) })
 	}
 }
 

@@ -58,9 +58,9 @@ func shorten(text string) string {
 	return text
 }
 
-// watched returns the output of a factory, whose clients leave what they fail with for
+// Watched returns the output of a factory, whose clients leave what they fail with for
 // the health.
-func watched(name string, factory outputs.Factory) outputs.Factory {
+func Watched(name string, factory outputs.Factory) outputs.Factory {
 	return func(im outputs.IndexManager, info beat.Info, observer outputs.Observer, cfg *config.C) (outputs.Group, error) {
 		group, err := factory(im, info, observer, cfg)
 		if err != nil {
