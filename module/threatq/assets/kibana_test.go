@@ -275,6 +275,23 @@ func shows(t *testing.T, o KibanaObject) []string {
 	return found
 }
 
+// Each marking of the traffic light protocol has its colour, where Kibana knows of such.
+func TestMarkingsHaveTheirColours(t *testing.T) {
+	var panels string
+	for _, o := range KibanaObjects() {
+		if o.ID == overviewDashboard {
+			var s savedObject
+			require.NoError(t, json.Unmarshal(o.JSON, &s))
+			panels = s.Attributes.PanelsJSON
+		}
+	}
+	for values, color := range map[string]string{
+		`"RED"`: "#FF2B2B", `"AMBER+STRICT"`: "#FF8C00", `"AMBER"`: "#FFC000", `"GREEN"`: "#33CC33", `"CLEAR","WHITE"`: "#D3DAE6",
+	} {
+		assert.Contains(t, panels, `{"color":{"colorCode":"`+color+`","type":"colorCode"},"rule":{"type":"matchExactly","values":[`+values+`]}`)
+	}
+}
+
 func TestNDJSON(t *testing.T) {
 	content := KibanaNDJSON()
 	objects := KibanaObjects()
