@@ -6,7 +6,6 @@ package beater
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/elastic/beats/v7/filebeat/channel"
@@ -55,7 +54,7 @@ func newInputFactory(b *beat.Beat, cfg config.Beat, store *registry.Store, group
 			return
 		}
 		board.Of(inputID).Set(health.Registry, health.Degraded, fmt.Sprintf(
-			"the cursor can't be saved, so that a restart would collect again what came since: %s: make room in path.data, or make it writable", strings.ReplaceAll(err.Error(), "\n", "; ")))
+			"the cursor can't be saved, so that a restart would collect again what came since: %s: make room in path.data, or make it writable", err))
 	})
 	log := b.Info.Logger.Named("input")
 	f := &inputFactory{store: store, reports: reports, health: board, tracker: tracker}

@@ -139,12 +139,12 @@ func withStore(s Files, do func(backend.Store) error) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, registry.Close()) }()
+	defer func() { err = config.Join(err, registry.Close()) }()
 	store, err := registry.Access(config.Name)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+	defer func() { err = config.Join(err, store.Close()) }()
 	return do(store)
 }
 
@@ -167,7 +167,7 @@ const copyAttempts = 10
 // was copied, the two belong together.
 func copyStore(from fs.FS, to string) error {
 	for range copyAttempts {
-		if err := errors.Join(os.RemoveAll(to), os.Mkdir(to, 0o700)); err != nil {
+		if err := config.Join(os.RemoveAll(to), os.Mkdir(to, 0o700)); err != nil {
 			return err
 		}
 		before, err := newestDataFile(from)

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 const (
@@ -120,7 +122,7 @@ func (k *Known) removeOldLogs() error {
 	logs, err := k.files.logs()
 	for _, log := range logs {
 		if log != k.files.log(k.generation) {
-			err = errors.Join(err, os.Remove(log))
+			err = config.Join(err, os.Remove(log))
 		}
 	}
 	return err
@@ -358,7 +360,7 @@ func (k *Known) close() error {
 	}
 	k.closed = true
 	if k.out != nil {
-		err = errors.Join(err, k.out.Sync(), k.out.Close())
+		err = config.Join(err, k.out.Sync(), k.out.Close())
 		k.out = nil
 	}
 	return err

@@ -16,6 +16,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	elasticfile "github.com/elastic/elastic-agent-libs/file"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // What is known of an input lies in these files, named by a hash of its key.
@@ -93,7 +95,7 @@ func (f knownFiles) write(name string, parts ...[]byte) (err error) {
 	if err == nil {
 		err = file.Sync()
 	}
-	if err = errors.Join(err, file.Close()); err != nil {
+	if err = config.Join(err, file.Close()); err != nil {
 		_ = os.Remove(temporary)
 		return err
 	}

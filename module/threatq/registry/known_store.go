@@ -4,7 +4,6 @@
 package registry
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // knownDir lies beside the cursors' store.
@@ -67,7 +68,7 @@ func (s *KnownStore) removeInactive(since time.Time) error {
 	}
 	for _, entry := range entries {
 		if !active[ownerOf(entry.Name())] {
-			err = errors.Join(err, os.Remove(filepath.Join(s.dir, entry.Name())))
+			err = config.Join(err, os.Remove(filepath.Join(s.dir, entry.Name())))
 		}
 	}
 	return err
@@ -212,7 +213,7 @@ func (s *KnownStore) Close() error {
 	defer s.mu.Unlock()
 	var err error
 	for _, k := range s.open {
-		err = errors.Join(err, k.close())
+		err = config.Join(err, k.close())
 	}
 	return err
 }

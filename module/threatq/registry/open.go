@@ -224,7 +224,7 @@ func (s repairingStore) checkpoint(failed error) error {
 		return nil
 	}
 	if err := s.Checkpoint(); err != nil {
-		return fmt.Errorf("saving the cursors: %w", errors.Join(failed, err))
+		return fmt.Errorf("saving the cursors: %w", config.Join(failed, err))
 	}
 	return nil
 }

@@ -217,6 +217,7 @@ func TestCursorsAreSavedAnewWhenTheirLogIsBroken(t *testing.T) {
 	err := s.Set("a", savedState{})
 	require.ErrorIs(t, err, errFull)
 	require.ErrorContains(t, err, "still no space")
+	assert.NotContains(t, err.Error(), "\n", "the health shows it on one line")
 	assert.Equal(t, []error{nil, err}, saved)
 
 	f.checkpoints = 0
