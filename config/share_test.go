@@ -26,10 +26,10 @@ func TestShare(t *testing.T) {
 		assert.Equal(t, tt.want, s.Of(tt.of), "%s of %d", tt.text, tt.of)
 	}
 	for _, text := range []string{"", "%", "a fifth", "-1", "-1%", "101%", "20.5", "NaN%", "99999999999999999999"} {
-		s := Share{text: "before"}
+		s := Share{number: 77}
 		err := s.Unpack(text)
 		require.Error(t, err, text)
 		assert.ErrorContains(t, err, "write 20% or 500")
-		assert.Equal(t, "before", s.String())
+		assert.Equal(t, Share{number: 77}, s)
 	}
 }

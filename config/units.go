@@ -73,13 +73,12 @@ const leastShare = 10
 type Share struct {
 	percent float64
 	number  int
-	text    string
 }
 
 // Unpack takes the share from a configuration.
 func (s *Share) Unpack(text string) error {
 	trimmed := strings.TrimSpace(text)
-	parsed := Share{text: trimmed}
+	var parsed Share
 	var err error
 	if share, ok := strings.CutSuffix(trimmed, "%"); ok {
 		parsed.percent, err = strconv.ParseFloat(strings.TrimSpace(share), 64)
@@ -103,6 +102,3 @@ func (s *Share) Unpack(text string) error {
 func (s Share) Of(n int) int {
 	return max(leastShare, s.number, int(math.Floor(float64(n)*s.percent/100)))
 }
-
-// String returns the share as it was written.
-func (s Share) String() string { return s.text }
