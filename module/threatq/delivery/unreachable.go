@@ -41,9 +41,13 @@ func silence(since time.Time) string {
 	if to == nil {
 		return "is it reachable? The log says what it answers"
 	}
+	return to.silence(since)
+}
+
+func (to *target) silence(since time.Time) string {
 	why := "no answer"
 	if last := to.failed.Load(); last != nil && last.at.After(since) {
-		why = shorten(last.err.Error())
+		why = strings.TrimSuffix(shorten(last.err.Error()), ".") // some of Redis' answers end with one
 	}
 	return secrets.Hide(fmt.Sprintf("output.%s at %s: %s. Check that it runs, and the settings under output.%s",
 		to.output, strings.Join(to.hosts, ", "), why, to.output))

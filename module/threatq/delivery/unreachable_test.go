@@ -5,7 +5,9 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -54,4 +56,15 @@ func TestNothingIsGivenBackOnceTheOutputCloses(t *testing.T) {
 			assert.Equal(t, test.always, closing.signals == 1)
 		})
 	}
+}
+
+func TestSilence(t *testing.T) {
+	to := &target{output: "redis", hosts: []string{"redis.example.com:6379"}}
+	since := time.Now()
+	const before, after = "output.redis at redis.example.com:6379: ", ". Check that it runs, and the settings under output.redis"
+	assert.Equal(t, before+"no answer"+after, to.silence(since))
+	const answer = "READONLY You can't write against a read only replica"
+	to.failed.Store(&failure{errors.New(answer + "."), since.Add(time.Second)})
+	assert.Equal(t, before+answer+after, to.silence(since))
+	assert.Equal(t, before+"no answer"+after, to.silence(since.Add(time.Minute)), "what it failed with before")
 }
