@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -203,4 +204,49 @@ func refusedLines(dir *beattest.Dir) (lines []string) {
 		}
 	}
 	return lines
+}
+
+// The queue on disk keeps nothing of the input that an event is from. What is held or
+// refused is said of all inputs then.
+func TestRefusedBehindTheQueueOnDisk(t *testing.T) {
+	t.Parallel()
+	const indicators = 300
+	sim := startAppliance(t, tidy(indicators))
+	es := startElasticsearch(t)
+	var mended atomic.Bool
+	es.refuse = func(event beattest.Event) *verdict {
+		id, _ := event.Get("threatq.id").(float64)
+		switch {
+		case int64(id)%100 == 0:
+			return mappingConflict
+		case int64(id)%10 == 0 && !mended.Load():
+			return clusterRefusals["no pipeline"]
+		}
+		return nil
+	}
+	dir := beattest.NewDir(t)
+	settings := es.output(map[string]any{"backoff": map[string]any{"init": "50ms", "max": "100ms"}})
+	settings["threatqbeat.inputs"] = []any{sim.input("one", nil)}
+	settings["queue.disk"] = map[string]any{"max_size": "100MB"}
+	get := withEndpoint(t, dir, settings)
+	settings["logging"] = map[string]any{"to_files": true, "metrics.enabled": false}
+	dir.Write("threatqbeat.yml", settings) // without a setting of the queue in memory
+	var root beattest.Event
+	health := func(reason string) func() bool {
+		return func() bool {
+			root = nil
+			return get("/", &root) && root.Get("health.status") == "degraded" && strings.Contains(fmt.Sprint(root.Get("health.reason")), reason)
+		}
+	}
+	beat := dir.Start("run")
+	beat.Eventually("the health to say what is held", health("pipeline with id [logs-ti_threatq.threat] does not exist"))
+	mended.Store(true)
+	beat.Eventually("the arrival of the others", func() bool { return len(es.events()) >= indicators-indicators/100 })
+	beat.Eventually("the health to say what was refused", health("the output refused 3 documents for the content"))
+	var stats beattest.Event
+	beat.Eventually("the metrics", func() bool {
+		return get("/stats", &stats) && stats.Get("threatqbeat.indicators.refused") == float64(indicators/100)
+	})
+	beat.Eventually("the cycle's line", func() bool { return len(refusedLines(dir)) > 0 })
+	beat.Stop()
 }

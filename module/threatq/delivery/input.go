@@ -75,8 +75,11 @@ func (in *Input) Refused() uint64 {
 }
 
 // LogRefused writes one line about the documents that were refused for their content
-// since the last call, if there are any.
+// since the last call, if there are any, and one about those of no known input.
 func (in *Input) LogRefused(log *logp.Logger) {
+	if in != in.tracker.unnamed {
+		in.tracker.unnamed.LogRefused(log)
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.news == 0 {
@@ -182,8 +185,16 @@ func (in *Input) look(now time.Time) {
 	in.setRefused() // the input may have been started anew
 }
 
+// keeper returns the keeper of the input's health, nil when it doesn't run.
+func (in *Input) keeper() *health.Keeper {
+	if in == in.tracker.unnamed {
+		return in.tracker.board.Shared()
+	}
+	return in.tracker.board.Of(in.id)
+}
+
 func (in *Input) setOutput(now time.Time) {
-	keeper := in.tracker.board.Of(in.id)
+	keeper := in.keeper()
 	limit := in.tracker.settings.MaxAckDelay
 	why := blocked.Load()
 	switch {
@@ -201,7 +212,7 @@ func (in *Input) setOutput(now time.Time) {
 }
 
 func (in *Input) setRefused() {
-	keeper := in.tracker.board.Of(in.id)
+	keeper := in.keeper()
 	if len(in.missing) == 0 {
 		keeper.Clear(health.Refused)
 		return

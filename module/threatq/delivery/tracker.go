@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -42,6 +43,10 @@ type Tracker struct {
 
 	room *semaphore.Weighted
 
+	// unnamed stands for the inputs of events that came back from the queue on disk,
+	// which keeps nothing about where they are from.
+	unnamed *Input
+
 	mu     sync.Mutex
 	inputs map[string]*Input
 }
@@ -49,7 +54,7 @@ type Tracker struct {
 // NewTracker returns a Tracker that sets the health of the inputs on the board and
 // adds its figures to the registry.
 func NewTracker(settings Settings, board *health.Board, reg *monitoring.Registry) *Tracker {
-	return &Tracker{
+	t := &Tracker{
 		settings: settings,
 		board:    board,
 		refused:  monitoring.NewUint(reg, "indicators.refused"),
@@ -57,6 +62,14 @@ func NewTracker(settings Settings, board *health.Board, reg *monitoring.Registry
 		room:     semaphore.NewWeighted(settings.MaxInFlight),
 		inputs:   map[string]*Input{},
 	}
+	t.unnamed = newInput("", t)
+	return t
+}
+
+func newInput(id string, t *Tracker) *Input {
+	in := &Input{id: id, tracker: t, missing: map[registry.Indicator]struct{}{}}
+	in.plain = &origin{input: in}
+	return in
 }
 
 // Input returns what is known of the events of an input. It outlives the input: what
@@ -66,18 +79,20 @@ func (t *Tracker) Input(id string) *Input {
 	defer t.mu.Unlock()
 	in := t.inputs[id]
 	if in == nil {
-		in = &Input{id: id, tracker: t, missing: map[registry.Indicator]struct{}{}}
-		in.plain = &origin{input: in}
+		in = newInput(id, t)
 		t.inputs[id] = in
 	}
 	return in
 }
 
 // Watch checks each second whether the output acknowledges nothing, until ctx is done.
+// Meanwhile it answers for events whose input isn't known.
 func (t *Tracker) Watch(ctx context.Context) {
+	unnamed.Store(t.unnamed)
+	defer unnamed.CompareAndSwap(t.unnamed, nil)
 	_ = timed.Periodic(ctx, time.Second, func() error {
 		t.mu.Lock()
-		inputs := slices.Collect(maps.Values(t.inputs))
+		inputs := append(slices.Collect(maps.Values(t.inputs)), t.unnamed)
 		t.mu.Unlock()
 		for _, in := range inputs {
 			in.look(time.Now())
@@ -117,10 +132,17 @@ func inputOf(event *beat.Event) *Input {
 	if from, ok := event.Private.(*origin); ok {
 		return from.input
 	}
+	if in := unnamed.Load(); in != nil {
+		return in
+	}
 	return nobody
 }
 
-// nobody stands for the input of an event that none of the inputs has published.
+// unnamed is what the Tracker has for such events that watches the output. That belongs
+// to the process, as what replaces outputs does.
+var unnamed atomic.Pointer[Input]
+
+// nobody stands for it where no Tracker watches.
 var nobody = NewTracker(Settings{}, &health.Board{}, monitoring.NewRegistry()).Input("")
 
 // Pipeline returns a pipeline whose clients publish events of the input.

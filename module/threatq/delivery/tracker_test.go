@@ -160,6 +160,34 @@ func TestEventsOfNoInput(t *testing.T) {
 	in.look(time.Now())
 }
 
+// While a Tracker watches, it answers for such an event: it may be one of its inputs'
+// that came back from the queue on disk.
+func TestEventsOfAnUnknownInput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		board, reg := &health.Board{}, monitoring.NewRegistry()
+		tracker := NewTracker(Settings{}, board, reg)
+		ctx, cancel := context.WithCancel(t.Context())
+		go tracker.Watch(ctx)
+		synctest.Wait()
+		in := inputOf(&beat.Event{})
+		in.hold(true, "why")
+		in.refuse(registry.Indicator{ID: 1, IndicatorID: registry.Missing}, "wrong")
+		time.Sleep(2 * time.Second)
+		conditions := board.Shared().Conditions()
+		require.Len(t, conditions, 2)
+		assert.Contains(t, conditions[0].Reason, "why")
+		assert.Contains(t, conditions[1].Reason, "wrong")
+		assert.EqualValues(t, 1, tracker.refused.Get())
+		in.release()
+		in.accepted(registry.Indicator{ID: 1, IndicatorID: registry.Missing})
+		time.Sleep(2 * time.Second)
+		assert.Empty(t, board.Shared().Conditions())
+		cancel()
+		synctest.Wait()
+		assert.Same(t, nobody, inputOf(&beat.Event{}))
+	})
+}
+
 type fakePipeline struct {
 	beat.Pipeline
 	beat.Client

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"reflect"
 	"slices"
 	"sort"
 	"time"
@@ -42,20 +43,32 @@ func (i Indicator) String() string {
 
 // IndicatorOf returns the indicator that an event is of.
 func IndicatorOf(event *beat.Event) Indicator {
-	indicator := Indicator{Missing, Missing}
-	if id, ok := FieldOf(event, "id").(int64); ok {
-		indicator.ID = id
+	return Indicator{idOf(FieldOf(event, "id")), idOf(FieldOf(event, "indicator_id"))}
+}
+
+// idOf returns an id. The queue on disk gives numbers back in a type that they fit into.
+func idOf(value any) int64 {
+	switch id := value.(type) {
+	case int64:
+		return id
+	case nil:
+		return Missing
 	}
-	if id, ok := FieldOf(event, "indicator_id").(int64); ok {
-		indicator.IndicatorID = id
+	switch number := reflect.ValueOf(value); {
+	case number.CanInt():
+		return number.Int()
+	case number.CanUint():
+		return int64(number.Uint())
 	}
-	return indicator
+	return Missing
 }
 
 // FieldOf returns a field of threatq.* of an event, nil for one that isn't there.
 func FieldOf(event *beat.Event, name string) any {
 	switch fields := event.Fields["threatq"].(type) {
 	case mapstr.M:
+		return fields[name]
+	case map[string]any: // from the queue on disk
 		return fields[name]
 	case interface{ Field(name string) any }:
 		return fields.Field(name)

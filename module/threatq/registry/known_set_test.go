@@ -14,6 +14,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/elastic-agent-libs/mapstr"
+
 	"github.com/threatqbeat/threatqbeat/internal/beattest"
 )
 
@@ -163,5 +166,20 @@ func TestSetTakesSixteenBytesAtMost(t *testing.T) {
 		t.Logf("%s: %.1f bytes each in memory, %.1f in the file.", kind, each, file)
 		assert.LessOrEqual(t, each, 16.0, kind)
 		assert.LessOrEqual(t, file, 16.0, kind)
+	}
+}
+
+// The ids of an event are those that the mapper put there, also in the types in which
+// the queue on disk gives them back.
+func TestIndicatorOfAnEvent(t *testing.T) {
+	for _, fields := range []mapstr.M{
+		{"threatq": mapstr.M{"id": int64(7), "indicator_id": int64(-8)}},
+		{"threatq": map[string]any{"id": uint8(7), "indicator_id": int64(-8)}},
+		{"threatq": map[string]any{"id": uint64(7), "indicator_id": int8(-8)}},
+	} {
+		assert.Equal(t, Indicator{7, -8}, IndicatorOf(&beat.Event{Fields: fields}))
+	}
+	for _, fields := range []mapstr.M{nil, {"threatq": "x"}, {"threatq": mapstr.M{"id": "7"}}, {"threatq": map[string]any{"id": nil}}} {
+		assert.Equal(t, Indicator{Missing, Missing}, IndicatorOf(&beat.Event{Fields: fields}))
 	}
 }
