@@ -72,13 +72,18 @@ func (b *broker) configure(t *testing.T, sim *appliance) (dir *beattest.Dir, api
 	dir, api = beattest.NewDir(t), freeAddress(t)
 	dir.Configure(map[string]any{
 		"threatqbeat.inputs": []any{sim.input("one", nil)},
-		"output": map[string]any{"kafka": map[string]any{
-			"hosts": []string{b.Addr()}, "topic": kafkaTopic, "key": "%{[@metadata.indicator_key]}", "timeout": "2s",
-			"backoff": map[string]any{"init": "50ms", "max": "100ms"}, "metadata.retry.backoff": "50ms",
-		}},
-		"http": endpointAt(api),
+		"output":             kafkaAt(b.Addr())["output"],
+		"http":               endpointAt(api),
 	})
 	return dir, api
+}
+
+// kafkaAt is the setting of a Kafka as the output.
+func kafkaAt(address string) settings {
+	return settings{"output": settings{"kafka": settings{
+		"hosts": []string{address}, "topic": kafkaTopic, "key": "%{[@metadata.indicator_key]}", "timeout": "2s",
+		"backoff": settings{"init": "50ms", "max": "100ms"}, "metadata.retry.backoff": "50ms",
+	}}}
 }
 
 // outputEvents returns what Libbeat has counted.

@@ -19,6 +19,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/elastic/sarama"
+
 	"github.com/threatqbeat/threatqbeat/internal/beattest"
 )
 
@@ -84,6 +86,14 @@ var messages = map[string]provoke{
 		es := startElasticsearch(t)
 		es.Close()
 		return ships(t, message, es)
+	},
+	"Failed to connect to kafka(": func(t *testing.T, message string) string {
+		return says(t, message, configured(t, nil, kafkaAt(freeAddress(t))))
+	},
+	"Kafka takes no indicators for now": func(t *testing.T, message string) string {
+		b := startBroker(t)
+		b.answer("LogAppendTime", sarama.NewMockProduceResponse(t).SetError(kafkaTopic, 0, sarama.ErrTopicAuthorizationFailed))
+		return says(t, message, configured(t, nil, kafkaAt(b.Addr())))
 	},
 	"security_exception: action [indices:":                indexing(clusterRefusals["no privilege"]),
 	"which are held and sent again until it accepts them": indexing(clusterRefusals["write block"]),
