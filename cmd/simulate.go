@@ -55,7 +55,7 @@ func runSimulate(ctx context.Context, out io.Writer, config simulator.Config, ad
 		return nameFlag(err)
 	}
 	if err := appliance.Inject(faults); err != nil {
-		return fmt.Errorf("--faults: %w", err)
+		return fmt.Errorf("--faults: %w", nameFlag(err))
 	}
 	server, err := appliance.Start(address)
 	if err != nil {

@@ -5,12 +5,11 @@ package simulator
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // Defaults of Config.
@@ -147,5 +146,5 @@ func (c Config) validate() error {
 			errs = append(errs, &SettingError{Setting: check.name, Value: check.is, Want: check.want})
 		}
 	}
-	return config.Join(errs...)
+	return errors.Join(errs...)
 }

@@ -17,8 +17,6 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
-
-	"github.com/threatqbeat/threatqbeat/config"
 )
 
 // maxFaultNumber bounds the numbers in a fault's text.
@@ -39,7 +37,7 @@ func parseFaults(text string) ([]*fault, error) {
 		}
 		list = append(list, f)
 	}
-	if err := config.Join(errs...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	return list, nil
